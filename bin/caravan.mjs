@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// The launcher. Plain JavaScript of an old dialect on purpose: it must still run, and say what is
+// wrong, on a Node.js that can not even parse the rest of Caravan.
+import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const NODE_MAJOR_MIN = 24
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+
+if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  // A checkout runs its sources, so that what you edit is what runs; a package has only dist/.
+  const main = existsSync(here('../src/cli/main.ts')) ? '../src/cli/main.ts' : '../dist/main.mjs'
+  await import(new URL(main, import.meta.url))
+} else {
+  runWithOwnNode(here('../node_modules/node/bin/node'))
+}
+
+/** `npm ci` in a checkout installs the right Node.js beside the sources: use it when it is there. */
+function runWithOwnNode(node) {
+  if (!existsSync(node)) {
+    process.stderr.write(
+      `caravan needs Node.js ${NODE_MAJOR_MIN} or newer; this is ${process.version}.\n` +
+        'In a checkout, `npm ci` installs a suitable one. Elsewhere, install Node.js 26 and try again.\n',
+    )
+    process.exit(2)
+  }
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(code === null ? (signal ? 130 : 3) : code))
+}

@@ -1,0 +1,169 @@
+/**
+ * What build-agent and scheduler say to each other. Version 1.
+ *
+ * Every path stands under `/api/v1/agent/<build id>-<slice>/<epoch>/` and every call but `claim` carries
+ * the session as its bearer token. An epoch older than the current one is answered with 409 `fenced`
+ * and nothing it sent is kept.
+ *
+ * - `POST claim`: the claim token for a session and the task. Repeating the same `claim_id` gives the
+ *   same answer, so a lost answer does no harm; another `claim_id` is refused as `taken`.
+ * - `POST accept`: before it, nothing the user can see has happened and the slice may be given away.
+ * - `POST events`: one ordered log per epoch, `seq` from 1. The answer names the last one applied.
+ * - `POST output?step&attempt&offset`: masked bytes. The answer always says how many the server has.
+ * - `GET control?seen&wait_ms`: one long poll; returns early when the control version passes `seen`.
+ * - `GET why`: asked after a signal, which carries no reason of its own.
+ * - `GET source`: the bytes of the git bundle.
+ */
+import { z } from 'zod'
+import { environment, source, stepSpec } from './job-spec.ts'
+import { REASON_NAMES } from './reasons.ts'
+import { RESULTS, STEP_STATES } from './states.ts'
+
+export const PROTOCOL_VERSION = 1
+
+export const claimRequest = z.object({
+  claim_id: z.string().min(16).max(64),
+  token: z.string(),
+  protocol: z.number().int(),
+  agent_version: z.string(),
+  allocation_id: z.string(),
+  node_id: z.string().default(''),
+  node_name: z.string().default(''),
+})
+export type ClaimRequest = z.infer<typeof claimRequest>
+
+/** What the server wants of a running agent. `version` grows with every change. */
+export const control = z.object({
+  version: z.number().int(),
+  action: z.enum(['none', 'cancel', 'abort']),
+  /** Why, when the action is not `none`. */
+  reason: z.enum(REASON_NAMES).optional(),
+  /** How long the agent may gather output before it sends. */
+  flush_ms: z.number().int().positive(),
+  /** Values to mask from now on. */
+  mask: z.array(z.string()).default([]),
+})
+export type Control = z.infer<typeof control>
+
+export const task = z.object({
+  build: z.object({
+    id: z.string(),
+    number: z.number().int(),
+    org: z.string(),
+    repo: z.string(),
+    branch: z.string(),
+    sha: z.string(),
+    job: z.string(),
+  }),
+  slice: z.object({ index: z.number().int(), total: z.number().int() }),
+  source,
+  /** Weakest first: each layer overwrites the ones before it. Step environments come after all. */
+  environment: z.array(z.object({ layer: z.string(), values: environment })),
+  working_directory: z.string(),
+  shell: z.string().optional(),
+  steps: z.array(stepSpec),
+  /** Values that must not leave the agent. */
+  mask: z.array(z.string()),
+  limits: z.object({
+    max_run_time_ms: z.number().int().positive(),
+    output_bytes: z.number().int().positive(),
+    /** The agent stops its own steps after this long without the server. */
+    orphan_ms: z.number().int().positive(),
+  }),
+})
+export type Task = z.infer<typeof task>
+
+export const claimAnswer = z.object({
+  session: z.string(),
+  lease_ms: z.number().int().positive(),
+  server_time_ms: z.number().int(),
+  /** Largest body that `output` takes. */
+  chunk_bytes: z.number().int().positive(),
+  control,
+  task,
+})
+export type ClaimAnswer = z.infer<typeof claimAnswer>
+
+/** Error codes in `error` of a refused agent call, with their HTTP status. */
+export const AGENT_REFUSALS = {
+  /** Another process claimed this epoch. */
+  taken: 409,
+  /** A newer epoch exists, or the slice is over. */
+  fenced: 409,
+  /** The allocation is not (yet) the one Nomad shows for the job: ask again. */
+  not_ready: 503,
+  bad_token: 403,
+  protocol: 426,
+} as const
+export type AgentRefusal = keyof typeof AGENT_REFUSALS
+
+const step = { step: z.number().int().min(0), attempt: z.number().int().min(1).default(1) }
+const base = { seq: z.number().int().min(1), at_ms: z.number().int() }
+
+export const agentEvent = z.discriminatedUnion('type', [
+  z.object({
+    ...base,
+    ...step,
+    type: z.literal('step_started'),
+    /** The shell line used, shown in the step's header. */
+    shell: z.string().optional(),
+  }),
+  z.object({
+    ...base,
+    ...step,
+    type: z.literal('step_finished'),
+    state: z.enum(STEP_STATES).exclude(['waiting', 'running']),
+    exit_code: z.number().int().nullable(),
+    signal: z.string().nullable(),
+    reason: z.enum(REASON_NAMES).nullable(),
+    duration_ms: z.number().int().min(0),
+    /** Masked bytes the step wrote; `dropped` of them were left out at a marked place. */
+    output: z.object({
+      length: z.number().int().min(0),
+      sha256: z.string(),
+      dropped: z.number().int().min(0),
+    }),
+  }),
+  z.object({
+    ...base,
+    type: z.literal('notice'),
+    step: z.number().int().min(0).optional(),
+    text: z.string().max(4096),
+  }),
+  z.object({
+    ...base,
+    type: z.literal('slice_finished'),
+    result: z.enum(RESULTS),
+    reason: z.enum(REASON_NAMES),
+    /** One sentence of detail, such as which step failed how. */
+    detail: z.string().max(4096).default(''),
+  }),
+])
+export type AgentEvent = z.infer<typeof agentEvent>
+
+export const eventsRequest = z.object({ events: z.array(agentEvent).min(1).max(256) })
+export const eventsAnswer = z.object({ applied: z.number().int(), control })
+export const outputQuery = z.object({
+  step: z.coerce.number().int().min(0),
+  attempt: z.coerce.number().int().min(1).default(1),
+  offset: z.coerce.number().int().min(0),
+})
+export const outputAnswer = z.object({ have: z.number().int(), control })
+export const controlQuery = z.object({
+  seen: z.coerce.number().int().default(0),
+  wait_ms: z.coerce.number().int().min(0).max(60_000).default(0),
+})
+export const controlAnswer = z.object({ control })
+
+/** Exit codes of the agent process: Nomad shows them to operators, nothing else reads them. */
+export const AGENT_EXIT = {
+  finished: 0,
+  taken: 10,
+  notReady: 11,
+  fenced: 12,
+  protocol: 13,
+  beforeAccept: 20,
+  afterAccept: 21,
+  notAcknowledged: 30,
+  signaled: 143,
+} as const

@@ -1,0 +1,11 @@
+/** The vocabulary of Caravan and its rules. Pure: nothing here reads a clock, a file or a socket. */
+export * from './agent-protocol.ts'
+export * from './api.ts'
+export * from './errors.ts'
+export * from './ids.ts'
+export * from './job-spec.ts'
+export * from './reasons.ts'
+export * from './resource-class.ts'
+export * from './settings.ts'
+export * from './states.ts'
+export * from './units.ts'

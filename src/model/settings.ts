@@ -1,0 +1,97 @@
+/**
+ * The settings of scheduler and fleet, after flags, environment and file are merged.
+ *
+ * Durations and sizes are texts in the file (`"10m"`, `"1GiB"`) and numbers here. Unknown keys are
+ * refused: a misspelt limit that silently does nothing is worse than a start that fails.
+ */
+import { z } from 'zod'
+import { BUILT_IN_CLASSES } from './resource-class.ts'
+import { parseDurationMs, parseSizeBytes } from './units.ts'
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDurationMs(text)
+  if (ms !== null && ms > 0) return ms
+  context.addIssue({ code: 'custom', message: `not a duration such as "10m" or "1h30m": "${text}"` })
+  return z.NEVER
+})
+
+const size = z.string().transform((text, context) => {
+  const bytes = parseSizeBytes(text)
+  if (bytes !== null && bytes > 0) return bytes
+  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${text}"` })
+  return z.NEVER
+})
+
+const httpUrl = z.url({ protocol: /^https?$/ })
+
+const server = z.strictObject({
+  /** `host:port`; port 0 takes a free one. */
+  listen: z.string().default('127.0.0.1:8080'),
+  /** Where agents reach the server, when it is not the listening address. */
+  public_url: httpUrl.optional(),
+  data_dir: z.string().default('.caravan'),
+  master_key_file: z.string().optional(),
+})
+
+const nomad = z.strictObject({
+  address: httpUrl.default('http://127.0.0.1:4646'),
+  namespace: z.string().default('default'),
+  region: z.string().optional(),
+  datacenters: z.array(z.string()).min(1).default(['*']),
+  /** Path of a job template; the one that ships with Caravan when absent. */
+  template: z.string().optional(),
+  token: z.string().optional(),
+  ca_cert: z.string().optional(),
+  client_cert: z.string().optional(),
+  client_key: z.string().optional(),
+  tls_server_name: z.string().optional(),
+  /** Program and first arguments that start the agent on a client. */
+  agent_command: z.array(z.string()).min(1).optional(),
+})
+
+const limits = z.strictObject({
+  output: size.prefault('1GiB'),
+  max_run_time: duration.prefault('5h'),
+  no_output: duration.prefault('10m'),
+  orphan: duration.prefault('30m'),
+  /** From placed to claimed. */
+  start: duration.prefault('10m'),
+  lease: duration.prefault('60s'),
+  infrastructure_retries: z.number().int().min(0).max(10).default(2),
+})
+
+const resourceClass = z.strictObject({
+  name: z.string(),
+  vcpu: z.number().positive(),
+  /** MiB. */
+  memory: z.number().int().positive(),
+  node_class: z.string().default('linux-64bit'),
+  pool: z.string().optional(),
+})
+
+export const settings = z.strictObject({
+  server: server.prefault({}),
+  nomad: nomad.prefault({}),
+  store: z.strictObject({ url: z.string().default('sqlite:caravan.db') }).prefault({}),
+  limits: limits.prefault({}),
+  class: z.array(resourceClass).default([]),
+  /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
+  tokens: z.array(z.string().min(16, 'is shorter than 16 characters')).default([]),
+})
+export type Settings = z.infer<typeof settings>
+export type SettingsInput = z.input<typeof settings>
+
+/** The built-in classes, overlaid by those of the settings file. */
+export function toResourceClasses(declared: Settings['class']) {
+  const classes = new Map(BUILT_IN_CLASSES.map((each) => [each.name, each]))
+  for (const each of declared) {
+    classes.set(each.name, {
+      name: each.name,
+      vcpu: each.vcpu,
+      memoryMiB: each.memory,
+      nodeClass: each.node_class,
+      ...(each.pool === undefined ? {} : { pool: each.pool }),
+    })
+  }
+  return classes
+}

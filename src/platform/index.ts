@@ -1,0 +1,4 @@
+/** The machine: everything that touches time, files, sockets, processes or a vendor's library. */
+export * from './clock.ts'
+export * from './log.ts'
+export * from './test-clock.ts'
