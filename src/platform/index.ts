@@ -2,3 +2,7 @@
 export * from './clock.ts'
 export * from './log.ts'
 export * from './test-clock.ts'
+export * from './exec.ts'
+export * from './git.ts'
+export * from './pino.ts'
+export * from './shutdown.ts'

@@ -1,0 +1,56 @@
+/** What a command may touch of the process it runs in, and how an error becomes text and an exit code. */
+import type { Problem } from '../model/index.ts'
+import { CaravanError, ERRORS, formatProblem, isCaravanError } from '../model/index.ts'
+import { describeCause } from '../platform/index.ts'
+
+export interface Io {
+  stdout: OutputStream
+  stderr: OutputStream
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  /** Aborts with SIGINT or SIGTERM. A second signal ends the process at once. */
+  signal: AbortSignal
+}
+
+export interface OutputStream {
+  write(text: string | Uint8Array): boolean
+  isTTY?: boolean
+  columns?: number
+  rows?: number
+  once(event: 'drain', listener: () => void): unknown
+}
+
+export const EXIT = { ok: 0, notSucceeded: 1, usage: 2, infrastructure: 3, interrupted: 130 } as const
+
+/** The error of a command line that makes no sense; ends the command with exit code 2. */
+export function usageError(message: string): CaravanError {
+  return new CaravanError('INPUT_INVALID', message)
+}
+
+/** Says what went wrong: own sentence first, then every place, then the cause. @returns the exit code. */
+export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): number {
+  if (!isCaravanError(error)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    io.stderr.write(`caravan: this is a fault in Caravan itself:\n${text}\n`)
+    return EXIT.infrastructure
+  }
+  io.stderr.write(`caravan: ${error.message}\n`)
+  for (const problem of readProblems(error)) io.stderr.write(`  ${formatProblem(problem)}\n`)
+  if (error.cause !== undefined) io.stderr.write(`  because: ${describeCause(error.cause)}\n`)
+  return ERRORS[error.code].exitCode
+}
+
+function readProblems(error: CaravanError): Problem[] {
+  const problems = error.detail['problems']
+  return Array.isArray(problems) ? (problems as Problem[]) : []
+}
+
+/** Writes and waits until the reader has taken it, so that a slow pipe holds us back, not our memory. */
+export async function write(stream: OutputStream, data: string | Uint8Array): Promise<void> {
+  if (stream.write(data)) return
+  await new Promise<void>((resolve) => stream.once('drain', resolve))
+}
+
+export function writeJsonLine(stream: OutputStream, value: unknown): Promise<void> {
+  return write(stream, `${JSON.stringify(value)}\n`)
+}

@@ -1,0 +1,61 @@
+/** Words and colours that the renderers share. */
+import type { BuildView, SliceState, SliceView, StepState } from '../../model/index.ts'
+import { REASONS } from '../../model/index.ts'
+
+export interface Palette {
+  good(text: string): string
+  bad(text: string): string
+  busy(text: string): string
+  dim(text: string): string
+  bold(text: string): string
+}
+
+const ansi = (code: number) => (text: string) => `\u001B[${code}m${text}\u001B[0m`
+const plain = (text: string) => text
+
+/** Colours only where a person looks and has not asked for none. @see no-color.org */
+export function createPalette(colours: boolean): Palette {
+  if (!colours) return { good: plain, bad: plain, busy: plain, dim: plain, bold: plain }
+  return { good: ansi(32), bad: ansi(31), busy: ansi(36), dim: ansi(2), bold: ansi(1) }
+}
+
+export function paint(palette: Palette, state: SliceState | StepState, text: string): string {
+  if (state === 'succeeded') return palette.good(text)
+  if (state === 'failed' || state === 'timed_out' || state === 'infrastructure_failed') {
+    return palette.bad(text)
+  }
+  if (state === 'skipped' || state === 'waiting' || state === 'canceled') return palette.dim(text)
+  return palette.busy(text)
+}
+
+/** `2.1 s`, from a minute on `1 min 5 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+}
+
+/** `build 1 succeeded: 4 slices, 2.1 s`: the last line of every run. */
+export function formatVerdict(build: BuildView): string {
+  const count = build.slices.length
+  const slices = `${count} slice${count === 1 ? '' : 's'}`
+  return `build ${build.number} ${build.state}: ${slices}, ${formatSeconds(build.seconds ?? 0)}`
+}
+
+/** Why a slice ended, or why it waits. */
+export function explainSlice(slice: SliceView): string {
+  const why = slice.reason === null ? '' : REASONS[slice.reason].sentence
+  return [why, slice.detail].filter((text) => text !== '').join(' ')
+}
+
+/** The last lines of a piece of output. A first line that was cut is dropped. */
+export function lastLines(bytes: Uint8Array, count: number): string[] {
+  const lines = Buffer.from(bytes).toString('utf8').split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines.slice(-count)
+}
+
+/** Step output may move the cursor or clear the screen; a summary must not. Colours may stay. */
+export function withoutCursorMoves(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this removes
+  return text.replaceAll(/\u001B\[[0-9;?]*[A-LN-Za-ln-z]|[\u0000-\u0008\u000B-\u001A]/g, '')
+}
