@@ -21,7 +21,12 @@ export interface NomadTask {
   Config: Record<string, unknown>
   Env?: Record<string, string> | null
   Meta?: Record<string, string> | null
-  Resources?: { CPU?: number; MemoryMB?: number; MemoryMaxMB?: number; [key: string]: unknown } | null
+  Resources?: {
+    CPU?: number
+    MemoryMB?: number
+    MemoryMaxMB?: number
+    [key: string]: unknown
+  } | null
   KillTimeout?: number
   KillSignal?: string
   Leader?: boolean
@@ -211,4 +216,54 @@ export interface NomadEvent {
     Deleted?: boolean
     Timeout?: boolean
   }
+}
+
+/** One allocation as `POST /v1/jobs/statuses` tells it. */
+export interface JobStatusAllocation {
+  ID: string
+  Group: string
+  ClientStatus: AllocationClientStatus
+  NodeID: string
+  JobVersion: number
+  FollowupEvalID?: string
+}
+
+/** One job of `POST /v1/jobs/statuses`. */
+export interface JobStatus {
+  ID: string
+  Namespace: string
+  Name: string
+  Type: string
+  Status: string
+  Stop: boolean
+  Version: number
+  SubmitTime: number
+  ModifyIndex: number
+  GroupCountSum: number
+  Allocs: JobStatusAllocation[] | null
+}
+
+/** What the job was made from, for `nomad job inspect -hcl`. */
+export interface JobSubmission {
+  Source: string
+  Format: 'hcl2' | 'json'
+  VariableFlags?: Record<string, string>
+  Variables?: string
+}
+
+/** `GET /v1/agent/self`, the part that Caravan reads. */
+export interface AgentSelf {
+  config?: { Version?: { Version?: string; VersionMetadata?: string } | null } | null
+  member?: { Name?: string; Tags?: Record<string, string> | null } | null
+  stats?: Record<string, Record<string, string>> | null
+}
+
+export interface SchedulerConfiguration {
+  SchedulerAlgorithm: string
+  PreemptionConfig?: { BatchSchedulerEnabled?: boolean } | null
+  MemoryOversubscriptionEnabled?: boolean
+  /** An operator stopped all registrations: they answer 403. */
+  RejectJobRegistration?: boolean
+  /** An operator stopped all placing: evaluations stay pending. */
+  PauseEvalBroker?: boolean
 }
