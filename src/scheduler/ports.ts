@@ -5,9 +5,12 @@
  */
 import type { Readable } from 'node:stream'
 import type { z } from 'zod'
+import type { NomadClient } from '../nomad/index.ts'
+import type { Clock, Log } from '../platform/index.ts'
 import type {
   AgentEvent,
   AgentRefusal,
+  BuildId,
   BuildRequest,
   BuildSummary,
   BuildView,
@@ -15,9 +18,55 @@ import type {
   ClaimRequest,
   Control,
   FollowEvent,
+  Settings,
   SliceKey,
   dryRunAnswer,
 } from '../model/index.ts'
+
+/** What `createScheduler` is given; all of it outlives the scheduler except `outputs`, which it closes. */
+export interface SchedulerDeps {
+  settings: Settings
+  /** Owned by one process at a time: `createScheduler` takes its lock. */
+  dataDir: string
+  nomad: SchedulerNomad
+  outputs: OutputStore
+  clock: Clock
+  random: RandomSource
+  log: Log
+  /** Signs claim tokens; at least 32 bytes that stay the same over restarts. */
+  serverKey: Uint8Array
+  /** Where agents reach us: asked when a job is submitted, since a port may be known late. */
+  publicUrl: () => string
+  /** Program and first arguments that start the agent on a client. */
+  agentCommand: readonly string[]
+  template: { file: string; text: string }
+}
+
+export interface RandomSource {
+  /** From 0 up to but not including 1; for jitter. */
+  number(): number
+  /** Unpredictable; for identifiers. */
+  bytes(size: number): Uint8Array
+}
+
+/** The part of Nomad that the scheduler uses. */
+export type SchedulerNomad = Pick<
+  NomadClient,
+  | 'namespace'
+  | 'registerJob'
+  | 'readJob'
+  | 'deregisterJob'
+  | 'jobStatuses'
+  | 'jobAllocations'
+  | 'jobEvaluations'
+  | 'readAllocation'
+  | 'listAllocations'
+  | 'listNodes'
+  | 'readNode'
+  | 'version'
+  | 'schedulerConfiguration'
+  | 'events'
+>
 
 /** The control plane as API and CLI see it. */
 export interface Scheduler {
@@ -81,11 +130,7 @@ export interface AgentCaller {
  * ours and tells the agent to try again.
  */
 export interface AgentGate {
-  claim(
-    slice: SliceKey,
-    epoch: number,
-    request: ClaimRequest,
-  ): Promise<AgentOutcome<ClaimAnswer>>
+  claim(slice: SliceKey, epoch: number, request: ClaimRequest): Promise<AgentOutcome<ClaimAnswer>>
   accept(caller: AgentCaller): Promise<AgentOutcome<{ control: Control }>>
   events(
     caller: AgentCaller,
@@ -130,4 +175,19 @@ export interface OutputStore {
   /** Calls back after every append to any stream of the slice. @returns a function that stops it. */
   watch(slice: SliceKey, onAppend: (key: OutputKey, have: number) => void): () => void
   close(): Promise<void>
+}
+
+/** Something committed about a build; readers look the rest up. */
+export interface Change {
+  kind: 'build' | 'slice' | 'step' | 'notice'
+  slice?: number
+  step?: number
+  /** Of a notice. */
+  text?: string
+}
+
+/** Every committed change, in the order of the commits. */
+export interface ChangeFeed {
+  /** @returns a function that ends the subscription. */
+  subscribe(build: BuildId, listener: (change: Change) => void): () => void
 }
