@@ -176,9 +176,7 @@ function readSource(file: string): Source {
   )
   const imports = [...statements].map((match) => {
     const specifier = match[3] ?? match[4] ?? match[5] ?? ''
-    const target = specifier.startsWith('.')
-      ? relative(root, join(dirname(file), specifier))
-      : null
+    const target = specifier.startsWith('.') ? relative(root, join(dirname(file), specifier)) : null
     return { specifier, target, typeOnly: match[2] !== undefined || match[4] !== undefined }
   })
   return { path, room: roomOf(path), text, imports }

@@ -20,7 +20,13 @@ export interface OutputStream {
   once(event: 'drain', listener: () => void): unknown
 }
 
-export const EXIT = { ok: 0, notSucceeded: 1, usage: 2, infrastructure: 3, interrupted: 130 } as const
+export const EXIT = {
+  ok: 0,
+  notSucceeded: 1,
+  usage: 2,
+  infrastructure: 3,
+  interrupted: 130,
+} as const
 
 /** The error of a command line that makes no sense; ends the command with exit code 2. */
 export function usageError(message: string): CaravanError {

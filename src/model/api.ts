@@ -88,7 +88,10 @@ export const buildView = buildSummary.extend({
 })
 export type BuildView = z.infer<typeof buildView>
 
-export const buildList = z.object({ builds: z.array(buildSummary), next_cursor: z.string().nullable() })
+export const buildList = z.object({
+  builds: z.array(buildSummary),
+  next_cursor: z.string().nullable(),
+})
 export const sourceAnswer = z.object({ id: z.string() })
 
 /** One slice as Nomad would get it: the variables, the rendered job, and what is added beside it. */
@@ -98,7 +101,10 @@ export const renderedSlice = z.object({
   added: z.record(z.string(), z.unknown()),
 })
 export type RenderedSlice = z.infer<typeof renderedSlice>
-export const dryRunAnswer = z.object({ slices: z.array(renderedSlice), warnings: z.array(z.string()) })
+export const dryRunAnswer = z.object({
+  slices: z.array(renderedSlice),
+  warnings: z.array(z.string()),
+})
 
 /**
  * What `GET /api/v1/builds/:id/follow` sends as Server-Sent Events; the event's name is its `type`.

@@ -47,7 +47,11 @@ export const REASONS = {
   no_placement: entry('No node of the cluster can ever hold this slice.', 'infrastructure_failed'),
   cluster_rejected: entry('Nomad refused the job.', 'infrastructure_failed'),
   node_lost: entry('The node was lost.', 'infrastructure_failed', true),
-  preempted: entry('Nomad gave the place to a job of higher priority.', 'infrastructure_failed', true),
+  preempted: entry(
+    'Nomad gave the place to a job of higher priority.',
+    'infrastructure_failed',
+    true,
+  ),
   drained: entry('The node was drained before the slice was done.', 'infrastructure_failed', true),
   agent_lost: entry('The agent stopped reporting.', 'infrastructure_failed', true),
   agent_crashed: entry('The agent ended without a report.', 'infrastructure_failed', true),

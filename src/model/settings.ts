@@ -11,7 +11,10 @@ import { parseDurationMs, parseSizeBytes } from './units.ts'
 const duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text)
   if (ms !== null && ms > 0) return ms
-  context.addIssue({ code: 'custom', message: `not a duration such as "10m" or "1h30m": "${text}"` })
+  context.addIssue({
+    code: 'custom',
+    message: `not a duration such as "10m" or "1h30m": "${text}"`,
+  })
   return z.NEVER
 })
 

@@ -52,7 +52,10 @@ export function parseRemote(url: string): { org: string; repo: string } | null {
   const remotePath =
     /^[a-z][a-z+]*:\/\/[^/]+\/(.+)$/.exec(url)?.[1] ?? /^[^/:]+:([^/].*)$/.exec(url)?.[1]
   if (remotePath === undefined || url.startsWith('file:')) return null
-  const parts = remotePath.replace(/\/+$/, '').replace(/\.git$/, '').split('/')
+  const parts = remotePath
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '')
+    .split('/')
   const [org, repo] = parts.slice(-2)
   return org && repo ? { org, repo } : null
 }
@@ -68,7 +71,10 @@ export async function writeBundle(checkout: Checkout, folder: string): Promise<s
   const args = ['bundle', 'create', '--quiet', file, 'HEAD']
   const result = await exec('git', args, { cwd: checkout.root, timeoutMs: BUNDLE_TIMEOUT_MS })
   if (result.code === 0) return file
-  throw new CaravanError('INPUT_INVALID', `git cannot bundle ${checkout.root}: ${result.stderr.trim()}`)
+  throw new CaravanError(
+    'INPUT_INVALID',
+    `git cannot bundle ${checkout.root}: ${result.stderr.trim()}`,
+  )
 }
 
 /** One question to git; null when it answers with an error. */

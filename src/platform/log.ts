@@ -25,10 +25,12 @@ export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'
 export type LogWriter = (level: LogLevel, message: string, fields: LogFields) => void
 
 export function createLog(write: LogWriter, minimum: LogLevel = 'info', own: LogFields = {}): Log {
-  const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(minimum)) return
-    write(level, message, describe({ ...own, ...fields }))
-  }
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(minimum)) return
+      write(level, message, describe({ ...own, ...fields }))
+    }
   return {
     debug: at('debug'),
     info: at('info'),

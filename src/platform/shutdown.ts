@@ -25,7 +25,7 @@ export function createShutdown(clock: Clock, log: Log): Shutdown {
     const late = new Promise<'late'>((resolve) =>
       limit.signal.addEventListener('abort', () => resolve('late'), { once: true }),
     )
-    for (const { name, close } of closers.reverse()) {
+    for (const { name, close } of closers.toReversed()) {
       try {
         const outcome = await Promise.race([close(), late])
         if (outcome === 'late') log.warn('a part did not stop in time', { part: name })

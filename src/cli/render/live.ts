@@ -133,7 +133,8 @@ function summarise(slice: SliceView, progress: Progress, palette: Palette): stri
   const step = failedStep(slice)
   const where = step === undefined ? '' : ` in "${step.name.split('\n', 1)[0]}"`
   const heading = `slice ${slice.index} ${slice.state}${where}: ${explainSlice(slice)}`
-  const tail = step === undefined ? [] : lastLines(tailOf(progress, slice.index, step.index), SUMMARY_LINES)
+  const tail =
+    step === undefined ? [] : lastLines(tailOf(progress, slice.index, step.index), SUMMARY_LINES)
   return [
     palette.bold(heading),
     ...tail.map((text) => `  ${palette.dim('|')} ${withoutCursorMoves(text)}`),

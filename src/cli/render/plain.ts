@@ -40,7 +40,8 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
     const rest = partial.get(`${slice}/${step.index}`)
     if (rest !== undefined && rest.length > 0) await line(slice, rest)
     partial.delete(`${slice}/${step.index}`)
-    const code = step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
+    const code =
+      step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
     const time = step.seconds === null ? '' : ` (${formatSeconds(step.seconds)}${code})`
     await line(slice, `-- ${step.name}: ${step.state}${time}`)
   }

@@ -58,7 +58,9 @@ function updateSlice(
   change: (slice: SliceView) => SliceView,
 ): Progress {
   if (progress.build === null) return progress
-  const slices = progress.build.slices.map((slice) => (slice.index === index ? change(slice) : slice))
+  const slices = progress.build.slices.map((slice) =>
+    slice.index === index ? change(slice) : slice,
+  )
   return { ...progress, build: { ...progress.build, slices } }
 }
 
@@ -67,10 +69,7 @@ function replaceStep(steps: readonly StepView[], step: StepView): StepView[] {
   return [...others, step].sort((a, b) => a.index - b.index)
 }
 
-function appendTail(
-  progress: Progress,
-  event: Extract<FollowEvent, { type: 'output' }>,
-): Progress {
+function appendTail(progress: Progress, event: Extract<FollowEvent, { type: 'output' }>): Progress {
   const key = `${event.slice}/${event.step}`
   const before = progress.tails.get(key) ?? Buffer.alloc(0)
   const after = Buffer.concat([before, Buffer.from(event.data, 'base64')])

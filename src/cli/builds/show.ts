@@ -1,0 +1,55 @@
+/** `caravan builds show`: one build with its slices and steps. */
+import type { BuildView, SliceView } from '../../model/index.ts'
+import type { Io } from '../io.ts'
+import { EXIT, writeJsonLine } from '../io.ts'
+import { createPalette, explainSlice, formatSeconds, formatVerdict, paint } from '../render/text.ts'
+import type { Palette } from '../render/text.ts'
+import type { ConnectOptions } from './connect.ts'
+import { withServer } from './connect.ts'
+
+export function show(ref: string, options: ConnectOptions, io: Io): Promise<number> {
+  return withServer(options, async (api) => {
+    const build = await api.readBuild(ref)
+    if (options.json) await writeJsonLine(io.stdout, build)
+    else {
+      const colours = io.stdout.isTTY === true && (io.env['NO_COLOR'] ?? '') === ''
+      io.stdout.write(drawBuild(build, createPalette(colours)))
+    }
+    return EXIT.ok
+  })
+}
+
+function drawBuild(build: BuildView, palette: Palette): string {
+  const facts = [
+    ['id', build.id],
+    ['repository', `${build.org}/${build.repo}`],
+    ['commit', `${build.sha || '-'} on ${build.branch}`],
+    ['job', `${build.job} (${build.resource_class})`],
+    ['created', build.created_at ?? '-'],
+  ]
+  const lines = [
+    palette.bold(formatVerdict(build)),
+    ...facts.map(([name, value]) => `  ${name?.padEnd(10)} ${value}`),
+    ...build.slices.flatMap((slice) => drawSlice(slice, palette)),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function drawSlice(slice: SliceView, palette: Palette): string[] {
+  const why = slice.state === 'succeeded' ? '' : ` ${explainSlice(slice)}`
+  const place = slice.node_name === null ? '' : palette.dim(`  on ${slice.node_name}`)
+  const attempt = slice.epoch > 1 ? palette.dim(`  attempt ${slice.epoch}`) : ''
+  return [
+    '',
+    `slice ${slice.index}  ${paint(palette, slice.state, slice.state)}${why}${place}${attempt}`,
+    `  ${palette.dim(slice.nomad_job_id)}`,
+    ...slice.steps.map((step) => {
+      const time = step.seconds === null ? '' : formatSeconds(step.seconds)
+      const code =
+        step.exit_code === null || step.exit_code === 0 ? '' : `  exit code ${step.exit_code}`
+      const name = step.name.split('\n', 1)[0] ?? ''
+      const state = paint(palette, step.state, step.state.padEnd(10))
+      return `  ${String(step.index).padStart(2)}  ${state} ${time.padStart(9)}  ${name}${code}`
+    }),
+  ]
+}

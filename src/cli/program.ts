@@ -1,0 +1,158 @@
+/**
+ * The table of commands and their flags.
+ *
+ * A command's own file is loaded when it runs, so that `--help` stays instant and the agent loads
+ * nothing of the server.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ServeOptions } from './serve-options.ts'
+import type { Io } from './io.ts'
+import type { RunOptions } from './run.ts'
+import { VERSION } from './version.ts'
+
+type Finish = (exitCode: number) => void
+
+export function createProgram(io: Io, finish: Finish): Command {
+  const program = new Command('caravan')
+    .description('CI on HashiCorp Nomad: every parallel slice of a job is one Nomad batch job.')
+    .version(VERSION, '-V, --version')
+    .showHelpAfterError('(caravan --help lists the commands)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+  addRun(program, io, finish)
+  addServing(program, io, finish)
+  addBuilds(program, io, finish)
+  addDoctor(program, io, finish)
+  addAgent(program, finish)
+  program
+    .command('version')
+    .description('print versions')
+    .option('--json', 'print one JSON object')
+    .action(async (options: { json?: boolean }) => {
+      finish((await import('./version.ts')).version(options, io))
+    })
+  return program
+}
+
+function addRun(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('run')
+    .description('build the checkout you are in and follow it to its end')
+    .option('--config <path>', 'configuration file (default: .circleci/config.yml)')
+    .option('--job <name>', 'which job; may be left out when there is only one')
+    .option('--parallelism <n>', "number of slices, instead of the job's own", toCount)
+    .option('--org <name>', 'organisation (default: from the git remote, else local)')
+    .option('--repo <name>', 'repository (default: from the git remote, else the folder)')
+    .option('--branch <name>', 'branch (default: the one that is checked out)')
+    .option('--repo-url <url>', 'let the agents clone this instead of the checkout; needs --sha')
+    .option('--sha <commit>', 'which commit of --repo-url')
+    .option('--nomad <url>', 'without --server: run on this Nomad, not on the embedded engine')
+    .option('--detach', 'do not wait for the end; needs --server')
+    .option('--dry-run', 'submit nothing; print every slice as Nomad would get it')
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', 'print one JSON object per line')
+    .action(async (options: RunOptions) =>
+      finish(await (await import('./run.ts')).run(options, io)),
+    )
+}
+
+function addServing(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('dev')
+    .description('server and embedded Nomad engine on this machine, until stopped')
+    .option('--port <n>', 'port of the API', toPort, 8080)
+    .option('--nomad-port <n>', 'port of the embedded Nomad engine', toPort, 4646)
+    .option('--nomad <url>', 'use this Nomad, not the embedded engine')
+    .option('--data <dir>', 'where builds, output and the engine live', '.caravan')
+    .addOption(logLevelOption())
+    .action(async (options: ServeOptions) =>
+      finish(await (await import('./dev.ts')).dev(options, io)),
+    )
+  program
+    .command('server')
+    .description('the control plane, on a Nomad cluster')
+    .option('--nomad <url>', 'address of Nomad (NOMAD_ADDR)')
+    .option('--listen <host>', 'address to listen on')
+    .option('--port <n>', 'port of the API', toPort)
+    .option('--data <dir>', 'where builds and output live')
+    .option('--public-url <url>', 'where agents reach this server')
+    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
+    .addOption(new Option('--log-format <format>', 'log lines').choices(['text', 'json']))
+    .addOption(logLevelOption())
+    .action(async (options: ServeOptions) => {
+      finish(await (await import('./server.ts')).server(options, io))
+    })
+}
+
+function addBuilds(program: Command, io: Io, finish: Finish): void {
+  const builds = program.command('builds').description('look at the builds of a server')
+  const withServer = (name: string, description: string) =>
+    builds
+      .command(name)
+      .description(description)
+      .addOption(serverOption().default('http://127.0.0.1:8080'))
+      .addOption(tokenOption())
+      .option('--json', 'print JSON')
+  withServer('list', 'the builds, newest first')
+    .option('--limit <n>', 'how many', toCount, 50)
+    .action(async (options) => finish(await (await import('./builds/list.ts')).list(options, io)))
+  withServer('show <build>', 'one build, by number or id').action(async (ref: string, options) => {
+    finish(await (await import('./builds/show.ts')).show(ref, options, io))
+  })
+  withServer('output <build>', 'what the steps of a slice wrote')
+    .option('--slice <n>', 'which slice, from 0', toIndex, 0)
+    .option('--step <n>', 'which step, from 0 in the order of the configuration', toIndex)
+    .option('--raw', 'nothing but the bytes of the steps')
+    .action(async (ref: string, options) => {
+      finish(await (await import('./builds/output.ts')).output(ref, options, io))
+    })
+  withServer('cancel <build>', 'end a build').action(async (ref: string, options) => {
+    finish(await (await import('./builds/cancel.ts')).cancel(ref, options, io))
+  })
+}
+
+function addDoctor(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('doctor')
+    .description('check this machine, the settings, Nomad and the server')
+    .option('--nomad <url>', 'Nomad to check (NOMAD_ADDR)')
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
+    .option('--json', 'print JSON')
+    .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options, io)))
+}
+
+function addAgent(program: Command, finish: Finish): void {
+  program
+    .command('build-agent')
+    .description('runs one slice inside its Nomad allocation; started by the job template')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options, command: Command) => {
+      finish(await (await import('./build-agent.ts')).buildAgent(command.args))
+    })
+}
+
+const serverOption = () =>
+  new Option('--server <url>', 'address of a Caravan server').env('CARAVAN_SERVER')
+const tokenOption = () => new Option('--token <token>', 'token for the server').env('CARAVAN_TOKEN')
+const logLevelOption = () =>
+  new Option('--log-level <level>', 'least important line to log')
+    .choices(['debug', 'info', 'warn', 'error'])
+    .env('CARAVAN_LOG_LEVEL')
+
+function toWhole(text: string, minimum: number, maximum: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= minimum && value <= maximum) return value
+  throw new InvalidArgumentError(`a whole number from ${minimum} to ${maximum} is needed`)
+}
+
+const toPort = (text: string) => toWhole(text, 0, 65_535)
+const toCount = (text: string) => toWhole(text, 1, 1000)
+const toIndex = (text: string) => toWhole(text, 0, 100_000)

@@ -1,0 +1,92 @@
+/** From a command line and the checkout it was typed in to a build request. */
+import { readFile } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import type { BuildRequestInput } from '../model/index.ts'
+import type { Checkout } from '../platform/index.ts'
+import { readCheckout } from '../platform/index.ts'
+import { usageError } from './io.ts'
+
+export interface RequestOptions {
+  config?: string
+  job?: string
+  parallelism?: number
+  org?: string
+  repo?: string
+  branch?: string
+  repoUrl?: string
+  sha?: string
+}
+
+export interface PlannedRequest {
+  request: BuildRequestInput
+  /** The checkout that `checkout` steps get as a bundle; null when the source comes from elsewhere. */
+  bundleFrom: Checkout | null
+  warnings: string[]
+}
+
+/** Tried in this order below the top of the checkout, else below the current folder. */
+const CONFIG_FILES = ['.circleci/config.yml', '.caravan/config.yml']
+
+/** @throws CaravanError INPUT_INVALID when there is no configuration file, or the flags do not fit. */
+export async function planRequest(options: RequestOptions, cwd: string): Promise<PlannedRequest> {
+  if (options.repoUrl !== undefined && options.sha === undefined) {
+    throw usageError('--repo-url needs --sha: which commit of that repository shall be built?')
+  }
+  if (options.sha !== undefined && options.repoUrl === undefined) {
+    throw usageError('--sha needs --repo-url: without one, HEAD of this checkout is built')
+  }
+  const checkout = await readCheckout(cwd)
+  const config = await readConfig(options.config, cwd, checkout)
+  const remote = options.repoUrl
+  const bundleFrom = remote === undefined ? checkout : null
+  return {
+    request: {
+      config: config.text,
+      config_file: config.name,
+      ...(options.job === undefined ? {} : { job: options.job }),
+      ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
+      org: options.org ?? checkout?.org ?? 'local',
+      repo: options.repo ?? checkout?.repo ?? basename(cwd),
+      branch: options.branch ?? checkout?.branch ?? 'HEAD',
+      sha: options.sha ?? checkout?.sha ?? '',
+      source: remote === undefined ? { kind: 'none' } : { kind: 'git', url: remote },
+    },
+    bundleFrom,
+    warnings: bundleFrom === null ? [] : warnOfCheckout(bundleFrom),
+  }
+}
+
+async function readConfig(
+  given: string | undefined,
+  cwd: string,
+  checkout: Checkout | null,
+): Promise<{ text: string; name: string }> {
+  const top = checkout?.root ?? cwd
+  const candidates =
+    given === undefined ? CONFIG_FILES.map((name) => join(top, name)) : [resolve(cwd, given)]
+  for (const file of candidates) {
+    const text = await readOptional(file)
+    if (text !== null) return { text, name: relative(cwd, file) || file }
+  }
+  throw usageError(
+    given === undefined
+      ? `there is no ${CONFIG_FILES.join(' or ')} in ${top}: name one with --config`
+      : `there is no file ${given}`,
+  )
+}
+
+async function readOptional(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw usageError(`cannot read ${file}: ${(cause as Error).message}`)
+  }
+}
+
+function warnOfCheckout(checkout: Checkout): string[] {
+  if (checkout.dirtyCount === 0) return []
+  const files =
+    checkout.dirtyCount === 1 ? '1 changed file is' : `${checkout.dirtyCount} changed files are`
+  return [`building ${checkout.sha.slice(0, 12)}: ${files} not committed and not part of it`]
+}
