@@ -6,7 +6,7 @@
 import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { NomadClient } from '../nomad/index.ts'
-import type { Clock, Log } from '../platform/index.ts'
+import type { Clock, Log, RandomSource } from '../platform/index.ts'
 import type {
   AgentEvent,
   AgentRefusal,
@@ -40,13 +40,6 @@ export interface SchedulerDeps {
   /** Program and first arguments that start the agent on a client. */
   agentCommand: readonly string[]
   template: { file: string; text: string }
-}
-
-export interface RandomSource {
-  /** From 0 up to but not including 1; for jitter. */
-  number(): number
-  /** Unpredictable; for identifiers. */
-  bytes(size: number): Uint8Array
 }
 
 /** The part of Nomad that the scheduler uses. */
