@@ -21,6 +21,12 @@ import { RESULTS, STEP_STATES } from './states.ts'
 
 export const PROTOCOL_VERSION = 1
 
+/**
+ * The most that one `output` call may carry; a claim may allow less. Large enough that a backlog
+ * drains at the speed of the network, small enough that a server can hold one for every agent at once.
+ */
+export const OUTPUT_CHUNK_BYTES_MAX = 4 * 1024 * 1024
+
 export const claimRequest = z.object({
   claim_id: z.string().min(16).max(64),
   token: z.string(),

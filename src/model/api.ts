@@ -94,6 +94,14 @@ export const buildList = z.object({
 })
 export const sourceAnswer = z.object({ id: z.string() })
 
+export const healthAnswer = z.object({
+  status: z.enum(['ok', 'failing']),
+  version: z.string(),
+  /** What is wrong, a sentence each. */
+  reasons: z.array(z.string()),
+})
+export type HealthAnswer = z.infer<typeof healthAnswer>
+
 /** One slice as Nomad would get it: the variables, the rendered job, and what is added beside it. */
 export const renderedSlice = z.object({
   vars: z.record(z.string(), z.unknown()),
@@ -105,6 +113,7 @@ export const dryRunAnswer = z.object({
   slices: z.array(renderedSlice),
   warnings: z.array(z.string()),
 })
+export type DryRunAnswer = z.infer<typeof dryRunAnswer>
 
 /**
  * What `GET /api/v1/builds/:id/follow` sends as Server-Sent Events; the event's name is its `type`.
