@@ -1,0 +1,76 @@
+/** From an HTTP answer, or the lack of one, to a value or one of our errors. */
+import type { z } from 'zod'
+import { CaravanError, ERRORS, errorBody, type ErrorCode } from '../../model/index.ts'
+import { HttpError, type HttpResponse } from '../../platform/index.ts'
+
+/**
+ * @throws CaravanError the server's own error, or SERVER_ERROR when the answer is not of this shape.
+ */
+export function readAnswer<Schema extends z.ZodType>(
+  server: string,
+  response: HttpResponse,
+  schema: Schema,
+): z.output<Schema> {
+  if (response.status >= 300) throw toServerError(server, response)
+  const answer = schema.safeParse(parseJson(response.text()))
+  if (answer.success) return answer.data
+  throw new CaravanError('SERVER_ERROR', notOurs(server, 'a shape'), { cause: answer.error })
+}
+
+/** The error that an answer tells; one that is not in our form comes from something in between. */
+export function toServerError(
+  server: string,
+  response: { status: number; text(): string },
+): CaravanError {
+  const body = errorBody.safeParse(parseJson(response.text()))
+  if (!body.success || !isErrorCode(body.data.error)) {
+    const message = body.success ? body.data.message : notOurs(server, `status ${response.status}`)
+    return new CaravanError('SERVER_ERROR', message, { detail: { status: response.status } })
+  }
+  const { error, message, details } = body.data
+  const hint = error === 'UNAUTHORIZED' ? ' (--token or CARAVAN_TOKEN)' : ''
+  return new CaravanError(error, message + hint, { detail: details })
+}
+
+/** What a failed exchange means to the person who typed the command. */
+export function toClientError(server: string, cause: unknown): unknown {
+  if (!(cause instanceof HttpError)) return cause
+  switch (cause.fault) {
+    case 'too_large':
+    case 'malformed':
+      return new CaravanError('SERVER_ERROR', notOurs(server, 'bytes'), { cause })
+    case 'unreachable':
+      return unreachable(
+        server,
+        'cannot be reached: is it running, and is the address right?',
+        cause,
+      )
+    case 'timeout':
+      return unreachable(server, 'did not answer in time: is it overloaded?', cause)
+    default:
+      return unreachable(server, 'was reached, but the connection broke', cause)
+  }
+}
+
+function unreachable(server: string, what: string, cause: HttpError): CaravanError {
+  return new CaravanError('SERVER_UNREACHABLE', `the Caravan server at ${server} ${what}`, {
+    cause,
+  })
+}
+
+function notOurs(server: string, what: string): string {
+  return `${server} answered with ${what} that no Caravan server sends: is the address right?`
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    // No JSON fits no schema, which is what the caller looks at.
+    return undefined
+  }
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text)
+}

@@ -1,0 +1,189 @@
+/** The HTTP API of a Caravan server, as commands use it. */
+import type { Readable } from 'node:stream'
+import {
+  buildList,
+  type BuildRequestInput,
+  type BuildSummary,
+  type BuildView,
+  buildView,
+  type DryRunAnswer,
+  dryRunAnswer,
+  type FollowEvent,
+  type HealthAnswer,
+  healthAnswer,
+  sourceAnswer,
+} from '../../model/index.ts'
+import {
+  type Clock,
+  createHttpClient,
+  type HttpClient,
+  type HttpRequest,
+  systemRandom,
+} from '../../platform/index.ts'
+import { readAnswer, toClientError, toServerError } from './answers.ts'
+import { followEvents } from './follow.ts'
+
+/**
+ * Every method throws CaravanError: SERVER_UNREACHABLE when there is no answer, SERVER_ERROR when it is
+ * not a Caravan server's, else the server's own code, message and detail.
+ */
+export interface ApiClient {
+  /** @returns the id that a build request names it by. */
+  uploadSource(bytes: Readable): Promise<string>
+  createBuild(request: BuildRequestInput): Promise<BuildView>
+  /** What `createBuild` would make of it; nothing is stored. */
+  dryRun(request: BuildRequestInput): Promise<DryRunAnswer>
+  /** Newest first, a page at a time as far as it is read. */
+  listBuilds(): AsyncIterable<BuildSummary>
+  /** @param ref a build id or number. */
+  readBuild(ref: string): Promise<BuildView>
+  cancelBuild(ref: string): Promise<BuildView>
+  /** To the end of the build, over cuts; ends early and quietly when the signal aborts. */
+  follow(
+    ref: string,
+    options: { output: boolean; signal?: AbortSignal },
+  ): AsyncIterable<FollowEvent>
+  /** What the server holds of a step's output, from the offset to the end. */
+  readOutput(
+    ref: string,
+    place: { slice: number; step: number; offset?: number },
+  ): Promise<AsyncIterable<Uint8Array>>
+  /** Also of a server that is not well. */
+  health(): Promise<HealthAnswer>
+  close(): Promise<void>
+}
+
+export interface ApiClientOptions {
+  /** `http://host:port`, with a path when the API stands behind one. */
+  server: string
+  token?: string
+  clock: Clock
+  /** From 0 up to 1, spreads the reconnects of many followers. */
+  random?: () => number
+}
+
+const API = '/api/v1'
+
+/** A gigabyte over a slow line. */
+const UPLOAD_TIMEOUT_MS = 10 * 60_000
+
+/** Three heartbeats of the server: a silence that long means that the line is dead. */
+const IDLE_TIMEOUT_MS = 45_000
+
+/** @throws CaravanError INPUT_INVALID when the address is none. */
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const { server, token, clock, random = systemRandom.number } = options
+  const http = createHttpClient({
+    baseUrl: server,
+    clock,
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+  })
+  const call = (request: HttpRequest) => exchange(http, server, request)
+  const post = (path: string, rest: Partial<HttpRequest> = {}) =>
+    call({ method: 'POST', path: `${API}${path}`, ...rest })
+
+  return {
+    async uploadSource(body) {
+      const headers = { 'content-type': 'application/octet-stream' }
+      const response = await post('/sources', { body, headers, timeoutMs: UPLOAD_TIMEOUT_MS })
+      return readAnswer(server, response, sourceAnswer).id
+    },
+    async createBuild(request) {
+      return readAnswer(server, await post('/builds', { json: request }), buildView)
+    },
+    async dryRun(request) {
+      const response = await post('/builds', { json: request, query: { dry_run: true } })
+      return readAnswer(server, response, dryRunAnswer)
+    },
+    async *listBuilds() {
+      let cursor: string | null | undefined
+      while (cursor !== null) {
+        const response = await call({
+          method: 'GET',
+          path: `${API}/builds`,
+          query: { cursor },
+        })
+        const page = readAnswer(server, response, buildList)
+        yield* page.builds
+        cursor = page.next_cursor
+      }
+    },
+    async readBuild(ref) {
+      const response = await call({ method: 'GET', path: toBuildPath(ref) })
+      return readAnswer(server, response, buildView)
+    },
+    async cancelBuild(ref) {
+      const response = await call({ method: 'POST', path: `${toBuildPath(ref)}/cancel` })
+      return readAnswer(server, response, buildView)
+    },
+    follow(ref, { output, signal }) {
+      const path = `${toBuildPath(ref)}/follow`
+      const connect = () =>
+        http.stream({
+          method: 'GET',
+          path,
+          query: { output },
+          signal,
+          idleTimeoutMs: IDLE_TIMEOUT_MS,
+        })
+      return followEvents({ server, clock, random, signal, connect })
+    },
+    readOutput: (ref, place) => readOutput(http, { server, ref, ...place }),
+    async health() {
+      const response = await call({ method: 'GET', path: '/healthz' })
+      // 500 tells that something is wrong, in the same shape.
+      return readAnswer(server, { ...response, status: 200 }, healthAnswer)
+    },
+    close: () => http.close(),
+  }
+}
+
+async function exchange(http: HttpClient, server: string, request: HttpRequest) {
+  try {
+    return await http.request(request)
+  } catch (cause) {
+    throw toClientError(server, cause)
+  }
+}
+
+interface OutputRequest {
+  server: string
+  ref: string
+  slice: number
+  step: number
+  offset?: number
+}
+
+async function readOutput(
+  http: HttpClient,
+  { server, ref, slice, step, offset = 0 }: OutputRequest,
+): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const path = `${toBuildPath(ref)}/slices/${slice}/steps/${step}/output`
+    const { status, body } = await http.stream({
+      method: 'GET',
+      path,
+      query: { offset },
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+    })
+    const chunks = readBody(server, body)
+    if (status < 300) return chunks
+    const text = Buffer.concat(await Array.fromAsync(chunks)).toString('utf8')
+    throw toServerError(server, { status, text: () => text })
+  } catch (cause) {
+    throw toClientError(server, cause)
+  }
+}
+
+async function* readBody(server: string, body: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body as AsyncIterable<Uint8Array>
+  } catch (cause) {
+    throw toClientError(server, cause)
+  }
+}
+
+/** What a person typed may hold anything. */
+function toBuildPath(ref: string): string {
+  return `${API}/builds/${encodeURIComponent(ref)}`
+}

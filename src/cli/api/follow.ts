@@ -1,0 +1,107 @@
+/** Follows a build over as many connections as it takes. */
+import { CaravanError, ERRORS, type FollowEvent, followEvent, isResult } from '../../model/index.ts'
+import { backoffMs, type Clock, type HttpStream, sleep } from '../../platform/index.ts'
+import { toClientError, toServerError } from './answers.ts'
+import { createResume } from './resume.ts'
+import { readServerSentEvents } from './sse.ts'
+
+export interface FollowOptions {
+  server: string
+  clock: Clock
+  /** From 0 up to 1. */
+  random: () => number
+  signal: AbortSignal | undefined
+  /** Opens the stream anew. */
+  connect: () => Promise<HttpStream>
+}
+
+/** With the waits between them about half a minute: a server that is restarted is back by then. */
+const TRIES_MAX = 10
+const WAIT = { baseMs: 200, maxMs: 5000 }
+
+/** An error in JSON is short; something in between us and the server may say more than we want. */
+const ERROR_BYTES_MAX = 1024 ** 2
+
+/**
+ * Every event once, in order, to the end of the build. A cut is bridged; the stream ends early only
+ * when the signal aborts.
+ *
+ * @throws CaravanError SERVER_UNREACHABLE when the server stays away; what it says when it refuses.
+ */
+export async function* followEvents(options: FollowOptions): AsyncGenerator<FollowEvent> {
+  const { clock, random, signal } = options
+  const takeNew = createResume()
+  let failures = 0
+  for (;;) {
+    try {
+      let isOver = false
+      for await (const event of readOnce(options)) {
+        failures = 0
+        // Only the last event tells: a build that was over before we came is told at the start, too.
+        isOver = event.type === 'build' && isResult(event.build.state)
+        const fresh = takeNew(event)
+        if (fresh !== null) yield fresh
+      }
+      if (isOver || signal?.aborted) return
+    } catch (cause) {
+      if (signal?.aborted) return
+      const error = toClientError(options.server, cause)
+      failures += 1
+      if (failures >= TRIES_MAX || !isPassing(error)) throw error
+    }
+    await sleep(clock, backoffMs(failures, { ...WAIT, random }), signal)
+    if (signal?.aborted) return
+  }
+}
+
+async function* readOnce({ server, connect }: FollowOptions): AsyncGenerator<FollowEvent> {
+  const stream = await connect()
+  try {
+    if (stream.status !== 200) throw toServerError(server, await readError(stream))
+    for await (const { data } of readServerSentEvents(stream.body)) {
+      const event = parseEvent(data)
+      if (event !== null) yield event
+    }
+  } finally {
+    stream.body.destroy()
+  }
+}
+
+async function readError(stream: HttpStream): Promise<{ status: number; text(): string }> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream.body as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > ERROR_BYTES_MAX) break
+  }
+  return { status: stream.status, text: () => Buffer.concat(chunks).toString('utf8') }
+}
+
+const KNOWN: ReadonlySet<unknown> = new Set(
+  followEvent.options.map((option) => option.shape.type.value),
+)
+
+/** Null for a kind of event that a newer server knows and we do not. */
+function parseEvent(data: string): FollowEvent | null {
+  const value = parseJson(data)
+  const event = followEvent.safeParse(value)
+  if (event.success) return event.data
+  const isNewer = typeof value === 'object' && value !== null && 'type' in value
+  if (isNewer && !KNOWN.has(value.type)) return null
+  const message = 'the server sent an event of a shape that is not known'
+  throw new CaravanError('SERVER_ERROR', message, { cause: event.error })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    throw new CaravanError('SERVER_ERROR', 'the server sent an event that is no JSON', { cause })
+  }
+}
+
+/** Whether another try may find the server well: it was away, or it failed and said so. */
+function isPassing(error: unknown): boolean {
+  return error instanceof CaravanError && ERRORS[error.code].status >= 500
+}

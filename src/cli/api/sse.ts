@@ -1,0 +1,54 @@
+/** Reads Server-Sent Events, as far as our server writes them. */
+import { CaravanError } from '../../model/index.ts'
+
+export interface ServerSentEvent {
+  event: string
+  data: string
+}
+
+/** The largest build, a thousand slices with all their steps, fits several times. */
+const EVENT_LENGTH_MAX = 64 * 1024 ** 2
+
+/**
+ * An event is handed on at its empty line; one that the end of the stream cuts off is dropped, since
+ * the reader of a resumed stream gets it again.
+ *
+ * @throws CaravanError SERVER_ERROR when an event does not end.
+ */
+export async function* readServerSentEvents(
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ServerSentEvent> {
+  const decoder = new TextDecoder()
+  let pending = ''
+  let event = 'message'
+  let data: string[] = []
+  for await (const chunk of bytes) {
+    const lines = (pending + decoder.decode(chunk, { stream: true })).split('\n')
+    pending = lines.pop() ?? ''
+    if (pending.length > EVENT_LENGTH_MAX) {
+      throw new CaravanError('SERVER_ERROR', 'the server sent an event that does not end')
+    }
+    for (const line of lines) {
+      const { field, value } = parseLine(line.endsWith('\r') ? line.slice(0, -1) : line)
+      if (field === 'event') event = value
+      if (field === 'data') data.push(value)
+      if (field !== 'end') continue
+      if (data.length > 0) yield { event, data: data.join('\n') }
+      event = 'message'
+      data = []
+    }
+  }
+}
+
+/** `field: value`; a line without a colon is a field without a value, one that starts with it a comment. */
+function parseLine(line: string): { field: string; value: string } {
+  if (line === '') return { field: 'end', value: '' }
+  const colon = line.indexOf(':')
+  if (colon < 0) return { field: line === 'end' ? '' : line, value: '' }
+  const value = line.slice(colon + 1)
+  const field = line.slice(0, colon)
+  return {
+    field: field === 'end' ? '' : field,
+    value: value.startsWith(' ') ? value.slice(1) : value,
+  }
+}
