@@ -1,0 +1,122 @@
+/**
+ * The slices that somebody still has to do something about, in memory: those without a result, and
+ * those whose Nomad job may still run.
+ *
+ * Rebuilt from the rows at start and kept in step after every commit, so that loops and agents' calls
+ * decide without a query. The rows stay the truth: whoever writes checks state and version there.
+ */
+import {
+  isResult,
+  toSliceKey,
+  type BuildId,
+  type NomadJobId,
+  type SliceKey,
+} from '../model/index.ts'
+import {
+  readAttempts,
+  readBuilds,
+  readOpenSlices,
+  type AttemptRow,
+  type BuildRow,
+  type Reader,
+  type SliceRow,
+} from './store/index.ts'
+
+export interface OpenSlice {
+  readonly key: SliceKey
+  readonly build: BuildRow
+  readonly slice: SliceRow
+  /** Of the slice's epoch, once an agent claimed it. */
+  readonly attempt: AttemptRow | null
+}
+
+/** What everybody but the ledger may do with them. */
+export interface OpenSlices {
+  readonly size: number
+  get(key: SliceKey): OpenSlice | undefined
+  ofJob(job: string): OpenSlice | undefined
+  /** In the order in which they were stored. */
+  [Symbol.iterator](): Iterator<OpenSlice>
+}
+
+export interface OpenSliceIndex extends OpenSlices {
+  load(reader: Reader): Promise<void>
+  add(build: BuildRow, slice: SliceRow): void
+  /** Takes over a committed row; one that is older than the known row is ignored. */
+  update(slice: SliceRow): void
+  setAttempt(attempt: AttemptRow): void
+}
+
+/** Builds read in one query. */
+const BUILDS_PER_READ = 500
+
+export function createOpenSlices(): OpenSliceIndex {
+  const entries = new Map<SliceKey, OpenSlice>()
+  const keys = new Map<NomadJobId, SliceKey>()
+
+  const put = (entry: OpenSlice): void => {
+    const { slice, key } = entry
+    if (isResult(slice.state) && slice.job_open === 0) {
+      entries.delete(key)
+      keys.delete(slice.nomad_job_id)
+      return
+    }
+    entries.set(key, entry)
+    keys.set(slice.nomad_job_id, key)
+  }
+
+  return {
+    get size() {
+      return entries.size
+    },
+    get: (key) => entries.get(key),
+    ofJob(job) {
+      const key = keys.get(job as NomadJobId)
+      return key === undefined ? undefined : entries.get(key)
+    },
+    [Symbol.iterator]: () => entries.values(),
+    async load(reader) {
+      for (const entry of await readEntries(reader)) put(entry)
+    },
+    add(build, slice) {
+      put({ key: keyOf(slice), build, slice, attempt: null })
+    },
+    update(slice) {
+      const known = entries.get(keyOf(slice))
+      if (known === undefined || known.slice.version >= slice.version) return
+      const attempt = known.slice.epoch === slice.epoch ? known.attempt : null
+      if (known.slice.nomad_job_id !== slice.nomad_job_id) keys.delete(known.slice.nomad_job_id)
+      put({ ...known, slice, attempt })
+    },
+    setAttempt(attempt) {
+      const known = entries.get(toSliceKey(attempt.build_id, attempt.slice_index))
+      if (known?.slice.epoch === attempt.epoch) put({ ...known, attempt })
+    },
+  }
+}
+
+export function keyOf(row: { build_id: BuildId; slice_index: number }): SliceKey {
+  return toSliceKey(row.build_id, row.slice_index)
+}
+
+async function readEntries(reader: Reader): Promise<OpenSlice[]> {
+  const slices = await readOpenSlices(reader)
+  const ids = [...new Set(slices.map((slice) => slice.build_id))]
+  const builds = new Map<BuildId, BuildRow>()
+  const attempts = new Map<string, AttemptRow>()
+  for (let start = 0; start < ids.length; start += BUILDS_PER_READ) {
+    const some = ids.slice(start, start + BUILDS_PER_READ)
+    for (const build of await readBuilds(reader, some)) builds.set(build.id, build)
+    for (const attempt of await readAttempts(reader, some)) {
+      attempts.set(`${keyOf(attempt)}/${attempt.epoch}`, attempt)
+    }
+  }
+  return slices
+    .flatMap((slice) => {
+      const build = builds.get(slice.build_id)
+      const key = keyOf(slice)
+      const attempt = attempts.get(`${key}/${slice.epoch}`) ?? null
+      return build === undefined ? [] : [{ key, build, slice, attempt }]
+    })
+    .sort((a, b) => a.build.number - b.build.number || a.slice.slice_index - b.slice.slice_index)
+}

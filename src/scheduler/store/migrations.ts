@@ -1,0 +1,156 @@
+/**
+ * How the tables came to be: each step forward once, in the order of the names, never changed after it
+ * was released.
+ */
+import { sql, type ColumnDefinitionBuilder, type Kysely } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { CaravanError } from '../../model/index.ts'
+import type { Tables } from './tables.ts'
+
+const MIGRATIONS: Record<string, { up(database: Kysely<unknown>): Promise<void> }> = {
+  '0001_builds_and_slices': { up: createBuildsAndSlices },
+}
+
+/** @throws CaravanError STORE_FAILED when a step fails, or when a newer Caravan wrote the store. */
+export async function migrate(database: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
+  })
+  const known = await migrator.getMigrations()
+  const { error, results } = await migrator.migrateToLatest()
+  if (error === undefined) return
+  const failed = results?.find((each) => each.status === 'Error')?.migrationName
+  throw new CaravanError(
+    'STORE_FAILED',
+    failed === undefined
+      ? 'the store was written by a newer version of Caravan: start that version'
+      : `the store could not be brought to this version: step ${failed} failed`,
+    { cause: error, detail: { known: known.map((each) => each.name) } },
+  )
+}
+
+async function createBuildsAndSlices(database: Kysely<unknown>): Promise<void> {
+  const { schema } = database
+  await schema
+    .createTable('installation')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('install_id', 'text', required)
+    .addColumn('created_ms', 'bigint', required)
+    .addColumn('last_build_number', 'integer', required)
+    .execute()
+  await schema
+    .createTable('builds')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('number', 'integer', (column) => column.notNull().unique())
+    .addColumn('org', 'text', required)
+    .addColumn('repo', 'text', required)
+    .addColumn('branch', 'text', required)
+    .addColumn('sha', 'text', required)
+    .addColumn('job', 'text', required)
+    .addColumn('parallelism', 'integer', required)
+    .addColumn('resource_class', 'text', required)
+    .addColumn('priority', 'integer', required)
+    .addColumn('state', 'text', required)
+    .addColumn('reason', 'text')
+    .addColumn('created_ms', 'bigint', required)
+    .addColumn('started_ms', 'bigint')
+    .addColumn('finished_ms', 'bigint')
+    .addColumn('spec', 'text', required)
+    .addColumn('source', 'text', required)
+    .addColumn('warnings', 'text', required)
+    .execute()
+  await createSlices(database)
+  await createReports(database)
+}
+
+async function createSlices(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('slices')
+    .addColumn('build_id', 'text', (column) => column.notNull().references('builds.id'))
+    .addColumn('slice_index', 'integer', required)
+    .addColumn('state', 'text', required)
+    .addColumn('version', 'integer', required)
+    .addColumn('epoch', 'integer', required)
+    .addColumn('nomad_job_id', 'text', required)
+    .addColumn('job_open', 'integer', required)
+    .addColumn('spec_hash', 'text')
+    .addColumn('job_modify_index', 'bigint')
+    .addColumn('allocation_id', 'text')
+    .addColumn('node_id', 'text')
+    .addColumn('node_name', 'text')
+    .addColumn('cancel_reason', 'text')
+    .addColumn('reason', 'text')
+    .addColumn('detail', 'text', required)
+    .addColumn('queued_ms', 'bigint', required)
+    .addColumn('submitted_ms', 'bigint')
+    .addColumn('placed_ms', 'bigint')
+    .addColumn('claimed_ms', 'bigint')
+    .addColumn('started_ms', 'bigint')
+    .addColumn('finished_ms', 'bigint')
+    .addPrimaryKeyConstraint('slices_pk', ['build_id', 'slice_index'])
+    .execute()
+  await database.schema.createIndex('slices_state').on('slices').column('state').execute()
+  // Partial, so that the finished slices of years cost nothing to skip.
+  await sql`create index slices_job_open on slices (build_id) where job_open = 1`.execute(database)
+}
+
+async function createReports(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('attempts')
+    .addColumn('build_id', 'text', (column) => column.notNull().references('builds.id'))
+    .addColumn('slice_index', 'integer', required)
+    .addColumn('epoch', 'integer', required)
+    .addColumn('claim_id', 'text', required)
+    .addColumn('session_hash', 'text', required)
+    .addColumn('agent_version', 'text', required)
+    .addColumn('allocation_id', 'text', required)
+    .addColumn('claimed_ms', 'bigint', required)
+    .addColumn('events_applied', 'integer', required)
+    .addColumn('reported_reason', 'text')
+    .addColumn('reported_detail', 'text', required)
+    .addPrimaryKeyConstraint('attempts_pk', ['build_id', 'slice_index', 'epoch'])
+    .execute()
+  await database.schema
+    .createTable('steps')
+    .addColumn('build_id', 'text', (column) => column.notNull().references('builds.id'))
+    .addColumn('slice_index', 'integer', required)
+    .addColumn('epoch', 'integer', required)
+    .addColumn('step_index', 'integer', required)
+    .addColumn('attempt', 'integer', required)
+    .addColumn('state', 'text', required)
+    .addColumn('shell', 'text')
+    .addColumn('exit_code', 'integer')
+    .addColumn('signal', 'text')
+    .addColumn('reason', 'text')
+    .addColumn('started_ms', 'bigint')
+    .addColumn('finished_ms', 'bigint')
+    .addColumn('duration_ms', 'bigint')
+    .addColumn('output_length', 'bigint')
+    .addColumn('output_sha256', 'text')
+    .addColumn('output_dropped', 'bigint', required)
+    .addColumn('output_state', 'text')
+    .addPrimaryKeyConstraint('steps_pk', [
+      'build_id',
+      'slice_index',
+      'epoch',
+      'step_index',
+      'attempt',
+    ])
+    .execute()
+  await database.schema
+    .createTable('notices')
+    .addColumn('build_id', 'text', (column) => column.notNull().references('builds.id'))
+    .addColumn('slice_index', 'integer', required)
+    .addColumn('epoch', 'integer', required)
+    .addColumn('number', 'integer', required)
+    .addColumn('step_index', 'integer')
+    .addColumn('at_ms', 'bigint', required)
+    .addColumn('text', 'text', required)
+    .addPrimaryKeyConstraint('notices_pk', ['build_id', 'slice_index', 'epoch', 'number'])
+    .execute()
+}
+
+function required(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {
+  return column.notNull()
+}

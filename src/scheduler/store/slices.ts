@@ -1,0 +1,112 @@
+/** Slices in the store. */
+import {
+  LIVE_SLICE_STATES,
+  type BuildId,
+  type Reason,
+  type Result,
+  type SliceState,
+} from '../../model/index.ts'
+import type { Reader, Writer } from './index.ts'
+import type { SliceRow } from './tables.ts'
+
+/** Where a slice is found: the columns of its key. */
+export interface SlicePlace {
+  build: BuildId
+  index: number
+}
+
+/** Rows in one statement: SQLite binds at most 32,766 values. */
+const INSERT_ROWS_MAX = 500
+
+export async function insertSlices(writer: Writer, slices: readonly SliceRow[]): Promise<void> {
+  for (let start = 0; start < slices.length; start += INSERT_ROWS_MAX) {
+    const rows = slices.slice(start, start + INSERT_ROWS_MAX)
+    await writer.insertInto('slices').values(rows).execute()
+  }
+}
+
+export async function readSlice(reader: Reader, place: SlicePlace): Promise<SliceRow | null> {
+  const row = await reader
+    .selectFrom('slices')
+    .selectAll()
+    .where('build_id', '=', place.build)
+    .where('slice_index', '=', place.index)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+/** In the order of their indexes. */
+export async function readSlices(reader: Reader, build: BuildId): Promise<SliceRow[]> {
+  return reader
+    .selectFrom('slices')
+    .selectAll()
+    .where('build_id', '=', build)
+    .orderBy('slice_index')
+    .execute()
+}
+
+/** Every slice that has no result yet, or whose Nomad job may still run. */
+export async function readOpenSlices(reader: Reader): Promise<SliceRow[]> {
+  const live = await reader
+    .selectFrom('slices')
+    .selectAll()
+    .where('state', 'in', LIVE_SLICE_STATES)
+    .execute()
+  const lingering = await reader
+    .selectFrom('slices')
+    .selectAll()
+    .where('job_open', '=', 1)
+    .where('state', 'not in', LIVE_SLICE_STATES)
+    .execute()
+  return [...live, ...lingering]
+}
+
+/** The states that slices of the build are in, each once. */
+export async function readSliceStates(reader: Reader, build: BuildId): Promise<SliceState[]> {
+  const rows = await reader
+    .selectFrom('slices')
+    .select('state')
+    .distinct()
+    .where('build_id', '=', build)
+    .execute()
+  return rows.map((row) => row.state)
+}
+
+/** Why the first slice that ended so did. */
+export async function readReason(
+  reader: Reader,
+  build: BuildId,
+  result: Result,
+): Promise<Reason | null> {
+  const row = await reader
+    .selectFrom('slices')
+    .select('reason')
+    .where('build_id', '=', build)
+    .where('state', '=', result)
+    .orderBy('slice_index')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.reason ?? null
+}
+
+/**
+ * Compare-and-set on state and version.
+ *
+ * @returns the row as it is now, or null when it is no longer as it was `before`.
+ */
+export async function updateSlice(
+  writer: Writer,
+  before: SliceRow,
+  change: Partial<SliceRow>,
+): Promise<SliceRow | null> {
+  const row = await writer
+    .updateTable('slices')
+    .set({ ...change, version: before.version + 1 })
+    .where('build_id', '=', before.build_id)
+    .where('slice_index', '=', before.slice_index)
+    .where('state', '=', before.state)
+    .where('version', '=', before.version)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? null
+}
