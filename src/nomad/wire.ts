@@ -125,7 +125,12 @@ export interface NomadAllocation {
   DesiredDescription?: string
   ClientStatus: AllocationClientStatus
   ClientDescription?: string
-  DesiredTransition?: { Migrate?: boolean | null; Reschedule?: boolean | null } | null
+  DesiredTransition?: {
+    Migrate?: boolean | null
+    Reschedule?: boolean | null
+    /** Set by a drain, from the versions on that know it. */
+    MigrateDisablePlacement?: boolean | null
+  } | null
   TaskStates?: Record<string, TaskState> | null
   PreemptedByAllocation?: string
   NextAllocation?: string

@@ -1,0 +1,50 @@
+/** Why Nomad has no place for a slice, in one sentence for people. */
+import type { AllocationMetric, NomadEvaluation } from '../nomad/index.ts'
+
+/**
+ * @param evaluations of one job, in any order.
+ * @returns null when none of them tells of a failed placement.
+ */
+export function explainEvaluations(evaluations: readonly NomadEvaluation[]): string | null {
+  const newestFirst = [...evaluations].sort((a, b) => b.ModifyIndex - a.ModifyIndex)
+  for (const evaluation of newestFirst) {
+    const metric = Object.values(evaluation.FailedTGAllocs ?? {})[0]
+    if (metric !== undefined) return explainPlacement(metric)
+  }
+  return null
+}
+
+/** Whether the newest evaluation waits to be looked at, as while an operator holds all placing. */
+export function isUnevaluated(evaluations: readonly NomadEvaluation[]): boolean {
+  return evaluations.length > 0 && evaluations.every((each) => each.Status === 'pending')
+}
+
+/** `waits for capacity: memory exhausted on 3 nodes`. */
+export function explainPlacement(metric: AllocationMetric): string {
+  const exhausted = counted(metric.DimensionExhausted).map(
+    ([dimension, count]) => `${dimension} exhausted on ${nodes(count)}`,
+  )
+  // A filtered class only repeats, less exactly, which constraint filtered it.
+  const constraints = counted(metric.ConstraintFiltered).map(
+    ([constraint, count]) => `${nodes(count)} fail${count === 1 ? 's' : ''} "${constraint}"`,
+  )
+  const classes = counted(metric.ClassFiltered).map(
+    ([name, count]) => `${nodes(count)} of class ${name} ruled out`,
+  )
+  const filtered = constraints.length > 0 ? constraints : classes
+  if (exhausted.length > 0) return `waits for capacity: ${[...exhausted, ...filtered].join(', ')}`
+  if (filtered.length > 0) return `waits for a fitting node: ${filtered.join(', ')}`
+  if (metric.NodesExhausted > 0) {
+    return `waits for capacity: ${nodes(metric.NodesExhausted)} ${metric.NodesExhausted === 1 ? 'is' : 'are'} full`
+  }
+  return 'waits for a node: none of the cluster takes work'
+}
+
+/** Most first. */
+function counted(counts: Record<string, number> | null | undefined): [string, number][] {
+  return Object.entries(counts ?? {}).sort(([, a], [, b]) => b - a)
+}
+
+function nodes(count: number): string {
+  return count === 1 ? '1 node' : `${count} nodes`
+}
