@@ -1,4 +1,8 @@
 /** Nomad's HTTP API as Caravan uses it. */
+export type { NomadProblem } from './classify.ts'
+export * from './client.ts'
+export { problemOf } from './failure.ts'
+export { filterOf } from './paging.ts'
 export * from './ports.ts'
 export * from './version.ts'
 export type * from './wire.ts'

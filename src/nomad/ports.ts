@@ -87,15 +87,16 @@ export interface NomadClient {
   schedulerConfiguration(options?: CallOptions): Promise<SchedulerConfiguration>
 
   /**
-   * The object now, and again after each change, by blocking queries; goes on through outages and ends
-   * with the signal. Each watch holds one of the few connections kept for waiting.
+   * The object now, and again after each change, by blocking queries; null while Nomad does not have it.
+   * Goes on through outages, ends with the signal and throws what trying again can not cure. Each watch
+   * holds one of the few connections kept for waiting.
    */
   watch<What extends keyof Watchable>(
     what: What,
     id: string,
     signal: AbortSignal,
-  ): AsyncIterable<Watchable[What]>
-  /** Goes on until the signal aborts; throws when Nomad refuses the subscription. */
+  ): AsyncIterable<Watchable[What] | null>
+  /** Goes on through outages, ends with the signal and throws when Nomad refuses the subscription. */
   events(subscription: Subscription, signal: AbortSignal): AsyncIterable<StreamItem>
 
   /** Ends calls in flight, watches and streams. */
@@ -160,10 +161,10 @@ export interface Drain {
 }
 
 export interface Watchable {
-  job: NomadJob | null
+  job: NomadJob
   jobAllocations: NomadAllocation[]
-  evaluation: NomadEvaluation | null
-  node: NomadNode | null
+  evaluation: NomadEvaluation
+  node: NomadNode
   nodeAllocations: NomadAllocation[]
 }
 
