@@ -1,7 +1,10 @@
 /** From an HTTP answer, or the lack of one, to a value or one of our errors. */
 import type { z } from 'zod'
 import { CaravanError, ERRORS, errorBody, type ErrorCode } from '../../model/index.ts'
-import { HttpError, type HttpResponse } from '../../platform/index.ts'
+import { HttpError, type HttpResponse, type HttpStream } from '../../platform/index.ts'
+
+/** Our errors are short; whatever stands between us and the server may say more than we want. */
+const ERROR_BYTES_MAX = 1024 ** 2
 
 /**
  * @throws CaravanError the server's own error, or SERVER_ERROR when the answer is not of this shape.
@@ -18,10 +21,7 @@ export function readAnswer<Schema extends z.ZodType>(
 }
 
 /** The error that an answer tells; one that is not in our form comes from something in between. */
-export function toServerError(
-  server: string,
-  response: { status: number; text(): string },
-): CaravanError {
+function toServerError(server: string, response: { status: number; text(): string }): CaravanError {
   const body = errorBody.safeParse(parseJson(response.text()))
   if (!body.success || !isErrorCode(body.data.error)) {
     const message = body.success ? body.data.message : notOurs(server, `status ${response.status}`)
@@ -30,6 +30,19 @@ export function toServerError(
   const { error, message, details } = body.data
   const hint = error === 'UNAUTHORIZED' ? ' (--token or CARAVAN_TOKEN)' : ''
   return new CaravanError(error, message + hint, { detail: details })
+}
+
+/** The error in the body of a stream that is none. */
+export async function readServerError(server: string, stream: HttpStream): Promise<CaravanError> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream.body as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > ERROR_BYTES_MAX) break
+  }
+  const text = () => Buffer.concat(chunks).toString('utf8')
+  return toServerError(server, { status: stream.status, text })
 }
 
 /** What a failed exchange means to the person who typed the command. */

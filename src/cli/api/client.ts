@@ -20,7 +20,7 @@ import {
   type HttpRequest,
   systemRandom,
 } from '../../platform/index.ts'
-import { readAnswer, toClientError, toServerError } from './answers.ts'
+import { readAnswer, readServerError, toClientError } from './answers.ts'
 import { followEvents } from './follow.ts'
 
 /**
@@ -72,7 +72,7 @@ const IDLE_TIMEOUT_MS = 45_000
 
 /** @throws CaravanError INPUT_INVALID when the address is none. */
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  const { server, token, clock, random = systemRandom.number } = options
+  const { server, token, clock, random = () => systemRandom.number() } = options
   const http = createHttpClient({
     baseUrl: server,
     clock,
@@ -160,16 +160,14 @@ async function readOutput(
 ): Promise<AsyncIterable<Uint8Array>> {
   try {
     const path = `${toBuildPath(ref)}/slices/${slice}/steps/${step}/output`
-    const { status, body } = await http.stream({
+    const stream = await http.stream({
       method: 'GET',
       path,
       query: { offset },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
     })
-    const chunks = readBody(server, body)
-    if (status < 300) return chunks
-    const text = Buffer.concat(await Array.fromAsync(chunks)).toString('utf8')
-    throw toServerError(server, { status, text: () => text })
+    if (stream.status >= 300) throw await readServerError(server, stream)
+    return readBody(server, stream.body)
   } catch (cause) {
     throw toClientError(server, cause)
   }

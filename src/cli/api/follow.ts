@@ -1,7 +1,7 @@
 /** Follows a build over as many connections as it takes. */
 import { CaravanError, ERRORS, type FollowEvent, followEvent, isResult } from '../../model/index.ts'
 import { backoffMs, type Clock, type HttpStream, sleep } from '../../platform/index.ts'
-import { toClientError, toServerError } from './answers.ts'
+import { readServerError, toClientError } from './answers.ts'
 import { createResume } from './resume.ts'
 import { readServerSentEvents } from './sse.ts'
 
@@ -19,8 +19,8 @@ export interface FollowOptions {
 const TRIES_MAX = 10
 const WAIT = { baseMs: 200, maxMs: 5000 }
 
-/** An error in JSON is short; something in between us and the server may say more than we want. */
-const ERROR_BYTES_MAX = 1024 ** 2
+/** A connection that held this long, or told more than how things stand, did its work. */
+const STEADY_MS = 10_000
 
 /**
  * Every event once, in order, to the end of the build. A cut is bridged; the stream ends early only
@@ -29,35 +29,42 @@ const ERROR_BYTES_MAX = 1024 ** 2
  * @throws CaravanError SERVER_UNREACHABLE when the server stays away; what it says when it refuses.
  */
 export async function* followEvents(options: FollowOptions): AsyncGenerator<FollowEvent> {
-  const { clock, random, signal } = options
+  const { server, clock, random, signal } = options
   const takeNew = createResume()
-  let failures = 0
-  for (;;) {
+  for (let failures = 1; ; failures += 1) {
+    const openedMs = clock.monotonic()
+    let eventCount = 0
+    let isOver = false
+    let error: unknown = cutShort(server)
     try {
-      let isOver = false
       for await (const event of readOnce(options)) {
-        failures = 0
+        eventCount += 1
         // Only the last event tells: a build that was over before we came is told at the start, too.
         isOver = event.type === 'build' && isResult(event.build.state)
         const fresh = takeNew(event)
         if (fresh !== null) yield fresh
       }
-      if (isOver || signal?.aborted) return
+      if (isOver) return
     } catch (cause) {
-      if (signal?.aborted) return
-      const error = toClientError(options.server, cause)
-      failures += 1
-      if (failures >= TRIES_MAX || !isPassing(error)) throw error
+      error = toClientError(server, cause)
     }
+    if (signal?.aborted) return
+    if (eventCount > 1 || clock.monotonic() - openedMs > STEADY_MS) failures = 1
+    if (failures >= TRIES_MAX || !isPassing(error)) throw error
     await sleep(clock, backoffMs(failures, { ...WAIT, random }), signal)
     if (signal?.aborted) return
   }
 }
 
+function cutShort(server: string): CaravanError {
+  const message = `the Caravan server at ${server} keeps ending the stream before the build is over`
+  return new CaravanError('SERVER_UNREACHABLE', message)
+}
+
 async function* readOnce({ server, connect }: FollowOptions): AsyncGenerator<FollowEvent> {
   const stream = await connect()
   try {
-    if (stream.status !== 200) throw toServerError(server, await readError(stream))
+    if (stream.status !== 200) throw await readServerError(server, stream)
     for await (const { data } of readServerSentEvents(stream.body)) {
       const event = parseEvent(data)
       if (event !== null) yield event
@@ -65,17 +72,6 @@ async function* readOnce({ server, connect }: FollowOptions): AsyncGenerator<Fol
   } finally {
     stream.body.destroy()
   }
-}
-
-async function readError(stream: HttpStream): Promise<{ status: number; text(): string }> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of stream.body as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > ERROR_BYTES_MAX) break
-  }
-  return { status: stream.status, text: () => Buffer.concat(chunks).toString('utf8') }
 }
 
 const KNOWN: ReadonlySet<unknown> = new Set(

@@ -32,7 +32,7 @@ export async function* readServerSentEvents(
       const { field, value } = parseLine(line.endsWith('\r') ? line.slice(0, -1) : line)
       if (field === 'event') event = value
       if (field === 'data') data.push(value)
-      if (field !== 'end') continue
+      if (field !== null) continue
       if (data.length > 0) yield { event, data: data.join('\n') }
       event = 'message'
       data = []
@@ -40,15 +40,9 @@ export async function* readServerSentEvents(
   }
 }
 
-/** `field: value`; a line without a colon is a field without a value, one that starts with it a comment. */
-function parseLine(line: string): { field: string; value: string } {
-  if (line === '') return { field: 'end', value: '' }
-  const colon = line.indexOf(':')
-  if (colon < 0) return { field: line === 'end' ? '' : line, value: '' }
-  const value = line.slice(colon + 1)
-  const field = line.slice(0, colon)
-  return {
-    field: field === 'end' ? '' : field,
-    value: value.startsWith(' ') ? value.slice(1) : value,
-  }
+/** `field: value`. An empty line has no field; a line that starts with a colon is a comment. */
+function parseLine(line: string): { field: string | null; value: string } {
+  if (line === '') return { field: null, value: '' }
+  const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
+  return { field, value }
 }

@@ -1,0 +1,106 @@
+/** Builds, for people and scripts. */
+import { buildList, buildRequest, buildView, dryRunAnswer, followEvent } from '../../model/index.ts'
+import type { App } from '../app.ts'
+import { callerSignal } from '../caller.ts'
+import { checkRef, noBuild } from '../errors.ts'
+import { sendEvents } from '../event-stream.ts'
+import {
+  answersWith,
+  buildsQuery,
+  errorAnswers,
+  followQuery,
+  refParams,
+  submitQuery,
+} from '../schemas.ts'
+import type { RouteDeps } from './deps.ts'
+
+/** Four million characters of configuration, where JSON may need six bytes for one. */
+const REQUEST_BYTES_MAX = 24 * 1024 ** 2
+
+const tags = ['builds']
+
+export function addBuildRoutes(app: App, deps: RouteDeps): void {
+  const { scheduler } = deps
+
+  app.post(
+    '/api/v1/builds',
+    {
+      bodyLimit: REQUEST_BYTES_MAX,
+      schema: {
+        tags,
+        summary: 'Starts a build, or tells what it would be.',
+        querystring: submitQuery,
+        body: buildRequest,
+        response: { 200: dryRunAnswer, 201: buildView, ...errorAnswers },
+      },
+    },
+    async (request, reply) => {
+      if (request.query.dry_run) return reply.code(200).send(await scheduler.dryRun(request.body))
+      const build = await scheduler.submit(request.body)
+      return reply.code(201).header('location', `/api/v1/builds/${build.id}`).send(build)
+    },
+  )
+
+  app.get(
+    '/api/v1/builds',
+    {
+      schema: {
+        tags,
+        summary: 'Lists builds, newest first, a page at a time.',
+        querystring: buildsQuery,
+        response: { 200: buildList, ...errorAnswers },
+      },
+    },
+    async ({ query: { cursor, limit } }) =>
+      scheduler.listBuilds(cursor === undefined ? { limit } : { cursor, limit }),
+  )
+
+  app.get(
+    '/api/v1/builds/:ref',
+    {
+      schema: {
+        tags,
+        summary: 'Shows a build with its slices and steps.',
+        params: refParams,
+        response: { 200: buildView, ...errorAnswers },
+      },
+    },
+    async ({ params: { ref } }) => (await scheduler.readBuild(checkRef(ref))) ?? noBuild(ref),
+  )
+
+  app.post(
+    '/api/v1/builds/:ref/cancel',
+    {
+      schema: {
+        tags,
+        summary: 'Asks every live slice of a build to end.',
+        params: refParams,
+        response: { 200: buildView, ...errorAnswers },
+      },
+    },
+    async ({ params: { ref } }) => (await scheduler.cancelBuild(checkRef(ref))) ?? noBuild(ref),
+  )
+
+  addFollowRoute(app, deps)
+}
+
+function addFollowRoute(app: App, { scheduler, clock, log, stopping }: RouteDeps): void {
+  app.get(
+    '/api/v1/builds/:ref/follow',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        tags,
+        summary: 'Tells all that happens to a build, as Server-Sent Events, until it is over.',
+        params: refParams,
+        querystring: followQuery,
+        response: answersWith('text/event-stream', followEvent, 'The data of one event.'),
+      },
+    },
+    async ({ params: { ref }, query: { output } }, reply) => {
+      const signal = callerSignal(reply, stopping)
+      const events = scheduler.follow(checkRef(ref), { output }, signal)
+      await sendEvents(reply, events, { clock, log, signal })
+    },
+  )
+}
