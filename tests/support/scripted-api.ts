@@ -79,10 +79,14 @@ export async function call(
   return { status: response.status, headers: response.headers, text, json }
 }
 
-export function asJson(value: unknown): RequestInit {
+interface Sent extends RequestInit {
+  headers: Record<string, string>
+}
+
+export function asJson(value: unknown): Sent {
   return { body: JSON.stringify(value), headers: { 'content-type': 'application/json' } }
 }
 
-export function asBytes(bytes: string | Uint8Array<ArrayBuffer>): RequestInit {
+export function asBytes(bytes: string | Uint8Array<ArrayBuffer>): Sent {
   return { body: bytes, headers: { 'content-type': 'application/octet-stream' } }
 }
