@@ -42,8 +42,8 @@ export function createReport(
     const id = `${at} ${what}`
     if (kept.has(id)) return
     const where = path === '' ? '' : ` (${path})`
-    const message = hint === undefined ? `${what}${where}` : `${what}${where}: ${hint}`
-    kept.set(id, { file, ...place(at), ...(path === '' ? {} : { path }), message })
+    const message = escaped(hint === undefined ? `${what}${where}` : `${what}${where}: ${hint}`)
+    kept.set(id, { file, ...place(at), ...(path === '' ? {} : { path: escaped(path) }), message })
   }
   return {
     problem: (remark) => add(problems, remark),
@@ -60,15 +60,9 @@ export function createReport(
   }
 }
 
-/**
- * A name or value as a message shows it: on one line, cut when long, without control characters, which
- * could otherwise drive the terminal of whoever reads the message.
- */
+/** A name or value as a message shows it: cut when long. */
 export function shown(text: string): string {
-  const cut = text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text
-  return cut.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (char) =>
-    char === '\n' ? '\\n' : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  )
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text
 }
 
 /** `a, b, c`; the rest of a long list is counted, not listed. */
@@ -82,4 +76,11 @@ export function listed(names: Iterable<string>): string {
 
 function sorted(kept: Map<string, Problem>): Problem[] {
   return [...kept.values()].sort((a, b) => a.line - b.line || (a.column ?? 0) - (b.column ?? 0))
+}
+
+/** One line without control characters, which could drive the terminal of whoever reads it. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (char) =>
+    char === '\n' ? '\\n' : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  )
 }

@@ -1,6 +1,7 @@
 /** The nodes of a configuration file, and how the parser's nodes become them. */
 import { isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { Alias, Scalar, YAMLMap, YAMLSeq } from 'yaml'
+import { shown } from './report.ts'
 
 /** Offsets (`at`) count UTF-16 units from the start of the text; `place` makes lines of them. */
 export interface YamlScalar {
@@ -97,7 +98,7 @@ export class TreeBuilder {
 
   #resolve(alias: Alias): YamlNode {
     const target = this.#anchors.get(alias.source)
-    const name = shortened(alias.source)
+    const name = shown(alias.source)
     if (target === undefined) {
       return this.#refuse(startOf(alias), `no anchor \`&${name}\` stands before this alias`)
     }
@@ -129,7 +130,7 @@ export class TreeBuilder {
       } else if (keyNode.text === '<<' && keyNode.plain) {
         merges.push({ at, node })
       } else if (entries.has(keyNode.text)) {
-        const message = `the key \`${shortened(keyNode.text)}\` stands twice in one map`
+        const message = `the key \`${shown(keyNode.text)}\` stands twice in one map`
         addFault(faults, { at: keyAt, message })
       } else {
         entries.set(keyNode.text, { keyAt, at, node })
@@ -178,10 +179,6 @@ function toScalar(scalar: Scalar): YamlScalar {
 function startOf(node: unknown): number {
   const known = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node)
   return known ? (node.range?.[0] ?? 0) : 0
-}
-
-function shortened(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text
 }
 
 function addFault(faults: YamlFault[], fault: YamlFault): void {

@@ -1,0 +1,3 @@
+import { testCentury } from './century.mjs'
+
+testCentury(1700)
