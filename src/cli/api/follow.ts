@@ -97,7 +97,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Whether another try may find the server well: it was away, or it failed and said so. */
+/** Whether another try may find the server well: it was away, or it or a proxy said that it failed. */
 function isPassing(error: unknown): boolean {
-  return error instanceof CaravanError && ERRORS[error.code].status >= 500
+  if (!(error instanceof CaravanError)) return false
+  // One of ours has no status: what was said makes no sense, and will not the next time.
+  if (error.code === 'SERVER_ERROR') return Number(error.detail['status'] ?? 0) >= 500
+  return ERRORS[error.code].status >= 500
 }

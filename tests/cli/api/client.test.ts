@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { createApiClient } from '../../../src/cli/api/client.ts'
+import { type BuildRequest, type BuildSummary, CaravanError } from '../../../src/model/index.ts'
+import { systemClock } from '../../../src/platform/index.ts'
+import { aBuild } from '../../support/builds.ts'
+import { type Script, startScripted } from '../../support/scripted-api.ts'
+import { serve } from '../../support/serve.ts'
+
+const TOKEN = 'a-token-of-the-test'
+const A_REQUEST = { config: 'version: 2.1', org: 'acme', repo: 'shop', branch: 'main' }
+
+function connect(t: Test, server: string, token?: string) {
+  const api = createApiClient({
+    server,
+    clock: systemClock,
+    ...(token === undefined ? {} : { token }),
+  })
+  t.teardown(() => api.close())
+  return api
+}
+
+async function connectTo(t: Test, script: Script) {
+  const { api } = await startScripted(t, script, { tokens: [TOKEN] })
+  return connect(t, api.url, TOKEN)
+}
+
+t.test('builds are made, tried, read and canceled', async (t) => {
+  const submitted: BuildRequest[] = []
+  const dry = { slices: [], warnings: ['careful'] }
+  const api = await connectTo(t, {
+    submit: async (request) => {
+      submitted.push(request)
+      return aBuild()
+    },
+    dryRun: async () => dry,
+    readBuild: async (ref) => (ref === '1' ? aBuild() : null),
+    cancelBuild: async () => aBuild({ state: 'canceled' }),
+  })
+  t.same(await api.createBuild(A_REQUEST), aBuild())
+  t.match(submitted, [A_REQUEST])
+  t.same(await api.dryRun(A_REQUEST), dry)
+  t.same(await api.readBuild('1'), aBuild())
+  t.equal((await api.cancelBuild('1')).state, 'canceled')
+  await t.rejects(api.readBuild('../../healthz'), { code: 'NOT_FOUND' })
+})
+
+t.test('a list is read page by page, as far as somebody wants it', async (t) => {
+  const cursors: (string | undefined)[] = []
+  const toSummary = (number: number): BuildSummary => {
+    const { slices: _slices, warnings: _warnings, ...summary } = aBuild({ number })
+    return summary
+  }
+  const api = await connectTo(t, {
+    listBuilds: async ({ cursor }) => {
+      cursors.push(cursor)
+      const page = Number(cursor ?? 0)
+      const next = page < 2 ? `${page + 1}` : null
+      return { builds: [toSummary(page * 2), toSummary(page * 2 + 1)], next_cursor: next }
+    },
+  })
+  const numbers: number[] = []
+  for await (const build of api.listBuilds()) numbers.push(build.number)
+  t.same(numbers, [0, 1, 2, 3, 4, 5])
+  t.same(cursors, [undefined, '1', '2'])
+  for await (const build of api.listBuilds()) if (build.number === 1) break
+  t.equal(cursors.length, 4, 'one page was enough')
+})
+
+t.test('bytes go up and come down unchanged', async (t) => {
+  const bytes = randomBytes(1_000_000)
+  const api = await connectTo(t, {
+    storeSource: async (source) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of source as AsyncIterable<Buffer>) chunks.push(chunk)
+      return `${Buffer.concat(chunks).equals(bytes)}`
+    },
+    readOutput: async ({ slice, step }, { offset }) => {
+      if (slice !== 2 || step !== 3) return null
+      return { bytes: Readable.from([bytes.subarray(offset)]), have: bytes.length, complete: true }
+    },
+  })
+  t.equal(await api.uploadSource(Readable.from([bytes])), 'true')
+  const read = async (place: { slice: number; step: number; offset?: number }) => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of await api.readOutput('1', place)) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  }
+  t.ok((await read({ slice: 2, step: 3 })).equals(bytes))
+  t.ok((await read({ slice: 2, step: 3, offset: 999_000 })).equals(bytes.subarray(999_000)))
+  await t.rejects(read({ slice: 0, step: 0 }), { code: 'NOT_FOUND' })
+})
+
+t.test('output that breaks off is an error, not an end', async (t) => {
+  const api = await connectTo(t, {
+    readOutput: async () => {
+      async function* broken() {
+        yield Buffer.from('half')
+        throw new Error('the disk is gone')
+      }
+      return { bytes: Readable.from(broken()), have: 8, complete: true }
+    },
+  })
+  const read = async () => {
+    for await (const chunk of await api.readOutput('1', { slice: 0, step: 0 })) t.ok(chunk.length)
+  }
+  await t.rejects(read(), { code: 'SERVER_UNREACHABLE' })
+})
+
+t.test('health is told also when it is bad', async (t) => {
+  const api = await connectTo(t, { health: async () => ['Nomad is away'] })
+  t.same(await api.health(), { status: 'failing', version: '1.2.3', reasons: ['Nomad is away'] })
+})
+
+t.test('what the server refuses is told in its own words', async (t) => {
+  const detail = { problems: [{ file: 'a.yml', line: 3, message: 'is wrong' }] }
+  const { api: server } = await startScripted(
+    t,
+    {
+      submit: async () => {
+        throw new CaravanError('CONFIG_INVALID', 'a.yml cannot be compiled', { detail })
+      },
+    },
+    { tokens: [TOKEN] },
+  )
+  const refused = connect(t, server.url, TOKEN).createBuild(A_REQUEST)
+  await t.rejects(refused, { code: 'CONFIG_INVALID', message: 'a.yml cannot be compiled', detail })
+  await t.rejects(connect(t, server.url).readBuild('1'), {
+    code: 'UNAUTHORIZED',
+    message: 'this server needs a bearer token (--token or CARAVAN_TOKEN)',
+  })
+  await t.rejects(connect(t, server.url, 'wrong').readBuild('1'), { code: 'UNAUTHORIZED' })
+})
+
+t.test('a server that is not there is named, with what to do', async (t) => {
+  const closed = createServer()
+  await once(closed.listen(0, '127.0.0.1'), 'listening')
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  const server = `http://127.0.0.1:${port}`
+  await t.rejects(connect(t, server).readBuild('1'), {
+    code: 'SERVER_UNREACHABLE',
+    message: `the Caravan server at ${server} cannot be reached: is it running, and is the address right?`,
+  })
+  t.throws(() => createApiClient({ server: 'localhost', clock: systemClock }), {
+    code: 'INPUT_INVALID',
+  })
+})
+
+t.test('whatever else answers is not taken for a Caravan server', async (t) => {
+  const answers: [status: number, body: string][] = [
+    [200, '<html>welcome</html>'],
+    [200, '{"id":1}'],
+    [502, '<html>bad gateway</html>'],
+    [404, '{"error":"nope"}'],
+    [302, ''],
+    [500, '{"error":"NO_SUCH_CODE","message":"from the future","details":{}}'],
+  ]
+  for (const [status, body] of answers) {
+    const server = await serve(t, (_request, response) => response.writeHead(status).end(body))
+    await t.rejects(connect(t, server).readBuild('1'), { code: 'SERVER_ERROR' }, body)
+  }
+})
