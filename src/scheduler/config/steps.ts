@@ -7,6 +7,7 @@ import { describe, entrySlot, keyPath } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
 import { suggest } from './suggest.ts'
 import { readMap, refuseKey, reportFaults, rowOf } from './table.ts'
+import type { Values } from './table.ts'
 import {
   readBoolean,
   readDuration,
@@ -170,16 +171,7 @@ function refuseStep(slot: Slot, name: string, scope: Scope): void {
   }
 }
 
-interface RunValues {
-  command: string
-  name?: string
-  shell?: string
-  environment?: Record<string, string>
-  working_directory?: string
-  when?: RunStep['when']
-  no_output_timeout?: number
-  background?: boolean
-}
+type RunValues = Values<typeof RUN_KEYS> & { command: string }
 
 function toRunStep(values: RunValues, scope: Scope): RunStep {
   const { command, shell, working_directory } = values
