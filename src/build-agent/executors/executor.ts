@@ -1,0 +1,15 @@
+/** Where steps run. */
+import type { Environment } from '../environment.ts'
+import type { Command, RunningCommand } from '../process/launch.ts'
+import type { DefaultShell } from '../shell.ts'
+
+export interface Executor {
+  /** What the steps inherit. */
+  readonly environment: Environment
+  readonly shell: DefaultShell
+  /** @param outputFd stdout and stderr of the command. */
+  start(command: Command, outputFd: number): Promise<RunningCommand>
+  isFolder(path: string): Promise<boolean>
+  /** Ends everything that steps have left behind. */
+  sweep(): Promise<void>
+}

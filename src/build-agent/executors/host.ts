@@ -1,0 +1,81 @@
+/** Runs steps as processes of this machine, as the user of the agent. */
+import { access, constants, stat } from 'node:fs/promises'
+import { type Clock, exec, type Log } from '../../platform/index.ts'
+import { cleanHostEnvironment, type Environment, MARKER_NAME } from '../environment.ts'
+import { createCgroup, type Cgroup } from '../process/cgroup.ts'
+import { launch, signalGroup } from '../process/launch.ts'
+import { killMarked } from '../process/leftovers.ts'
+import { defaultShell, type DefaultShell } from '../shell.ts'
+import type { AgentTimings } from '../timings.ts'
+import type { Executor } from './executor.ts'
+
+export interface HostOptions {
+  /** Unlike that of any other slice, also in the past. */
+  name: string
+  /** Environment of the agent. */
+  inherited: Readonly<Record<string, string | undefined>>
+  /** What marks the processes of this job. */
+  internalDir: string
+  clock: Clock
+  log: Log
+  timings: AgentTimings
+}
+
+const PROBE_TIMEOUT_MS = 10_000
+
+export async function createHostExecutor(options: HostOptions): Promise<Executor> {
+  const { clock, log, timings, internalDir } = options
+  const environment = cleanHostEnvironment(options.inherited)
+  const [cgroup, shell] = await Promise.all([
+    createCgroup({ name: options.name, clock, killedMs: timings.killedMs }),
+    probeShell(environment),
+  ])
+  const groups = new Set<number>()
+  return {
+    environment,
+    shell,
+    async start(command, outputFd) {
+      const running = await launch(command, {
+        outputFd,
+        cgroupProcs: cgroup?.procsFile ?? null,
+        clock,
+        killedMs: timings.killedMs,
+      })
+      groups.add(running.pid)
+      return running
+    },
+    isFolder: async (path) =>
+      await stat(path).then(
+        (entry) => entry.isDirectory(),
+        () => false,
+      ),
+    sweep: async () => sweep({ cgroup, groups, internalDir, clock, log }),
+  }
+}
+
+/** With a cgroup all that the job started is in it. Else by mark, and by group where there is no /proc. */
+async function sweep(job: {
+  cgroup: Cgroup | null
+  groups: ReadonlySet<number>
+  internalDir: string
+  clock: Clock
+  log: Log
+}): Promise<void> {
+  if (job.cgroup !== null && (await job.cgroup.destroy())) return
+  if (await killMarked({ name: MARKER_NAME, value: job.internalDir }, job.clock)) return
+  job.log.warn('processes of the job may be left', { cgroup: job.cgroup !== null })
+  for (const group of job.groups) signalGroup(group, 'SIGKILL')
+}
+
+async function probeShell(environment: Environment): Promise<DefaultShell> {
+  const hasBash = await access('/bin/bash', constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+  if (hasBash) return defaultShell({ hasBash, shKnowsPipefail: false })
+  const probe = await exec('/bin/sh', ['-c', 'set -o pipefail'], {
+    env: environment,
+    timeoutMs: PROBE_TIMEOUT_MS,
+  })
+  return defaultShell({ hasBash, shKnowsPipefail: probe.code === 0 })
+}

@@ -1,0 +1,125 @@
+/** The way of a step's bytes: mask, spool, upload. */
+import { join } from 'node:path'
+import type { Clock, Log, RandomSource } from '../../platform/index.ts'
+import type { EventLog } from '../event-log.ts'
+import type { Session } from '../session.ts'
+import type { AgentTimings } from '../timings.ts'
+import { type Mask, MaskFilter } from './mask-filter.ts'
+import { type DropReason, Spool, type SpoolTotals } from './spool.ts'
+import { Uploader } from './uploader.ts'
+
+export interface OutputsOptions {
+  folder: string
+  mask: Mask
+  session: Session
+  events: EventLog
+  chunkBytes: number
+  limitBytes: number
+  clock: Clock
+  log: Log
+  random: RandomSource
+  timings: AgentTimings
+  signal: AbortSignal
+  onFenced: (why: string) => void
+}
+
+/** The outputs of all steps of a slice. */
+export class Outputs {
+  readonly #options: OutputsOptions
+  readonly #uploads = new Set<Promise<void>>()
+  #left = 0
+
+  constructor(options: OutputsOptions) {
+    this.#options = options
+  }
+
+  async open(step: number): Promise<StepOutput> {
+    const { folder, limitBytes, clock, timings, mask } = this.#options
+    const place = { step, attempt: 1 }
+    let output: StepOutput | null = null
+    let uploader: Uploader | null = null
+    const spool = await Spool.open({
+      path: join(folder, `step-${step}.${place.attempt}.out`),
+      limitBytes,
+      clock,
+      diskFullMs: timings.diskFullMs,
+      onDrop: (why, cause) => this.#tellDrop(step, why, cause),
+      onChange: () => {
+        uploader?.notify()
+        output?.onRoom()
+      },
+    })
+    uploader = new Uploader({ ...this.#options, spool, place })
+    this.#follow(spool, uploader)
+    output = new StepOutput(spool, mask)
+    return output
+  }
+
+  /** Waits until every byte is with the server or given up. @returns whether all of it arrived. */
+  async settle(): Promise<boolean> {
+    while (this.#uploads.size > 0) await Promise.all(this.#uploads)
+    return this.#left === 0
+  }
+
+  #follow(spool: Spool, uploader: Uploader): void {
+    const upload = uploader.done
+      .catch((cause: unknown) => {
+        this.#options.log.error('the upload of a step ended', { cause })
+        return false
+      })
+      .then(async (complete) => {
+        if (!complete) this.#left += 1
+        // What did not arrive stays for whoever finds the spool.
+        await spool.close({ remove: complete })
+        this.#uploads.delete(upload)
+      })
+    this.#uploads.add(upload)
+  }
+
+  #tellDrop(step: number, why: DropReason, cause: unknown): void {
+    const { events, log, limitBytes } = this.#options
+    const text =
+      why === 'limit'
+        ? `Step ${step} wrote more than ${limitBytes} bytes: the rest of its output is left out.`
+        : `The disk of the allocation takes no more output of step ${step}: the rest is left out.`
+    log.warn('output is left out', { step, why, ...(cause === undefined ? {} : { cause }) })
+    events.notice(text, step)
+  }
+}
+
+/** What a step, and the agent on its behalf, writes to. */
+export class StepOutput {
+  readonly #spool: Spool
+  readonly #filter: MaskFilter
+  #atLineStart = true
+  /** Called when the spool may take more again. */
+  onRoom: () => void = () => undefined
+
+  constructor(spool: Spool, mask: Mask) {
+    this.#spool = spool
+    this.#filter = new MaskFilter(mask)
+  }
+
+  /** Takes the bytes. @returns false when the writer should be held back until `onRoom`. */
+  write(bytes: Buffer): boolean {
+    for (const piece of this.#filter.push(bytes)) this.#spool.append(piece)
+    if (bytes.length > 0) this.#atLineStart = bytes.at(-1) === NEWLINE
+    return !this.isFull
+  }
+
+  get isFull(): boolean {
+    return this.#spool.isBehind
+  }
+
+  /** A line of the agent's own, which never lands in the middle of one of the step's. */
+  line(text: string): void {
+    this.write(Buffer.from(`${this.#atLineStart ? '' : '\n'}${text}\n`))
+  }
+
+  async close(): Promise<SpoolTotals> {
+    for (const piece of this.#filter.end()) this.#spool.append(piece)
+    return await this.#spool.end()
+  }
+}
+
+const NEWLINE = 0x0a

@@ -1,0 +1,78 @@
+/**
+ * A control group for everything that a job starts.
+ *
+ * Only version 2 can kill a group in one go, races with fork included. Where it is missing or not ours to
+ * use, leftovers are searched for instead.
+ */
+import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, sleep } from '../../platform/index.ts'
+
+export interface Cgroup {
+  /** Who writes 0 to it joins the group. */
+  readonly procsFile: string
+  /** Kills all members and removes the group. @returns false when some would not go. */
+  destroy(): Promise<boolean>
+}
+
+export interface CgroupPlace {
+  name: string
+  clock: Clock
+  /** How long members may take to die. */
+  killedMs: number
+}
+
+const POLL_MS = 20
+
+/** @returns null where there is no cgroup v2 that we may use. */
+export async function createCgroup({ name, clock, killedMs }: CgroupPlace): Promise<Cgroup | null> {
+  const parent = await findOwnCgroup()
+  if (parent === null) return null
+  const folder = join(parent, name)
+  try {
+    await mkdir(folder)
+    // Kernels before 5.14 have no such file.
+    await access(join(folder, 'cgroup.kill'), constants.W_OK)
+    await access(join(folder, 'cgroup.procs'), constants.W_OK)
+  } catch {
+    await rmdir(folder).catch(() => undefined)
+    return null
+  }
+  return {
+    procsFile: join(folder, 'cgroup.procs'),
+    async destroy() {
+      // Fails when the group is gone already, which the loop finds out.
+      await writeFile(join(folder, 'cgroup.kill'), '1').catch(() => undefined)
+      const giveUpMs = clock.monotonic() + killedMs
+      while (clock.monotonic() < giveUpMs) {
+        // Removing succeeds once the last member is gone, zombies aside.
+        if (await removed(folder)) return true
+        await sleep(clock, POLL_MS)
+      }
+      return false
+    },
+  }
+}
+
+async function removed(folder: string): Promise<boolean> {
+  return await rmdir(folder).then(
+    () => true,
+    (cause: NodeJS.ErrnoException) => cause.code === 'ENOENT',
+  )
+}
+
+/** Our own group in the version 2 hierarchy, wherever that is mounted. */
+async function findOwnCgroup(): Promise<string | null> {
+  try {
+    const [mounts, membership] = await Promise.all([
+      readFile('/proc/self/mounts', 'utf8'),
+      readFile('/proc/self/cgroup', 'utf8'),
+    ])
+    const mount = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1]
+    const path = /^0::(\/.*)$/m.exec(membership)?.[1]
+    return mount === undefined || path === undefined ? null : join(mount, path)
+  } catch {
+    // Not Linux, or no /proc.
+    return null
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What SIGTERM and SIGINT lead to: the reason is asked for, since a signal carries none, and the time until
+ * Nomad kills us is shared out between the steps and the flush.
+ */
+import type { Reason } from '../model/index.ts'
+import { type Clock, deadline, type Log, type Timer } from '../platform/index.ts'
+import type { Ending } from './ending.ts'
+import type { Signals } from './ports.ts'
+import type { Session } from './session.ts'
+import type { AgentTimings } from './timings.ts'
+
+export interface SignalPlanOptions {
+  signals: Signals
+  ending: Ending
+  clock: Clock
+  log: Log
+  timings: AgentTimings
+}
+
+/** Of the time between the signal and the kill: steps end, output leaves, the end is told; the rest is spare. */
+const STEPS_UNTIL = 0.6
+const OUTPUT_UNTIL = 0.8
+const REPORT_UNTIL = 0.9
+/** Whoever sends a second signal does not want to wait. */
+const SECOND_OUTPUT_MS = 1500
+const SECOND_REPORT_MS = 2000
+
+export class SignalPlan {
+  readonly #options: SignalPlanOptions
+  readonly #arrived = new AbortController()
+  readonly #stopListening: () => void
+  #timers: Timer[] = []
+  /** Set once there is a server to ask. */
+  session: Session | null = null
+
+  constructor(options: SignalPlanOptions) {
+    this.#options = options
+    this.#stopListening = options.signals.listen((name) => void this.#receive(name))
+  }
+
+  /** Aborts with the first signal. */
+  get arrived(): AbortSignal {
+    return this.#arrived.signal
+  }
+
+  close(): void {
+    this.#stopListening()
+    for (const timer of this.#timers) timer.cancel()
+  }
+
+  async #receive(name: string): Promise<void> {
+    const { ending, log, timings } = this.#options
+    if (this.#arrived.signal.aborted) {
+      log.warn('asked to end a second time', { signal: name })
+      ending.hurry()
+      this.#plan({ output: SECOND_OUTPUT_MS, report: SECOND_REPORT_MS })
+      return
+    }
+    this.#arrived.abort()
+    const total = timings.killTimeoutMs
+    this.#plan({
+      steps: total * STEPS_UNTIL,
+      output: total * OUTPUT_UNTIL,
+      report: total * REPORT_UNTIL,
+    })
+    const reason = await this.#askWhy()
+    log.warn('asked to end', { signal: name, reason })
+    ending.begin({ kind: 'asked', reason })
+  }
+
+  #plan(afterMs: { steps?: number; output: number; report: number }): void {
+    const { clock, ending } = this.#options
+    const at = (ms: number, run: () => void) => this.#timers.push(clock.after(ms, run).unref())
+    if (afterMs.steps !== undefined) at(afterMs.steps, () => ending.hurry())
+    at(afterMs.output, () => ending.giveUpOutput())
+    at(afterMs.report, () => ending.giveUpReport())
+  }
+
+  /** No answer in time is taken for a drain: then the slice is made again on another node. */
+  async #askWhy(): Promise<Reason> {
+    const { clock, timings } = this.#options
+    if (this.session === null) return 'drained'
+    const limit = deadline(clock, timings.whyMs)
+    const answer = await this.session.call('why', (calls, s) => calls.why(s), limit.signal)
+    limit.cancel()
+    const { action, reason } = answer?.control ?? { action: 'none' as const, reason: undefined }
+    return reason ?? (action === 'none' ? 'drained' : 'canceled_by_user')
+  }
+}

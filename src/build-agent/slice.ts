@@ -1,0 +1,228 @@
+/** The life of one slice between its claim and its last event. */
+import {
+  AGENT_EXIT,
+  type ClaimAnswer,
+  type Control,
+  formatDuration,
+  isCaravanError,
+} from '../model/index.ts'
+import { deadline, describeCause } from '../platform/index.ts'
+import type { Ending } from './ending.ts'
+import { buildJobEnvironment } from './environment.ts'
+import { EventLog } from './event-log.ts'
+import type { Executor } from './executors/executor.ts'
+import { Mask } from './output/mask-filter.ts'
+import { Outputs } from './output/step-output.ts'
+import type { AgentCalls, AgentOptions } from './ports.ts'
+import { makePipes } from './process/pipe.ts'
+import { Session } from './session.ts'
+import type { SignalPlan } from './signals.ts'
+import type { JobContext } from './steps/context.ts'
+import type { SliceOutcome } from './steps/outcome.ts'
+import { runSteps } from './steps/run-steps.ts'
+import type { AgentTimings } from './timings.ts'
+import { createWorkingDirectory, type Folders, removeInternal, removeSpool } from './workspace.ts'
+
+export interface SliceInput {
+  options: AgentOptions & { timings: AgentTimings }
+  claim: ClaimAnswer
+  calls: AgentCalls
+  ending: Ending
+  plan: SignalPlan
+  onAccepted: () => void
+  /** Ready to be used; made while the claim was under way. */
+  folders: Folders
+  executor: Executor
+}
+
+interface Parts {
+  mask: Mask
+  session: Session
+  events: EventLog
+  outputs: Outputs
+}
+
+/** How long before its end a job that runs too long is warned: a tenth of its time, and a minute. */
+const WARNING_SHARE = 0.1
+const WARNING_MS = 60_000
+/** As much as the protocol takes. */
+const DETAIL_MAX = 4000
+
+/**
+ * @returns an exit code of AGENT_EXIT.
+ * @throws before the slice is accepted, when this machine can not run it.
+ */
+export async function runSlice(input: SliceInput): Promise<number> {
+  const { claim, ending, plan, folders, options } = input
+  const parts = assemble(input)
+  plan.session = parts.session
+  try {
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length)
+    const refused = await accept(input, parts.session)
+    if (refused !== null) return refused
+    input.onAccepted()
+    parts.session.start()
+    const outcome = await work(input, parts, pipes)
+    options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
+    return await report(input, parts, outcome)
+  } finally {
+    ending.giveUpReport()
+    await parts.session.close()
+    await input.executor.sweep()
+    await removeInternal(folders)
+  }
+}
+
+function assemble(input: SliceInput): Parts {
+  const { options, claim, calls, ending, folders } = input
+  const { clock, log } = options
+  const mask = new Mask()
+  const unmaskable = mask.add(claim.task.mask)
+  const onFenced = (why: string) => {
+    log.error('the slice is not ours any more', { why })
+    ending.begin({ kind: 'fenced' })
+  }
+  const session = new Session({
+    ...options,
+    calls,
+    claim,
+    orphanMs: claim.task.limits.orphan_ms,
+    onControl: (control) => obey(control, { mask, ending }),
+    onFenced,
+    onOrphaned: () => {
+      log.error('the server was silent for too long', { ms: claim.task.limits.orphan_ms })
+      ending.begin({ kind: 'orphaned' })
+    },
+  })
+  const events = new EventLog({
+    session,
+    file: folders.eventsFile,
+    clock,
+    log,
+    serverEpochMs: claim.server_time_ms - clock.monotonic(),
+    signal: ending.reportOver,
+    onFenced,
+  })
+  if (unmaskable > 0) {
+    events.notice(`${unmaskable} secret values are not masked: they are too short or too common.`)
+  }
+  const outputs = new Outputs({
+    ...options,
+    folder: folders.spoolDir,
+    mask,
+    session,
+    events,
+    chunkBytes: claim.chunk_bytes,
+    limitBytes: claim.task.limits.output_bytes,
+    signal: ending.outputOver,
+    onFenced,
+  })
+  return { mask, session, events, outputs }
+}
+
+function obey(control: Control, { mask, ending }: { mask: Mask; ending: Ending }): void {
+  mask.add(control.mask)
+  if (control.action === 'none') return
+  ending.begin({ kind: 'asked', reason: control.reason ?? 'canceled_by_user' })
+  if (control.action === 'abort') ending.hurry()
+}
+
+/** From here on the slice is ours. @returns the exit code when it can not be. */
+async function accept(
+  { options, plan, ending }: SliceInput,
+  session: Session,
+): Promise<number | null> {
+  const limit = deadline(options.clock, options.timings.claimMs, plan.arrived)
+  const answer = await session.call('accept', (calls, s) => calls.accept(s), limit.signal)
+  limit.cancel()
+  if (answer !== null) {
+    options.log.info('slice accepted')
+    return null
+  }
+  if (ending.cause?.kind === 'fenced') return AGENT_EXIT.fenced
+  return plan.arrived.aborted ? AGENT_EXIT.signaled : AGENT_EXIT.beforeAccept
+}
+
+async function work(
+  input: SliceInput,
+  parts: Parts,
+  pipes: readonly string[],
+): Promise<SliceOutcome> {
+  const { options, claim, ending, executor, folders } = input
+  const { task } = claim
+  const stopTimers = limitRunTime(input, parts.events)
+  try {
+    const workspace = await createWorkingDirectory(folders, task.working_directory)
+    if (executor.shell.notice !== null) parts.events.notice(executor.shell.notice)
+    const context: JobContext = {
+      ...options,
+      ...parts,
+      task,
+      workspace,
+      executor,
+      environment: buildJobEnvironment(executor.environment, task.environment, workspace),
+      pipes,
+      ending,
+      openSource: async (signal) =>
+        await parts.session.repeat('source', (calls, s) => calls.source(s), signal),
+    }
+    return await runSteps(context)
+  } catch (cause) {
+    options.log.error('the steps could not be run', { cause })
+    const detail = parts.mask.text(describeCause(cause)).slice(0, DETAIL_MAX)
+    return isCaravanError(cause, 'INPUT_INVALID')
+      ? { result: 'failed', reason: 'config_error', detail }
+      : { result: 'infrastructure_failed', reason: 'agent_crashed', detail }
+  } finally {
+    stopTimers()
+  }
+}
+
+/** Ends the job when its time is up, and says so before. @returns a function that stops the clock. */
+function limitRunTime({ options, claim, ending }: SliceInput, events: EventLog): () => void {
+  const { clock, log } = options
+  const limitMs = claim.task.limits.max_run_time_ms
+  const warn = (beforeMs: number) =>
+    clock.after(limitMs - beforeMs, () =>
+      events.notice(
+        `The job is ended in ${formatDuration(beforeMs)}: it may run for ${formatDuration(limitMs)}.`,
+      ),
+    )
+  const warnings = new Set([Math.round(limitMs * WARNING_SHARE), WARNING_MS])
+  const timers = [...warnings].filter((ms) => ms < limitMs).map(warn)
+  timers.push(
+    clock.after(limitMs, () => {
+      log.warn('the job ran longer than it may', { limitMs })
+      ending.begin({ kind: 'max_run_time' })
+    }),
+  )
+  return () => {
+    for (const timer of timers) timer.cancel()
+  }
+}
+
+/** Tells how the slice ended, once the server has its output or will not get it from us. */
+async function report(input: SliceInput, parts: Parts, outcome: SliceOutcome): Promise<number> {
+  const { ending, folders, plan, options } = input
+  const { session, events, outputs } = parts
+  const isComplete = await outputs.settle()
+  // The server may be done with us as soon as it has read the last event: its refusal to answer the poll
+  // must not look like a fence.
+  await session.stopPolling()
+  if (ending.cause?.kind !== 'fenced') {
+    events.push({ type: 'slice_finished', ...outcome })
+    await events.settle()
+  }
+  if (ending.cause?.kind === 'fenced') {
+    await removeSpool(folders)
+    return AGENT_EXIT.fenced
+  }
+  const facts = { result: outcome.result, reason: outcome.reason, isComplete }
+  if (!events.isDelivered) {
+    options.log.error('the end of the slice could not be told, the spool stays', facts)
+    return AGENT_EXIT.notAcknowledged
+  }
+  if (isComplete) await removeSpool(folders)
+  options.log.info('slice finished', facts)
+  return plan.arrived.aborted ? AGENT_EXIT.signaled : AGENT_EXIT.finished
+}

@@ -1,0 +1,156 @@
+/** One step from its first event to its last: output, commands, outcome. */
+import { statfs } from 'node:fs/promises'
+import { isCaravanError, type StepSpec } from '../../model/index.ts'
+import { describeCause } from '../../platform/index.ts'
+import type { StepOutput } from '../output/step-output.ts'
+import { StepPipe } from '../process/pipe.ts'
+import { checkout } from './checkout.ts'
+import type { JobContext, StepIo } from './context.ts'
+import { failed, type StepOutcome } from './outcome.ts'
+import { runCommand, toShellLine } from './run-command.ts'
+import { SilenceWatch, supervise } from './supervise.ts'
+
+/** A checkout has no limit of its own in the configuration. */
+const CHECKOUT_SILENCE_MS = 600_000
+/** With less than this left a disk counts as full: what failed was hardly a small file. */
+const DISK_FULL_BYTES = 1024 * 1024
+const LEAKED =
+  'caravan: a process that this step left running still holds its output; what it writes from now on is not kept'
+
+export interface StartedStep {
+  /** Settles when the step is over and all of its output is spooled. Never rejects. */
+  done: Promise<StepOutcome>
+}
+
+/**
+ * Returns once the step has begun, so that a background step's first event comes before the next step's.
+ *
+ * @param jobOver ends a background step; absent for the others.
+ */
+export async function startStep(
+  context: JobContext,
+  index: number,
+  jobOver?: AbortSignal,
+): Promise<StartedStep> {
+  const { task, events, outputs, log, mask } = context
+  const step = task.steps[index]
+  if (step === undefined) throw new RangeError(`there is no step ${index}`)
+  const output = await outputs.open(index)
+  const shell = step.kind === 'run' ? { shell: mask.text(toShellLine(context, step)) } : {}
+  events.push({ type: 'step_started', step: index, attempt: 1, ...shell })
+  log.info('step started', { step: index, name: toShownName(context, step) })
+  return { done: runToEnd(context, { index, step, output, jobOver }) }
+}
+
+/** For logs and sentences: one line, nothing secret. */
+export function toShownName({ mask }: JobContext, step: StepSpec): string {
+  const line = step.name.split('\n', 1)[0] ?? ''
+  return mask.text(line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}...` : line)
+}
+
+const NAME_MAX = 100
+
+interface OpenStep {
+  index: number
+  step: StepSpec
+  output: StepOutput
+  jobOver: AbortSignal | undefined
+}
+
+async function runToEnd(context: JobContext, open: OpenStep): Promise<StepOutcome> {
+  const { clock, events, log } = context
+  const { index, step, output } = open
+  const startedMs = clock.monotonic()
+  const outcome = await performSafely(context, open)
+  const totals = await output.close()
+  const durationMs = Math.round(clock.monotonic() - startedMs)
+  const { state, exitCode, signal, reason } = outcome
+  events.push({
+    type: 'step_finished',
+    step: index,
+    attempt: 1,
+    state,
+    exit_code: exitCode,
+    signal,
+    reason,
+    duration_ms: durationMs,
+    output: totals,
+  })
+  log.info('step finished', {
+    step: index,
+    name: toShownName(context, step),
+    state,
+    ...(reason === null ? {} : { reason }),
+    ...(exitCode === null ? {} : { exit: exitCode }),
+    seconds: durationMs / 1000,
+  })
+  return outcome
+}
+
+/** A fault of ours ends the job, but is never blamed on the user's command. */
+async function performSafely(context: JobContext, open: OpenStep): Promise<StepOutcome> {
+  const { output, index } = open
+  try {
+    return await explainDisk(context, output, await perform(context, open))
+  } catch (cause) {
+    if (isCaravanError(cause, 'INPUT_INVALID')) {
+      output.line(`caravan: ${cause.message}`)
+      return failed('config_error')
+    }
+    context.log.error('a step could not be run', { step: index, cause })
+    output.line(`caravan: the agent could not run this step: ${describeCause(cause)}`)
+    return failed('agent_crashed')
+  }
+}
+
+async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome> {
+  const { clock, timings, ending, executor, pipes } = context
+  const { index, step, output, jobOver } = open
+  const silence = new SilenceWatch(clock, toSilenceLimit(step))
+  const pipe = new StepPipe(pipes[index] ?? '', (bytes) => {
+    silence.heard()
+    return output.write(bytes)
+  })
+  output.onRoom = () => {
+    if (!output.isFull) pipe.resume()
+  }
+  const io: StepIo = {
+    output,
+    async run(command) {
+      const running = await executor.start(command, pipe.writeEnd)
+      return await supervise(running, { ending, silence, graceMs: timings.graceMs, jobOver })
+    },
+  }
+  try {
+    const outcome = await (step.kind === 'run'
+      ? runCommand(context, { index, step }, io)
+      : checkout(context, step, io))
+    if (!(await pipe.finish(clock, timings.leakedPipeMs))) output.line(LEAKED)
+    if (outcome.reason === 'no_output') output.line(silence.message())
+    return outcome
+  } finally {
+    pipe.abandon()
+  }
+}
+
+/** A background step waits for others to need it, so it may be silent. */
+function toSilenceLimit(step: StepSpec): number {
+  if (step.kind === 'checkout') return CHECKOUT_SILENCE_MS
+  return step.background ? Number.POSITIVE_INFINITY : step.no_output_timeout_ms
+}
+
+/** A command that fails on a full disk seldom says so in a way that people find. */
+async function explainDisk(
+  { workspace }: JobContext,
+  output: StepOutput,
+  outcome: StepOutcome,
+): Promise<StepOutcome> {
+  if (outcome.reason !== 'exit_code' && outcome.reason !== 'checkout') return outcome
+  const { bavail, bsize } = await statfs(workspace.workingDirectory).catch(() => UNKNOWN_DISK)
+  if (bavail * bsize >= DISK_FULL_BYTES) return outcome
+  output.line(`caravan: the disk of ${workspace.workingDirectory} is full`)
+  return { ...outcome, reason: 'disk_full' }
+}
+
+/** The step may have removed its own working directory. */
+const UNKNOWN_DISK = { bavail: Number.POSITIVE_INFINITY, bsize: 1 }

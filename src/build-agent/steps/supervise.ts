@@ -1,0 +1,86 @@
+/** Watches one command until it is over, and ends it when its time is up. */
+import { formatDuration } from '../../model/index.ts'
+import type { Clock, Timer } from '../../platform/index.ts'
+import type { Ending } from '../ending.ts'
+import type { RunningCommand } from '../process/launch.ts'
+import { type StepOutcome, toStepOutcome } from './outcome.ts'
+
+export interface Supervision {
+  ending: Ending
+  silence: SilenceWatch
+  /** From TERM to KILL. */
+  graceMs: number
+  /** For a background step: aborts when all others are done. */
+  jobOver: AbortSignal | undefined
+}
+
+export async function supervise(
+  command: RunningCommand,
+  { ending, graceMs, silence, jobOver }: Supervision,
+): Promise<StepOutcome> {
+  const over = new AbortController()
+  const when = <Why>(signal: AbortSignal, why: Why) => aborted(signal, over.signal).then(() => why)
+  silence.start()
+  const cutShort = await Promise.race([
+    command.exited.then(() => null),
+    when(ending.signal, 'ending' as const),
+    silence.expired.then(() => 'no_output' as const),
+    ...(jobOver === undefined ? [] : [when(jobOver, 'job_over' as const)]),
+  ])
+  silence.stop()
+  over.abort()
+  if (cutShort !== null) await command.stop({ graceMs, urgent: ending.urgent })
+  return toStepOutcome(await command.exited, cutShort, ending.cause)
+}
+
+/** Tells when a step has written nothing for too long. Any byte counts, from before it is masked. */
+export class SilenceWatch {
+  readonly limitMs: number
+  readonly #clock: Clock
+  readonly #expired = Promise.withResolvers<void>()
+  #heardMs = 0
+  #timer: Timer | null = null
+
+  /** @param limitMs Infinity for a step that may be silent for ever. */
+  constructor(clock: Clock, limitMs: number) {
+    this.#clock = clock
+    this.limitMs = limitMs
+  }
+
+  get expired(): Promise<void> {
+    return this.#expired.promise
+  }
+
+  start(): void {
+    this.heard()
+    if (Number.isFinite(this.limitMs)) this.#look()
+  }
+
+  heard(): void {
+    this.#heardMs = this.#clock.monotonic()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  /** The words that people who search for this failure know. */
+  message(): string {
+    return `Too long with no output (exceeded ${formatDuration(this.limitMs)}): context deadline exceeded`
+  }
+
+  /** One timer that looks again when the limit could have passed: a busy step must not set one per read. */
+  #look(): void {
+    const leftMs = this.#heardMs + this.limitMs - this.#clock.monotonic()
+    if (leftMs <= 0) this.#expired.resolve()
+    else this.#timer = this.#clock.after(leftMs, () => this.#look())
+  }
+}
+
+/** @param until from then on nobody listens any more. */
+function aborted(signal: AbortSignal, until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true, signal: until })
+  })
+}

@@ -1,0 +1,96 @@
+/**
+ * The folders of one slice inside its allocation.
+ *
+ * Home and everything of the agent's own live in the task's folder, so that parallel slices on one host
+ * never meet. The spool lives in the folder that outlasts the task.
+ */
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CaravanError } from '../model/index.ts'
+import type { JobPlace } from './environment.ts'
+import { resolveWorkingDirectory } from './paths.ts'
+
+export interface Workspace extends JobPlace {
+  scriptsDir: string
+  pipesDir: string
+  spoolDir: string
+  eventsFile: string
+  /** Appears when a step asks the job to end early. */
+  haltFile: string
+  /** Where a downloaded bundle is put. */
+  bundleFile: string
+}
+
+export interface WorkspaceOptions {
+  allocationDir: string
+  taskDir: string
+  /** Tells the processes that have run in one allocation apart. */
+  name: string
+}
+
+/** Everything but the working directory, which only the task names. */
+export type Folders = Omit<Workspace, 'workingDirectory'>
+
+export function toFolders({ allocationDir, taskDir, name }: WorkspaceOptions): Folders {
+  const internalDir = join(taskDir, 'caravan', name)
+  const spoolDir = join(allocationDir, 'caravan', 'spool', name)
+  return {
+    home: join(taskDir, 'home'),
+    internalDir,
+    bashEnvFile: join(internalDir, 'bash_env'),
+    shimsDir: join(internalDir, 'bin'),
+    scriptsDir: join(internalDir, 'scripts'),
+    pipesDir: join(internalDir, 'pipes'),
+    haltFile: join(internalDir, 'halt'),
+    bundleFile: join(internalDir, 'source.bundle'),
+    spoolDir,
+    eventsFile: join(spoolDir, 'events.jsonl'),
+  }
+}
+
+export async function createFolders(folders: Folders): Promise<void> {
+  const { home, shimsDir, scriptsDir, pipesDir, spoolDir } = folders
+  const own = [shimsDir, scriptsDir, pipesDir, spoolDir]
+  await Promise.all([
+    mkdir(home, { recursive: true }),
+    ...own.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })),
+  ])
+  // Steps append to it; the agent itself never writes to it again.
+  await writeFile(folders.bashEnvFile, '', { mode: 0o600 })
+}
+
+/**
+ * Makes the job's working directory, where the task wants it.
+ *
+ * @throws CaravanError INPUT_INVALID when that can not be, such as in a place that is not ours to write.
+ */
+export async function createWorkingDirectory(folders: Folders, path: string): Promise<Workspace> {
+  const workingDirectory = resolveWorkingDirectory(path, folders.home)
+  try {
+    await mkdir(workingDirectory, { recursive: true })
+  } catch (cause) {
+    const message = `the working directory ${workingDirectory} can not be made`
+    throw new CaravanError('INPUT_INVALID', message, { cause })
+  }
+  return { ...folders, workingDirectory }
+}
+
+/** Scripts, pipes and what steps have exported, which may be secret. */
+export async function removeInternal(folders: Folders): Promise<void> {
+  await rm(folders.internalDir, { recursive: true, force: true })
+}
+
+/** For when the server has all of it, or will not have it. */
+export async function removeSpool(folders: Folders): Promise<void> {
+  await rm(folders.spoolDir, { recursive: true, force: true })
+}
+
+/** Whether a folder is missing or has nothing in it. */
+export async function isEmptyFolder(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length === 0
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return true
+    throw cause
+  }
+}

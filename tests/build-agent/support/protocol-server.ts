@@ -1,0 +1,300 @@
+/**
+ * The server's side of the agent protocol, strict: whatever an agent may not do is written down in
+ * `violations`, and every call can be delayed, refused, cut off or left hanging.
+ */
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import {
+  type AgentEvent,
+  claimRequest,
+  type Control,
+  controlQuery,
+  eventsRequest,
+  outputQuery,
+  type Task,
+} from '../../../src/model/index.ts'
+
+export type CallName = 'claim' | 'accept' | 'events' | 'output' | 'control' | 'why' | 'source'
+
+/** What to do instead of, before or after answering the n-th call (from 1) of its name. */
+export type Trouble =
+  | { status: number; error?: string; retryAfter?: number }
+  /** The connection breaks before or after the call has had its effect. */
+  | { cut: 'before' | 'after' }
+  | { delayMs: number }
+  /** No answer at all. */
+  | 'hang'
+
+export interface ProtocolServerOptions {
+  task: Task
+  /** Bytes of the bundle. */
+  source?: Buffer
+  chunkBytes?: number
+  leaseMs?: number
+  flushMs?: number
+  trouble?: (call: { name: CallName; count: number }) => Trouble | undefined
+  /** What `why` answers with. */
+  why?: Partial<Control>
+}
+
+interface Answer {
+  status: number
+  body: unknown
+  headers?: Record<string, string>
+}
+
+export const SLICE = '0123456789abcdef01234567-0'
+export const TOKEN = 'claim-token-of-the-slice'
+const SESSION = 'session-of-the-agent'
+
+export class ProtocolServer {
+  readonly violations: string[] = []
+  readonly events: AgentEvent[] = []
+  readonly calls: Record<CallName, number> = {
+    claim: 0,
+    accept: 0,
+    events: 0,
+    output: 0,
+    control: 0,
+    why: 0,
+    source: 0,
+  }
+  readonly #outputs = new Map<number, Buffer[]>()
+  readonly #options: ProtocolServerOptions
+  readonly #server = createServer((request, response) => void this.#handle(request, response))
+  #control: Control
+  #claimId: string | null = null
+  #wakePolls: (() => void)[] = []
+  #watchers: (() => void)[] = []
+  isFenced = false
+  url = ''
+
+  private constructor(options: ProtocolServerOptions) {
+    this.#options = options
+    this.#control = { version: 1, action: 'none', flush_ms: options.flushMs ?? 5, mask: [] }
+  }
+
+  static async start(t: Test, options: ProtocolServerOptions): Promise<ProtocolServer> {
+    const server = new ProtocolServer(options)
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
+    server.url = `http://127.0.0.1:${(server.#server.address() as AddressInfo).port}`
+    t.teardown(async () => {
+      server.#wake()
+      server.#server.closeAllConnections()
+      await new Promise((resolve) => server.#server.close(resolve))
+    })
+    return server
+  }
+
+  /** Changes the orders and wakes whoever polls for them. */
+  order(change: Partial<Control>): void {
+    this.#control = { ...this.#control, ...change, version: this.#control.version + 1 }
+    this.#wake()
+  }
+
+  fence(): void {
+    this.isFenced = true
+    this.#wake()
+  }
+
+  output(step: number): Buffer {
+    return Buffer.concat(this.#outputs.get(step) ?? [])
+  }
+
+  /** Forgets the end of an output, like a server that was restored from a backup. */
+  forgetOutput(step: number, keep: number): void {
+    this.#outputs.set(step, [this.output(step).subarray(0, keep)])
+  }
+
+  /** What the agent said of its steps and of the slice. */
+  finished(step: number) {
+    return this.events.find(
+      (event): event is Extract<AgentEvent, { type: 'step_finished' }> =>
+        event.type === 'step_finished' && event.step === step,
+    )
+  }
+
+  get sliceFinished() {
+    return this.events.find(
+      (event): event is Extract<AgentEvent, { type: 'slice_finished' }> =>
+        event.type === 'slice_finished',
+    )
+  }
+
+  get notices(): string[] {
+    return this.events.flatMap((event) => (event.type === 'notice' ? [event.text] : []))
+  }
+
+  /** Waits until something that the agent did makes it true. */
+  async until(condition: () => boolean): Promise<void> {
+    const late = AbortSignal.timeout(10_000)
+    while (!condition()) {
+      if (late.aborted) throw new Error(`never came true: ${String(condition)}`)
+      await new Promise<void>((resolve) => {
+        this.#watchers.push(resolve)
+        late.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+  }
+
+  /** Names every output whose bytes are not those that the agent announced. */
+  checkOutputs(): string[] {
+    return this.events.flatMap((event) => {
+      if (event.type !== 'step_finished') return []
+      const bytes = this.output(event.step)
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      const isSame = bytes.length === event.output.length && sha256 === event.output.sha256
+      return isSame ? [] : [`step ${event.step}: ${bytes.length} of ${event.output.length} bytes`]
+    })
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', this.url)
+    const match = /^\/api\/v1\/agent\/([^/]+)\/(\d+)\/(\w+)$/.exec(url.pathname)
+    const name = match?.[3] as CallName
+    if (match === null || !(name in this.calls)) this.#violate(`no such call: ${url.pathname}`)
+    if (match?.[1] !== SLICE) this.#violate(`wrong slice: ${url.pathname}`)
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+    } catch {
+      // The agent gave this call up, which it may at any time.
+      return
+    }
+    this.calls[name] += 1
+    const trouble = this.#options.trouble?.({ name, count: this.calls[name] })
+    if (trouble === 'hang') return
+    if (trouble && 'delayMs' in trouble)
+      await new Promise((resolve) => setTimeout(resolve, trouble.delayMs))
+    if (trouble && 'cut' in trouble && trouble.cut === 'before') return void request.destroy()
+    if (trouble && 'status' in trouble) {
+      const headers = trouble.retryAfter ? { 'retry-after': String(trouble.retryAfter) } : {}
+      const body = { error: trouble.error ?? 'SERVER_ERROR', message: 'trouble', details: {} }
+      return send(response, { status: trouble.status, body, headers })
+    }
+    const epoch = Number(match?.[2])
+    const answer = await this.#answer({ name, url, epoch, request, body: Buffer.concat(chunks) })
+    this.#look()
+    if (trouble && 'cut' in trouble) return void request.destroy()
+    send(response, answer)
+  }
+
+  async #answer(call: {
+    name: CallName
+    url: URL
+    epoch: number
+    request: IncomingMessage
+    body: Buffer
+  }): Promise<Answer> {
+    if (this.isFenced || call.epoch !== 1) return refuse(409, 'fenced')
+    if (call.name === 'claim') return this.#claim(call.body)
+    if (call.request.headers.authorization !== `Bearer ${SESSION}`) {
+      this.#violate(`${call.name} without the session`)
+      return refuse(401, 'UNAUTHORIZED')
+    }
+    const isOver = this.sliceFinished !== undefined
+    switch (call.name) {
+      case 'accept':
+        return this.#ok({})
+      case 'events':
+        return this.#applyEvents(call.body)
+      case 'output':
+        return this.#takeOutput(call.url, call.body)
+      case 'control':
+        return isOver ? refuse(409, 'fenced') : await this.#poll(call.url)
+      case 'why':
+        return { status: 200, body: { control: { ...this.#control, ...this.#options.why } } }
+      case 'source':
+        return { status: this.#options.source ? 200 : 404, body: this.#options.source ?? {} }
+    }
+  }
+
+  #claim(body: Buffer): Answer {
+    const claim = claimRequest.parse(JSON.parse(body.toString()))
+    if (claim.token !== TOKEN) return refuse(403, 'bad_token')
+    this.#claimId ??= claim.claim_id
+    if (this.#claimId !== claim.claim_id) return refuse(409, 'taken')
+    return this.#ok({
+      session: SESSION,
+      lease_ms: this.#options.leaseMs ?? 60_000,
+      server_time_ms: 1_800_000_000_000,
+      chunk_bytes: this.#options.chunkBytes ?? 1024 * 1024,
+      task: this.#options.task,
+    })
+  }
+
+  #applyEvents(body: Buffer): Answer {
+    const { events } = eventsRequest.parse(JSON.parse(body.toString()))
+    for (const event of events) {
+      const expected = this.events.length + 1
+      if (event.seq < expected) this.#checkRepetition(event)
+      else if (event.seq === expected) this.events.push(event)
+      else this.#violate(`event ${event.seq} where ${expected} was next`)
+      if (this.sliceFinished !== undefined && event.seq > this.sliceFinished.seq) {
+        this.#violate(`event ${event.type} after the end of the slice`)
+      }
+    }
+    return this.#ok({ applied: this.events.length })
+  }
+
+  #checkRepetition(event: AgentEvent): void {
+    const first = JSON.stringify(this.events[event.seq - 1])
+    if (first !== JSON.stringify(event)) this.#violate(`event ${event.seq} changed on the way`)
+  }
+
+  #takeOutput(url: URL, body: Buffer): Answer {
+    const { step, offset } = outputQuery.parse(Object.fromEntries(url.searchParams))
+    if (body.length > (this.#options.chunkBytes ?? 1024 * 1024))
+      this.#violate('a chunk is too large')
+    if (body.length === 0) this.#violate('a chunk is empty')
+    const chunks = this.#outputs.get(step) ?? []
+    const have = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    if (offset > have) this.#violate(`output from ${offset} where ${have} was next`)
+    if (offset + body.length > have) {
+      this.#outputs.set(step, [...chunks, body.subarray(have - offset)])
+    }
+    return this.#ok({ have: Math.max(have, offset + body.length) })
+  }
+
+  async #poll(url: URL): Promise<Answer> {
+    const { seen, wait_ms } = controlQuery.parse(Object.fromEntries(url.searchParams))
+    if (this.#control.version <= seen && !this.isFenced) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait_ms)
+        this.#wakePolls.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    return this.isFenced ? refuse(409, 'fenced') : this.#ok({})
+  }
+
+  #ok(body: Record<string, unknown>): Answer {
+    return { status: 200, body: { ...body, control: this.#control } }
+  }
+
+  #violate(what: string): void {
+    this.violations.push(what)
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakePolls.splice(0)) wake()
+  }
+
+  #look(): void {
+    for (const look of this.#watchers.splice(0)) look()
+  }
+}
+
+function refuse(status: number, error: string): Answer {
+  return { status, body: { error, message: `refused as ${error}`, details: {} } }
+}
+
+function send(response: ServerResponse, { status, body, headers }: Answer): void {
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+  response.writeHead(status, { 'content-length': bytes.length, ...headers })
+  response.end(bytes)
+}
