@@ -66,8 +66,8 @@ const ROWS: readonly Row[] = [
     effect: 'refused',
     code: 'NOMAD_FORBIDDEN',
   },
+  // With 500 for a token that is no UUID.
   {
-    status: 403,
     text: /ACL token not found|ACL token expired/,
     problem: 'unknown_token',
     effect: 'refused',

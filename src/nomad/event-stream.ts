@@ -72,10 +72,8 @@ class Reader {
     while (!signal.aborted) {
       const startMs = clock.monotonic()
       try {
-        const body = await this.#connect(signal)
-        this.#tell({ kind: 'connected', index: this.#index }, BARE_ITEM_BYTES)
-        if (lost) this.#tell({ kind: 'gap', reason: lost }, BARE_ITEM_BYTES)
-        lost = await this.#follow(body)
+        await this.#checkRights(signal)
+        lost = await this.#follow(await this.#connect(signal), lost)
         log.warn('event stream of Nomad lost', { reason: lost })
       } catch (cause) {
         if (signal.aborted) return
@@ -86,6 +84,19 @@ class Reader {
       // A connection that held for long was sound, whatever ended it.
       failures = clock.monotonic() - startMs > BACKOFF.maxMs ? 0 : failures + 1
       await sleep(clock, backoffMs(failures, backoff), signal)
+    }
+  }
+
+  /**
+   * To a subscription without rights Nomad answers 200, then nothing, and ends it after most of a
+   * minute. Lists that need the same rights tell at once. @throws CaravanError NOMAD_FORBIDDEN
+   */
+  async #checkRights(signal: AbortSignal): Promise<void> {
+    const { topics, namespace } = this.#subscription
+    const paths = topics.map(({ topic }) => (topic === 'Node' ? '/v1/nodes' : '/v1/jobs'))
+    for (const path of new Set(paths)) {
+      const call = { purpose: 'follow the events', path, query: { per_page: 1 }, namespace, signal }
+      await this.#transport.read({ ...call, check: (list) => list })
     }
   }
 
@@ -104,26 +115,38 @@ class Reader {
     })
   }
 
-  /** @returns why it is over; @throws HttpError when the connection broke. */
-  async #follow(body: Readable): Promise<GapReason> {
+  /** @returns why it is over. @throws HttpError when the connection broke. */
+  async #follow(body: Readable, lost: GapReason | null): Promise<GapReason> {
+    let started = false
     for await (const line of readLines(body, LINE_BYTES_MAX)) {
-      if (line === null) {
-        // It is left out: asking for it again would never end.
-        this.#tell({ kind: 'gap', reason: 'malformed' }, BARE_ITEM_BYTES)
-        continue
+      if (!started) {
+        started = true
+        this.#tell({ kind: 'connected', index: this.#index }, BARE_ITEM_BYTES)
+        if (lost) this.#tell({ kind: 'gap', reason: lost }, BARE_ITEM_BYTES)
       }
-      try {
-        const batch = parseLine(line)
-        if (batch === null) continue
-        this.#index = batch.Index
-        const item = { kind: 'batch', index: batch.Index, events: batch.Events } as const
-        this.#tell(item, Buffer.byteLength(line))
-      } catch (cause) {
-        this.#transport.log.warn('event of Nomad makes no sense', { cause })
-        return 'malformed'
-      }
+      if (!this.#take(line)) return 'malformed'
     }
     return 'ended'
+  }
+
+  /** @returns false when the rest of the stream can not be trusted either. */
+  #take(line: string | null): boolean {
+    if (line === null) {
+      // Too long, so it is left out: asking for it again would never end.
+      this.#tell({ kind: 'gap', reason: 'malformed' }, BARE_ITEM_BYTES)
+      return true
+    }
+    try {
+      const batch = parseLine(line)
+      if (batch === null) return true
+      this.#index = batch.Index
+      const item = { kind: 'batch', index: batch.Index, events: batch.Events } as const
+      this.#tell(item, Buffer.byteLength(line))
+      return true
+    } catch (cause) {
+      this.#transport.log.warn('event of Nomad makes no sense', { cause })
+      return false
+    }
   }
 
   #tell(item: StreamItem, bytes: number): void {
