@@ -32,8 +32,8 @@ export type Effect = 'refused' | 'not_done' | 'unknown'
 export interface Verdict {
   problem: NomadProblem
   effect: Effect
-  /** For `refused` only; the others depend on whether it was a read. */
-  code: ErrorCode
+  /** Null unless refused: the others depend on whether it was a read. */
+  code: ErrorCode | null
 }
 
 interface Row {
@@ -98,15 +98,17 @@ const ROWS: readonly Row[] = [
   { status: 500, text: /UUID must be|must be even length/, problem: 'invalid', effect: 'refused' },
 ]
 
+const OTHERWISE: Row = { problem: 'invalid', effect: 'refused' }
+
 /** @param text the body of the answer. */
 export function classify(status: number, text: string): Verdict {
   const words = text.trim()
   const row = ROWS.find(
     (each) => (each.status ?? status) === status && (each.text?.test(words) ?? true),
   )
-  if (row) return { problem: row.problem, effect: row.effect, code: row.code ?? 'NOMAD_REJECTED' }
-  if (status >= 500) {
-    return { problem: 'server_error', effect: 'unknown', code: 'NOMAD_UNKNOWN_OUTCOME' }
+  if (row === undefined && status >= 500) {
+    return { problem: 'server_error', effect: 'unknown', code: null }
   }
-  return { problem: 'invalid', effect: 'refused', code: 'NOMAD_REJECTED' }
+  const { problem, effect, code = 'NOMAD_REJECTED' } = row ?? OTHERWISE
+  return { problem, effect, code: effect === 'refused' ? code : null }
 }

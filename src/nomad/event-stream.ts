@@ -22,7 +22,7 @@ const LINE_BYTES_MAX = 16 * 1024 ** 2
 const QUEUE_BYTES_MAX = 16 * 1024 ** 2
 /** What an item without events counts for, so that a queue of them ends somewhere too. */
 const BARE_ITEM_BYTES = 1024
-const BACKOFF = { baseMs: 500, maxMs: 15_000 }
+const BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
 /** @see NomadClient.events */
 export async function* streamEvents(
@@ -96,7 +96,7 @@ class Reader {
     const paths = topics.map(({ topic }) => (topic === 'Node' ? '/v1/nodes' : '/v1/jobs'))
     for (const path of new Set(paths)) {
       const call = { purpose: 'follow the events', path, query: { per_page: 1 }, namespace, signal }
-      await this.#transport.read({ ...call, check: (list) => list })
+      await this.#transport.wait({ ...call, check: (list) => list })
     }
   }
 

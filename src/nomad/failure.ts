@@ -67,7 +67,7 @@ function toError(
   failure: {
     problem: NomadProblem
     effect: Effect
-    code?: ErrorCode
+    code?: ErrorCode | null
     words: string
     detail?: Record<string, unknown>
     cause?: unknown

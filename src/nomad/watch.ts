@@ -13,7 +13,7 @@ const WAIT_MS = 50_000
 const TIMEOUT_MS = WAIT_MS * (1 + 1 / 16) + 10_000
 /** Between two rounds: an object that changes all the time must not keep us busy with it. */
 const PAUSE_MS = 200
-const BACKOFF = { baseMs: 500, maxMs: 15_000 }
+const BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
 const TARGETS: { [What in keyof Watchable]: (id: string) => Target<Watchable[What]> } = {
   job: (id) => ({ path: jobPath(id), check: checkJob }),
