@@ -95,7 +95,6 @@ export function chooseNext(view: QueueView): QueueDecision {
   const allowed = new Map<string, number>()
   for (const entry of view.waiting) {
     const resourceClass = view.classes.get(entry.build.resource_class)
-    // A class that the settings no longer have: its slices can still be canceled.
     if (resourceClass === undefined) continue
     const { name } = resourceClass
     const left = allowed.get(name) ?? openWindow(resourceClass, free, view)

@@ -5,9 +5,8 @@
  * `complete` only mean that nothing runs any more, and a success is the agent's to report.
  */
 import { AGENT_EXIT, type Reason } from '../model/index.ts'
+import { SLICE_TASK } from './template/index.ts'
 import type { NomadAllocation, NomadJob, NomadNode, TaskEvent } from '../nomad/index.ts'
-
-export const TASK_NAME = 'build-agent'
 
 export interface Evidence {
   /** The slice's allocation; null while Nomad shows none. */
@@ -127,7 +126,7 @@ const TELLING: readonly { type: string; cause: (event: TaskEvent) => Cause | nul
 
 function taskCause(allocation: NomadAllocation): Cause {
   const states = allocation.TaskStates ?? {}
-  const events = states[TASK_NAME]?.Events ?? Object.values(states)[0]?.Events ?? []
+  const events = states[SLICE_TASK]?.Events ?? Object.values(states)[0]?.Events ?? []
   for (const { type, cause } of TELLING) {
     const event = events.findLast((each) => each.Type === type)
     const found = event === undefined ? null : cause(event)

@@ -11,6 +11,7 @@ import {
   type BuildId,
   type NomadJobId,
   type SliceKey,
+  type SliceState,
 } from '../model/index.ts'
 import {
   readAttempts,
@@ -35,6 +36,8 @@ export interface OpenSlices {
   readonly size: number
   get(key: SliceKey): OpenSlice | undefined
   ofJob(job: string): OpenSlice | undefined
+  /** Those in one state, in the order in which they came into it. */
+  inState(state: SliceState): Iterable<OpenSlice>
   /** In the order in which they were stored. */
   [Symbol.iterator](): Iterator<OpenSlice>
 }
@@ -53,15 +56,21 @@ const BUILDS_PER_READ = 500
 export function createOpenSlices(): OpenSliceIndex {
   const entries = new Map<SliceKey, OpenSlice>()
   const keys = new Map<NomadJobId, SliceKey>()
+  const states = new Map<SliceState, Map<SliceKey, OpenSlice>>()
 
   const put = (entry: OpenSlice): void => {
     const { slice, key } = entry
+    const before = entries.get(key)?.slice.state
+    if (before !== undefined && before !== slice.state) states.get(before)?.delete(key)
     if (isResult(slice.state) && slice.job_open === 0) {
       entries.delete(key)
+      states.get(slice.state)?.delete(key)
       keys.delete(slice.nomad_job_id)
       return
     }
     entries.set(key, entry)
+    const alike = states.get(slice.state) ?? new Map<SliceKey, OpenSlice>()
+    states.set(slice.state, alike.set(key, entry))
     keys.set(slice.nomad_job_id, key)
   }
 
@@ -70,6 +79,7 @@ export function createOpenSlices(): OpenSliceIndex {
       return entries.size
     },
     get: (key) => entries.get(key),
+    inState: (state) => states.get(state)?.values() ?? [],
     ofJob(job) {
       const key = keys.get(job as NomadJobId)
       return key === undefined ? undefined : entries.get(key)

@@ -37,7 +37,7 @@ export interface SchedulerDeps {
   serverKey: Uint8Array
   /** Where agents reach us: asked when a job is submitted, since a port may be known late. */
   publicUrl: () => string
-  /** Program and first arguments that start the agent on a client. */
+  /** Program and arguments that start the agent on a client. */
   agentCommand: readonly string[]
   template: { file: string; text: string }
 }
@@ -49,6 +49,7 @@ export type SchedulerNomad = Pick<
   | 'registerJob'
   | 'readJob'
   | 'deregisterJob'
+  | 'listJobs'
   | 'jobStatuses'
   | 'jobAllocations'
   | 'jobEvaluations'

@@ -46,6 +46,14 @@ export async function takeBuildNumber(writer: Writer): Promise<number> {
   return row.last_build_number
 }
 
+export async function readLastBuildNumber(reader: Reader): Promise<number> {
+  const row = await reader
+    .selectFrom('installation')
+    .select('last_build_number')
+    .executeTakeFirstOrThrow()
+  return row.last_build_number
+}
+
 export async function insertBuild(
   writer: Writer,
   build: BuildRow,

@@ -1,0 +1,65 @@
+/** The scheduler's side of the agent protocol. */
+import type { Settings } from '../../model/index.ts'
+import type { Clock, Log } from '../../platform/index.ts'
+import type { Leases } from '../leases.ts'
+import type { Ledger } from '../ledger.ts'
+import type { AgentGate, OutputStore, SchedulerNomad } from '../ports.ts'
+import type { Reading } from '../reading.ts'
+import { hasAccepted } from '../slice-machine.ts'
+import type { Sources } from '../sources.ts'
+import { createIdentify, refuse } from './callers.ts'
+import { createClaim } from './claim.ts'
+import { createControl, createWhy } from './control.ts'
+import type { Delivery } from './delivery.ts'
+import { createEvents } from './events.ts'
+import { toControl } from './orders.ts'
+import { createOutput } from './output.ts'
+
+export { createDelivery, type Delivery } from './delivery.ts'
+export { toClaimToken } from './tokens.ts'
+
+export interface GateDeps {
+  ledger: Ledger
+  reading: Reading
+  leases: Leases
+  delivery: Delivery
+  outputs: OutputStore
+  sources: Sources
+  nomad: SchedulerNomad
+  settings: Settings
+  serverKey: Uint8Array
+  publicUrl: () => string
+  clock: Clock
+  log: Log
+  /** Aborts when the server closes. */
+  closing: AbortSignal
+}
+
+export function createAgentGate(deps: GateDeps): AgentGate {
+  const { ledger, leases, reading, sources } = deps
+  const identify = createIdentify({ open: ledger.open, read: ledger.read, leases })
+  return {
+    claim: createClaim(deps),
+    async accept(caller) {
+      const known = await identify(caller)
+      if (!known.ok) return known
+      const { place, key } = known.value
+      await ledger.record(place, { kind: 'accepted', epoch: place.epoch })
+      // Accepted now, or by an earlier call whose answer was lost; anything else has overtaken it.
+      const slice = ledger.open.get(key)?.slice
+      if (slice === undefined || !hasAccepted(slice.state)) return refuse('fenced')
+      return { ok: true, value: { control: toControl(slice) } }
+    },
+    events: createEvents({ ...deps, identify }),
+    output: createOutput({ ...deps, open: ledger.open, identify }),
+    control: createControl({ ...deps, identify }),
+    why: createWhy({ ...deps, identify }),
+    async source(caller) {
+      const known = await identify(caller)
+      if (!known.ok) return known
+      const { source } = await reading.texts(known.value.place.build)
+      const value = source.kind === 'bundle' ? await sources.open(source.id) : null
+      return { ok: true, value }
+    },
+  }
+}

@@ -1,0 +1,41 @@
+/** An agent's output: masked bytes at an offset, kept once. */
+import { CaravanError } from '../../model/index.ts'
+import type { OpenSlices } from '../open-slices.ts'
+import type { AgentGate, OutputStore } from '../ports.ts'
+import type { Reading } from '../reading.ts'
+import { hasAccepted } from '../slice-machine.ts'
+import { refuse, type Identify } from './callers.ts'
+import type { Delivery } from './delivery.ts'
+import { toControl } from './orders.ts'
+
+export function createOutput(deps: {
+  identify: Identify
+  open: OpenSlices
+  delivery: Delivery
+  reading: Reading
+  outputs: OutputStore
+}): AgentGate['output'] {
+  const { identify, open, delivery, reading, outputs } = deps
+  return async (caller, { step, attempt, offset }, bytes) => {
+    const known = await identify(caller)
+    if (!known.ok) return known
+    const who = known.value
+    const stream = { slice: who.key, epoch: who.place.epoch, step, attempt }
+    if (who.isOver) {
+      const have = await outputs.length(stream)
+      // All of it is here: the answer to an earlier call was lost. More would come too late.
+      if (offset + bytes.length > have) return refuse('fenced')
+      return { ok: true, value: { have, control: toControl(who.slice) } }
+    }
+    const { spec } = await reading.texts(who.place.build)
+    if (spec.steps[step] === undefined || !hasAccepted(who.slice.state)) {
+      throw new CaravanError('INPUT_INVALID', `step ${step} of the slice is not running`)
+    }
+    const room = (await delivery.limitOf(who, { step, attempt })) - offset
+    const wanted = bytes.subarray(0, Math.max(0, room))
+    const have = wanted.length > 0 ? outputs.append(stream, offset, wanted) : outputs.length(stream)
+    await delivery.arrived(who, { step, attempt }, await have)
+    const { slice } = open.get(who.key) ?? who
+    return { ok: true, value: { have: await have, control: toControl(slice) } }
+  }
+}

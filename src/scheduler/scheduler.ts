@@ -1,0 +1,237 @@
+/** Puts the parts of the control plane together, starts them and stops them. */
+import { join, resolve } from 'node:path'
+import {
+  CaravanError,
+  isResult,
+  parseSliceKey,
+  toResourceClasses,
+  type BuildView,
+} from '../model/index.ts'
+import { lockFolder } from '../platform/index.ts'
+import { createAgentGate, createDelivery, toClaimToken } from './agents/index.ts'
+import { createChanges } from './changes.ts'
+import { createCluster } from './cluster.ts'
+import { createHints } from './hints.ts'
+import { createIntake } from './intake.ts'
+import { buildSliceJob, resourceClassOf, type SliceJob } from './job-builder.ts'
+import { createJobStops } from './job-stops.ts'
+import { createLeases } from './leases.ts'
+import { createLedger, placeOf, type Ledger } from './ledger.ts'
+import { keyOf } from './open-slices.ts'
+import { createFollow } from './output/index.ts'
+import type { Scheduler, SchedulerDeps } from './ports.ts'
+import { createReading } from './reading.ts'
+import { createSources } from './sources.ts'
+import {
+  findBuild,
+  openStore,
+  readSlices,
+  type BuildRow,
+  type SliceRow,
+  type Store,
+} from './store/index.ts'
+import { startSubmitter } from './submitter.ts'
+import { loadSliceTemplate, type JobTemplate } from './template/index.ts'
+import { startTracker } from './tracker.ts'
+import { startWatch } from './watch.ts'
+
+/**
+ * Takes the data directory, opens the store and reads what is open in it. Agents are served from then
+ * on; nothing is submitted or tracked before `start`.
+ *
+ * @throws CaravanError DATA_DIR_LOCKED, STORE_FAILED, TEMPLATE_INVALID or SETTINGS_INVALID.
+ */
+export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
+  checkSettings(deps)
+  const lock = await lockFolder(deps.dataDir, deps.clock.now())
+  try {
+    const template = await loadSliceTemplate(deps.template.text, deps.template.file)
+    const store = await openStore(storeFile(deps), { nowMs: deps.clock.now(), random: deps.random })
+    try {
+      const parts = createParts(deps, store, template)
+      await parts.ledger.load()
+      return assemble(deps, parts, async () => {
+        await store.close()
+        lock.release()
+      })
+    } catch (cause) {
+      await store.close()
+      throw cause
+    }
+  } catch (cause) {
+    lock.release()
+    throw cause
+  }
+}
+
+type Parts = ReturnType<typeof createParts>
+
+function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
+  const { settings, nomad, outputs, clock, random, log } = deps
+  const classes = toResourceClasses(settings.class)
+  const changes = createChanges((cause) => log.error('a follower failed', { cause }))
+  const ledger = createLedger({ store, clock, changes })
+  const hints = createHints((key) => {
+    const place = parseSliceKey(key)
+    if (place !== null) changes.announce(place.build, { kind: 'slice', slice: place.index })
+  })
+  const cluster = createCluster({ nomad, datacenters: settings.nomad.datacenters, clock })
+  const buildJob = async (build: BuildRow, slice: SliceRow): Promise<SliceJob> =>
+    buildSliceJob({
+      build,
+      slice,
+      template,
+      settings,
+      resourceClass: resourceClassOf(build.resource_class, classes),
+      installId: store.installId,
+      agentCommand: deps.agentCommand,
+      url: deps.publicUrl(),
+      claimToken: toClaimToken(deps.serverKey, keyOf(slice), slice.epoch),
+      version: await cluster.version(),
+    })
+  const sources = createSources({ directory: join(deps.dataDir, 'sources'), random })
+  const outputMax = settings.limits.output
+  return {
+    ledger,
+    hints,
+    cluster,
+    classes,
+    sources,
+    buildJob,
+    installId: store.installId,
+    leases: createLeases(clock),
+    reading: createReading({ read: store.read, outputs, hints }),
+    delivery: createDelivery({ ledger, outputs, outputMax, clock, log }),
+    stops: createJobStops({ nomad, clock, log }),
+    closing: new AbortController(),
+  }
+}
+
+function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void>): Scheduler {
+  const { outputs, clock } = deps
+  const { ledger, reading, sources, closing } = parts
+  const intake = createIntake({ ...deps, ...parts })
+  let loops: Loops | null = null
+  const read = async (build: BuildRow): Promise<BuildView> => {
+    const view = await reading.build(build.id)
+    if (view === null) throw new CaravanError('STORE_FAILED', `build ${build.number} is gone`)
+    return view
+  }
+  return {
+    submit: async (request) => read(await intake.submit(request)),
+    dryRun: (request) => intake.dryRun(request),
+    listBuilds: (page) => reading.builds(page),
+    readBuild: (ref) => reading.build(ref),
+    async cancelBuild(ref) {
+      const build = await findBuild(ledger.read, ref)
+      if (build === null) return null
+      await cancelSlices(ledger, build)
+      return read(build)
+    },
+    follow: createFollow({
+      changes: ledger.changes,
+      readBuild: (ref) => reading.build(ref),
+      outputs,
+      clock,
+    }),
+    readOutput: (place, range) => reading.output(place, range),
+    storeSource: (bytes) => sources.store(bytes),
+    agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
+    health: () => Promise.resolve(loops === null ? ['not started'] : loops.faults()),
+    start() {
+      loops ??= startLoops(deps, parts)
+      return Promise.resolve()
+    },
+    async close() {
+      closing.abort(new Error('the scheduler is closing'))
+      await loops?.stop()
+      await parts.stops.close()
+      await parts.delivery.settle()
+      await outputs.close()
+      await release()
+    },
+  }
+}
+
+interface Loops {
+  faults(): string[]
+  stop(): Promise<void>
+}
+
+function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
+  const { ledger, hints, leases, stops, delivery } = parts
+  // Nobody could be heard while nobody listened.
+  leases.extendAll()
+  const { limits } = deps.settings
+  const submitter = startSubmitter({
+    ...deps,
+    ...parts,
+    build: ({ build, slice }) => parts.buildJob(build, slice),
+  })
+  const tracker = startTracker({
+    ...deps,
+    ...parts,
+    limits,
+    onNodesChanged: () => submitter.wake(),
+  })
+  const watch = startWatch({ ...deps, ...parts, limits })
+
+  ledger.onCommit((slices) => {
+    for (const slice of slices) {
+      const key = keyOf(slice)
+      if (slice.state === 'starting') hints.set(key, 'nomad', null)
+      if (!isResult(slice.state)) continue
+      hints.forget(key)
+      leases.forget(key)
+      delivery.forget(key)
+      const entry = ledger.open.get(key)
+      if (entry === undefined) {
+        watch.forget(key)
+        stops.forget(key)
+        tracker.forget({ ...slice, key })
+      } else if (!entry.attempt?.reported_reason) {
+        // Whatever still runs of it runs in vain; and Nomad itself might start it once more.
+        stops.stop(entry)
+      }
+    }
+    tracker.note(slices)
+    submitter.wake()
+  })
+  return {
+    faults: () =>
+      [submitter.fault(), ...tracker.faults(), watch.fault()].filter((fault) => fault !== null),
+    async stop() {
+      await Promise.all([submitter.stop(), tracker.stop(), watch.stop()])
+    },
+  }
+}
+
+async function cancelSlices(ledger: Ledger, build: BuildRow): Promise<void> {
+  await ledger.write(async (entry) => {
+    for (const slice of await readSlices(entry.writer, build.id)) {
+      const fact = { kind: 'cancel' as const, epoch: slice.epoch }
+      await entry.record(placeOf(slice), { ...fact, reason: 'canceled_by_user' })
+    }
+  })
+}
+
+/** An HMAC key that is shorter than its hash is easier to guess than its tokens. */
+const SERVER_KEY_BYTES_MIN = 32
+
+function checkSettings({ serverKey, settings, agentCommand }: SchedulerDeps): void {
+  const problem =
+    serverKey.length < SERVER_KEY_BYTES_MIN
+      ? `the server key has ${serverKey.length} bytes, it needs ${SERVER_KEY_BYTES_MIN}`
+      : agentCommand.length === 0
+        ? 'nomad.agent_command is empty'
+        : settings.store.url.startsWith(SQLITE)
+          ? null
+          : `store.url: only ${SQLITE}FILE is supported, not "${settings.store.url}"`
+  if (problem !== null) throw new CaravanError('SETTINGS_INVALID', problem)
+}
+
+const SQLITE = 'sqlite:'
+
+function storeFile({ dataDir, settings }: SchedulerDeps): string {
+  return resolve(dataDir, settings.store.url.slice(SQLITE.length))
+}

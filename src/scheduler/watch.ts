@@ -1,0 +1,147 @@
+/**
+ * Looks once a second whether time alone asks for something: limits, silent agents, jobs that linger.
+ *
+ * Measured by the monotonic clock from when a state was first seen, so that a jump of the wall clock
+ * changes nothing. After a restart everybody gets the whole of their time again, save for how long a
+ * slice may run.
+ */
+import { isResult, type SliceKey, type Settings } from '../model/index.ts'
+import type { Clock, Log, RandomSource } from '../platform/index.ts'
+import type { Delivery } from './agents/index.ts'
+import type { Hints } from './hints.ts'
+import type { JobStops } from './job-stops.ts'
+import type { Leases } from './leases.ts'
+import { placeOf, type Ledger } from './ledger.ts'
+import { startLoop, type Loop } from './loop.ts'
+import type { OpenSlice } from './open-slices.ts'
+import { findDue, type Due, type SliceTimes } from './overdue.ts'
+import type { SliceRow } from './store/index.ts'
+
+export interface WatchDeps {
+  ledger: Ledger
+  leases: Leases
+  hints: Hints
+  stops: JobStops
+  delivery: Delivery
+  limits: Settings['limits']
+  clock: Clock
+  random: RandomSource
+  log: Log
+}
+
+const TURN_MS = 1000
+
+/** Our own loop stood still for so long that agents may have called in vain. */
+const STALL_MS = 5000
+
+/** A check that failed, or that a restart interrupted, is made again this often. */
+const DELIVERY_CHECK_MS = 5000
+
+export interface Watch extends Loop {
+  forget(key: SliceKey): void
+}
+
+export function startWatch(deps: WatchDeps): Watch {
+  const { clock, random, log } = deps
+  const watching = new Watching(deps)
+  const loop = startLoop({ name: 'the watch', turn: () => watching.turn(), clock, random, log })
+  return { ...loop, forget: (key) => watching.forget(key) }
+}
+
+/** When each was first seen; monotonic. */
+interface Sightings {
+  state: SliceRow['state']
+  stateMs: number
+  placedMs: number | null
+  cancelMs: number | null
+  runningMs: number | null
+  checkedMs: number
+}
+
+class Watching {
+  readonly #deps: WatchDeps
+  readonly #sightings = new Map<SliceKey, Sightings>()
+  #turnMs: number
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps
+    this.#turnMs = deps.clock.monotonic()
+  }
+
+  forget(key: SliceKey): void {
+    this.#sightings.delete(key)
+  }
+
+  async turn(): Promise<number> {
+    const { clock, leases, ledger, log } = this.#deps
+    const nowMs = clock.monotonic()
+    const stalledMs = nowMs - this.#turnMs - TURN_MS
+    this.#turnMs = nowMs
+    if (stalledMs > STALL_MS) {
+      leases.extendAll()
+      log.warn('the scheduler stood still; all leases are extended', { stalledMs })
+    }
+    for (const entry of ledger.open) {
+      const sighting = this.#see(entry, nowMs)
+      const due = findDue(
+        entry.slice,
+        this.#times(entry, sighting, nowMs),
+        this.#deps.limits,
+        Boolean(entry.attempt?.reported_reason),
+      )
+      await this.#act(entry, due)
+      if (entry.slice.state === 'finishing' && nowMs - sighting.checkedMs > DELIVERY_CHECK_MS) {
+        sighting.checkedMs = nowMs
+        this.#deps.delivery.check(entry.key)
+      }
+    }
+    return TURN_MS
+  }
+
+  #see({ key, slice }: OpenSlice, nowMs: number): Sightings {
+    const before = this.#sightings.get(key)
+    const stays = before?.state === slice.state
+    const now: Sightings = {
+      state: slice.state,
+      stateMs: stays ? before.stateMs : nowMs,
+      placedMs: slice.allocation_id === null ? null : (before?.placedMs ?? nowMs),
+      cancelMs: slice.cancel_reason === null ? null : (before?.cancelMs ?? nowMs),
+      runningMs: slice.started_ms === null ? null : (before?.runningMs ?? this.#startOf(slice)),
+      checkedMs: before?.checkedMs ?? 0,
+    }
+    this.#sightings.set(key, now)
+    return now
+  }
+
+  /** A slice that runs when we start has used up part of its time already. */
+  #startOf(slice: SliceRow): number {
+    const { clock } = this.#deps
+    const agoMs = Math.max(0, clock.now() - (slice.started_ms ?? clock.now()))
+    return clock.monotonic() - agoMs
+  }
+
+  #times(entry: OpenSlice, sighting: Sightings, nowMs: number): SliceTimes {
+    const since = (ms: number | null) => (ms === null ? null : nowMs - ms)
+    return {
+      stateMs: nowMs - sighting.stateMs,
+      placedMs: since(sighting.placedMs),
+      cancelMs: since(sighting.cancelMs),
+      runningMs: since(sighting.runningMs),
+      silentMs: this.#deps.leases.silentMs(entry.key),
+    }
+  }
+
+  async #act(entry: OpenSlice, due: Due): Promise<void> {
+    const { ledger, stops, delivery, hints, log } = this.#deps
+    const { key, slice } = entry
+    const { epoch } = slice
+    if (due.end) {
+      const ended = await ledger.record(placeOf(slice), { kind: 'ended', epoch, ...due.end })
+      if (ended !== null) log.warn('a slice was ended by its limits', { slice: key, ...due.end })
+    }
+    if (due.ask) await ledger.record(placeOf(slice), { kind: 'cancel', epoch, reason: due.ask })
+    if (due.stopJob) stops.stop(entry)
+    if (due.deliver) delivery.conclude(key)
+    if (!isResult(slice.state)) hints.set(key, 'agent', due.suspect ?? null)
+  }
+}
