@@ -97,7 +97,7 @@ last = 1.50
 t.test('expressions stay text, and what is embedded in a value is told apart', async (t) => {
   const entries = await read(`
 bare = var.name
-quoted = "a-\${var.x}-\${upper("}")}"
+quoted = "a-\${ var.x }-\${upper("}")}"
 escaped = "$\${var.x} and %%{x}"
 directive = "%{ if a }b%{ endif }"
 condition = a ? "b" : c["d"]
@@ -117,7 +117,7 @@ END
     return [form, interpolations.map(({ text }) => text), specials.map(({ text }) => text)]
   }
   t.same(leaf('bare'), ['expression', ['var.name'], []])
-  t.same(leaf('quoted'), ['text', ['var.x', 'upper("}")'], []])
+  t.same(leaf('quoted'), ['text', [' var.x ', 'upper("}")'], []])
   t.same(leaf('escaped'), ['text', [], ['$${', '%%{']])
   t.same(leaf('directive'), ['text', [], ['%{ if a }', '%{ endif }']])
   t.same(leaf('condition'), ['expression', ['a ? "b" : c["d"]'], []])

@@ -14,7 +14,7 @@ export interface HclEmbedded {
 
 /** What a quoted text or heredoc holds beside literal characters. */
 export interface HclTextParts {
-  /** The insides of `${...}`. */
+  /** The insides of `${...}`, blanks included. */
   interpolations: HclEmbedded[]
   /** `%{...}` and the escapes `$${` and `%%{`, as written. */
   specials: HclEmbedded[]
@@ -165,7 +165,8 @@ export class Cursor {
       return true
     }
     if (!this.take('${') && !this.take('%{')) return false
-    const inner = this.readRaw({ lineEnds: true })
+    this.readRaw({ lineEnds: true })
+    const inner = this.text.slice(offset + 2, this.offset)
     if (!this.take('}')) throw new HclFault(line, 'the ${ that starts here has no closing }')
     if (this.text.charAt(offset) === '$') parts.interpolations.push({ text: inner, line })
     else parts.specials.push({ text: this.text.slice(offset, this.offset), line })

@@ -1,0 +1,142 @@
+/** Templates of slices: what Caravan relies on in them, and how one is filled in. */
+import type { Problem } from '../../model/index.ts'
+import type { NomadJob, NomadTask, NomadTaskGroup } from '../../nomad/index.ts'
+import { hashJob } from './canonical.ts'
+import { invalidTemplate, lineOf, loadTemplate, renderJob, type JobTemplate } from './template.ts'
+import { META_KEYS, type SliceValues } from './variables.ts'
+
+export const SLICE_GROUP = 'slice'
+export const SLICE_TASK = 'build-agent'
+
+/**
+ * Reads a template and checks that its jobs are slices: run at most once, recognised by their meta,
+ * and carrying what the agent needs.
+ *
+ * @throws CaravanError TEMPLATE_INVALID with every problem in `detail.problems`.
+ */
+export async function loadSliceTemplate(text: string, file: string): Promise<JobTemplate> {
+  const template = await loadTemplate(text, file)
+  const { job, values } = renderSlice(template, PROBE)
+  const problems = checkSlice(job, { ...PROBE, spec_hash: '', ...values }).map(
+    ({ path, message }): Problem => {
+      const place = ['job', template.label, ...path].join('.')
+      return { file, line: lineOf(template, place), path: place, message: `${place}: ${message}` }
+    },
+  )
+  if (problems.length > 0) throw invalidTemplate(file, problems)
+  return template
+}
+
+/**
+ * The job of one attempt of a slice.
+ *
+ * @returns the job and the values it was made with, `spec_hash` among them: with these, `nomad job run
+ * -var` on the same file gives the same job.
+ * @throws CaravanError TEMPLATE_INVALID when a value does not fit into the template.
+ */
+export function renderSlice(
+  template: JobTemplate,
+  given: Omit<SliceValues, 'spec_hash'>,
+): { job: NomadJob; values: Partial<SliceValues> } {
+  const declared = new Set(template.variables.map((variable) => variable.name))
+  const pick = (all: SliceValues): Partial<SliceValues> =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => declared.has(name)))
+  const hash = hashJob(renderJob(template, pick({ ...given, spec_hash: '' })))
+  const values = pick({ ...given, spec_hash: hash })
+  return { job: renderJob(template, values), values }
+}
+
+/** Values that a template does not have by itself, so that each is found again where it belongs. */
+const PROBE: Omit<SliceValues, 'spec_hash'> = {
+  job_id: '0123456789abcdef01234567-3-build-probe-probe-17-r5',
+  priority: 61,
+  datacenters: ['probe-datacenter'],
+  node_class: 'probe-class',
+  cpu: 1234,
+  memory: 2345,
+  agent_command: '/probe/caravan',
+  agent_args: ['probe-agent'],
+  url: 'http://probe.example',
+  install: 'probe-install',
+  org: 'probe-org',
+  repo: 'probe-repo',
+  branch: 'probe-branch',
+  sha: 'probe-sha',
+  build: '0123456789abcdef01234567',
+  number: 17,
+  job: 'probe-job',
+  slice: 3,
+  parallelism: 7,
+  resource_class: 'probe-resource-class',
+  epoch: 5,
+}
+
+interface Finding {
+  /** Below the job. */
+  path: string[]
+  message: string
+}
+
+function checkSlice(job: NomadJob, values: SliceValues): Finding[] {
+  const found: Finding[] = []
+  const expect = (holds: boolean, path: string[], message: string) => {
+    if (!holds) found.push({ path, message })
+  }
+  expect(job.ID === values.job_id, ['id'], 'must be var.job_id')
+  expect(job.Type === 'batch', ['type'], 'must be "batch"')
+  expect(job.Namespace === undefined, ['namespace'], 'comes from the settings; leave it out')
+  expect(job.Region === undefined, ['region'], 'comes from the settings; leave it out')
+  for (const key of META_KEYS) {
+    expect(job.Meta?.[key] === String(values[key]), ['meta', key], `must be var.${key}`)
+  }
+  const [group] = job.TaskGroups
+  const single = job.TaskGroups.length === 1 && group?.Name === SLICE_GROUP
+  expect(single, [], `must have one group, named "${SLICE_GROUP}"`)
+  if (group !== undefined && single) checkGroup(group, values, expect)
+  return found
+}
+
+type Expect = (holds: boolean, path: string[], message: string) => void
+
+/** Nomad must never start a slice a second time by itself: that is a new epoch, and ours to decide. */
+function checkGroup(group: NomadTaskGroup, values: SliceValues, expect: Expect): void {
+  const path = ['group', group.Name]
+  const { RestartPolicy: restart, ReschedulePolicy: reschedule } = group
+  expect((group.Count ?? 1) === 1, [...path, 'count'], 'must be 1')
+  expect(isOff(restart), [...path, 'restart'], 'must have attempts = 0 and mode = "fail"')
+  const stays = reschedule?.['Attempts'] === 0 && reschedule['Unlimited'] === false
+  expect(stays, [...path, 'reschedule'], 'must have attempts = 0 and unlimited = false')
+  const replaced = group.Disconnect?.['Replace']
+  expect(replaced === false, [...path, 'disconnect'], 'must have replace = false')
+  const limit = group['MaxRunDuration']
+  expect(
+    limit === undefined,
+    [...path, 'max_run_duration'],
+    'comes from the settings; leave it out',
+  )
+  const agent = group.Tasks.find((task) => task.Name === SLICE_TASK)
+  expect(agent !== undefined, path, `must have a task named "${SLICE_TASK}"`)
+  for (const task of group.Tasks) {
+    const own = task['RestartPolicy'] as NomadTaskGroup['RestartPolicy']
+    const fine = own === undefined || isOff(own)
+    const place = [...path, 'task', task.Name, 'restart']
+    expect(fine, place, 'must have attempts = 0 and mode = "fail", as the group has')
+  }
+  if (agent !== undefined) checkAgent(agent, [...path, 'task', agent.Name], values, expect)
+}
+
+function isOff(restart: NomadTaskGroup['RestartPolicy']): boolean {
+  return restart?.Attempts === 0 && restart.Mode === 'fail'
+}
+
+function checkAgent(agent: NomadTask, path: string[], values: SliceValues, expect: Expect): void {
+  const wanted: readonly [name: string, value: string, source: string][] = [
+    ['CARAVAN_URL', values.url, 'var.url'],
+    ['CARAVAN_INSTALL', values.install, 'var.install'],
+    ['CARAVAN_SLICE', `${values.build}-${values.slice}`, '"${var.build}-${var.slice}"'],
+    ['CARAVAN_EPOCH', String(values.epoch), 'var.epoch'],
+  ]
+  for (const [name, value, source] of wanted) {
+    expect(agent.Env?.[name] === value, [...path, 'env', name], `must be ${source}`)
+  }
+}
