@@ -15,7 +15,8 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { CaravanError } from '../model/index.ts'
-import type { Log } from '../platform/index.ts'
+import type { Clock, Log } from '../platform/index.ts'
+import { addDeadline } from './deadline.ts'
 import { toErrorAnswer } from './errors.ts'
 import { toOpenApiOptions } from './openapi.ts'
 import { createRouteTable, type RouteTable } from './route-table.ts'
@@ -29,6 +30,7 @@ export type App = FastifyInstance<
 >
 
 export interface AppOptions {
+  clock: Clock
   log: Log
   version: string
   /** Aborts when the server stops. */
@@ -44,11 +46,9 @@ const LIMITS = {
   connectionTimeout: 120_000,
   /** For an idle connection. Longer than the minute of common proxies, so that they close first. */
   keepAliveTimeout: 72_000,
-  /** To answer, unless a route says otherwise. A caller has given up by then. */
-  handlerTimeout: 30_000,
 } as const
 
-export async function createApp({ log, version, stopping }: AppOptions): Promise<App> {
+export async function createApp({ clock, log, version, stopping }: AppOptions): Promise<App> {
   const answer = createAnswerer(log)
   const routes = createRouteTable()
   const app: App = Fastify({
@@ -65,10 +65,9 @@ export async function createApp({ log, version, stopping }: AppOptions): Promise
   app.setErrorHandler(answer)
   app.setNotFoundHandler((request, reply) => answerUnknown(routes, request, reply))
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url))
+  addDeadline(app, clock)
   app.addHook('onRequest', async (_request, reply) => {
-    if (!stopping.aborted) return
-    reply.header('connection', 'close')
-    throw new CaravanError('SERVER_UNREACHABLE', 'the server is stopping: try again')
+    if (stopping.aborted) await answerLate(reply)
   })
   app.addHook('onResponse', async (request, reply) => {
     const ms = Math.round(reply.elapsedTime)
@@ -106,6 +105,16 @@ function answerUnknown(routes: RouteTable, request: FastifyRequest, reply: Fasti
     .code(405)
     .header('allow', allowed.join(', '))
     .send({ error: 'INPUT_INVALID', message, details: {} })
+}
+
+/** Nothing has been done with the request: whoever sends it again finds the next server. */
+function answerLate(reply: FastifyReply) {
+  const message = 'the server is stopping: try again'
+  return reply
+    .code(503)
+    .header('connection', 'close')
+    .header('retry-after', 1)
+    .send({ error: 'SERVER_UNREACHABLE', message, details: {} })
 }
 
 /** What is no HTTP at all gets a last word and no connection. */

@@ -47,9 +47,6 @@ export function noBuild(ref: string): never {
 export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   if (isCaravanError(error)) return fromCaravanError(error)
   if (hasZodFastifySchemaValidationErrors(error)) return fromValidation(error)
-  if (isFastifyError(error) && error.code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return fromCaravanError(new CaravanError('TIMED_OUT', 'the server took too long: try again'))
-  }
   const status = isFastifyError(error) ? (error.statusCode ?? 500) : 500
   if (isFastifyError(error) && status < 500) return fromFramework(error, status)
   const message = 'the server failed: its log says why'

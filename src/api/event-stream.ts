@@ -25,6 +25,8 @@ export async function sendEvents(
 ): Promise<void> {
   const iterator = events[Symbol.asyncIterator]()
   let next = await iterator.next()
+  // The caller was told meanwhile that it took too long.
+  if (reply.sent) return void (await iterator.return?.())
   reply.hijack()
   const response = reply.raw
   response.writeHead(200, {

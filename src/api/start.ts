@@ -54,7 +54,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
   const stop = new AbortController()
   const stopping = stop.signal
-  const app = await createApp({ log, version, stopping })
+  const app = await createApp({ clock, log, version, stopping })
   await addRoutes(app, { scheduler, clock, log, version, stopping, sourceBytesMax }, tokens)
   const port = await open(app, listen)
   const close = async () => {

@@ -106,7 +106,7 @@ function addQuestionRoutes(app: App, { scheduler: { agents }, stopping }: RouteD
     `${BASE}/control`,
     {
       exposeHeadRoute: false,
-      handlerTimeout: POLL_TIMEOUT_MS,
+      config: { timeoutMs: POLL_TIMEOUT_MS },
       schema: {
         ...describe('Waits for what the server wants of the agent.'),
         querystring: controlQuery,
@@ -136,7 +136,7 @@ function addQuestionRoutes(app: App, { scheduler: { agents }, stopping }: RouteD
     `${BASE}/source`,
     {
       exposeHeadRoute: false,
-      handlerTimeout: TRANSFER_TIMEOUT_MS,
+      config: { timeoutMs: TRANSFER_TIMEOUT_MS },
       schema: {
         ...describe('Reads the git bundle of the build.'),
         response: answersWith('application/octet-stream', bytesSchema, 'The bytes.'),

@@ -14,7 +14,7 @@ export function addOutputRoutes(app: App, { scheduler }: RouteDeps): void {
     '/api/v1/builds/:ref/slices/:slice/steps/:step/output',
     {
       exposeHeadRoute: false,
-      handlerTimeout: TRANSFER_TIMEOUT_MS,
+      config: { timeoutMs: TRANSFER_TIMEOUT_MS },
       schema: {
         tags: ['builds'],
         summary: 'Reads the output of a step. A query, or else a Range header, asks for a part.',

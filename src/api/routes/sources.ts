@@ -14,7 +14,7 @@ export function addSourceRoutes(app: App, { scheduler, sourceBytesMax }: RouteDe
   app.post(
     '/api/v1/sources',
     {
-      handlerTimeout: TRANSFER_TIMEOUT_MS,
+      config: { timeoutMs: TRANSFER_TIMEOUT_MS },
       schema: {
         tags: ['builds'],
         summary: 'Uploads a git bundle that builds can name as their source.',

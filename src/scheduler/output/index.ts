@@ -1,3 +1,3 @@
 /** Keeping the output of steps, and following a build with it. */
-export { createFollow, type FollowDeps } from './follow.ts'
-export { createOutputStore, type OutputStoreOptions } from './store.ts'
+export { createFollow } from './follow.ts'
+export { createOutputStore } from './store.ts'

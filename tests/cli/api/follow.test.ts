@@ -10,14 +10,13 @@ import { describeEvent, FollowedBuild } from '../../support/followed-build.ts'
 import { startScripted } from '../../support/scripted-api.ts'
 import { serve, until } from '../../support/serve.ts'
 
-/** Waits a twentieth: half a minute of reconnecting takes a second and a half. */
-const hurried: Clock = {
-  ...systemClock,
-  after: (delayMs, run) => systemClock.after(delayMs / 20, run),
+/** A clock whose timers are this many times as fast. */
+function hurried(factor: number): Clock {
+  return { ...systemClock, after: (delayMs, run) => systemClock.after(delayMs / factor, run) }
 }
 
-function connect(t: Test, server: string) {
-  const api = createApiClient({ server, clock: hurried, random: () => 0 })
+function connect(t: Test, server: string, factor = 20) {
+  const api = createApiClient({ server, clock: hurried(factor), random: () => 0 })
   t.teardown(() => api.close())
   return api
 }
@@ -103,7 +102,7 @@ t.test('a server that is silent for longer than its heartbeat is left', async (t
     response.write(toText({ type: 'build', build: connections === 1 ? running() : over() }))
     if (connections > 1) response.end()
   })
-  const lines = await collect(connect(t, server).follow('1', { output: true }))
+  const lines = await collect(connect(t, server, 100).follow('1', { output: true }))
   t.same(lines, ['build running', 'build succeeded'])
 })
 
