@@ -5,7 +5,7 @@ import { EXIT, writeJsonLine } from './io.ts'
 import type { ServeOptions } from './serve-options.ts'
 
 export async function dev(options: ServeOptions, io: Io): Promise<number> {
-  const { startDevelopmentStack } = await import('./compose.ts')
+  const { startDevelopmentStack } = await import('./development.ts')
   const data = resolve(io.cwd, options.data ?? join(io.cwd, '.caravan'))
   const stack = await startDevelopmentStack({
     dataDir: data,

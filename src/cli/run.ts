@@ -38,9 +38,9 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   for (const warning of planned.warnings) io.stderr.write(`caravan: ${warning}\n`)
   const workspace = await mkdtemp(join(tmpdir(), 'caravan-'))
   try {
-    if (options.dryRun) return await dryRun(planned.request, options, io)
     const stack = await openServer(options, planned.request, workspace, io)
     try {
+      if (options.dryRun) return await dryRun(stack.api, planned.request, io)
       const source = planned.bundleFrom
       return await submit(stack.api, { ...planned, source, workspace }, options, io)
     } finally {
@@ -64,9 +64,9 @@ async function openServer(
   io: Io,
 ): Promise<Stack> {
   if (options.server !== undefined) return connect(options.server, options)
-  const { checkConfig, startDevelopmentStack } = await import('./compose.ts')
+  const { checkConfig, startDevelopmentStack } = await import('./development.ts')
   // A mistake in the file is told at once, before anything is started.
-  await checkConfig(buildRequest.parse(request))
+  checkConfig(buildRequest.parse(request))
   const stack = await startDevelopmentStack({
     dataDir: join(workspace, 'data'),
     apiPort: 0,
@@ -130,22 +130,9 @@ async function reportSubmitted(build: BuildView, options: RunOptions, io: Io): P
   io.stdout.write(`build ${number} submitted: caravan builds show ${number}\n`)
 }
 
-async function dryRun(request: BuildRequestInput, options: RunOptions, io: Io): Promise<number> {
-  const answer = await planSlices(request, options)
+async function dryRun(api: ApiClient, request: BuildRequestInput, io: Io): Promise<number> {
+  const answer = await api.dryRun(request)
   for (const warning of answer.warnings) io.stderr.write(`caravan: ${warning}\n`)
   for (const slice of answer.slices) await writeJsonLine(io.stdout, slice)
   return EXIT.ok
-}
-
-async function planSlices(request: BuildRequestInput, options: RunOptions) {
-  if (options.server === undefined) {
-    const { renderWithoutServer } = await import('./compose.ts')
-    return renderWithoutServer(buildRequest.parse(request), options)
-  }
-  const connection = connect(options.server, options)
-  try {
-    return await connection.api.dryRun(request)
-  } finally {
-    await connection.close()
-  }
 }

@@ -98,7 +98,7 @@ t.test('a dry run prints every slice as Nomad would get it, and no token', async
     .map((line) => JSON.parse(line) as Record<string, unknown>)
   t.equal(slices.length, 2)
   t.match(slices[1], {
-    vars: { parallelism: '2', slice: '1' },
+    vars: { parallelism: 2, slice: 1 },
     job: { Type: 'batch', Priority: 50, TaskGroups: [{ Name: 'slice' }] },
     added: {},
   })

@@ -1,0 +1,145 @@
+/** Puts the rooms together: the only file that builds the object graph. */
+import { createHmac } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startApi } from '../api/index.ts'
+import type { Settings } from '../model/index.ts'
+import { CaravanError } from '../model/index.ts'
+import type { NomadClient } from '../nomad/index.ts'
+import { createNomadClient } from '../nomad/index.ts'
+import type { Log, Shutdown } from '../platform/index.ts'
+import { createShutdown, systemClock, systemRandom } from '../platform/index.ts'
+import type { SchedulerDeps } from '../scheduler/index.ts'
+import { createOutputStore, createScheduler } from '../scheduler/index.ts'
+import { VERSION } from './version.ts'
+
+export interface ControlPlane {
+  /** Address of the API. */
+  api: string
+  close(): Promise<void>
+}
+
+interface ControlPlaneOptions {
+  settings: Settings
+  log: Log
+  /** Closed after the control plane: what it stands on. */
+  shutdown?: Shutdown
+}
+
+const MASTER_KEY_BYTES = 32
+const TEMPLATE = fileURLToPath(new URL('../../nomad/jobs/build-slice.nomad.hcl', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
+
+/** Scheduler and API on a Nomad that is already there. Closes what it opened when it cannot start. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { settings, log } = options
+  const shutdown = options.shutdown ?? createShutdown(systemClock, log)
+  try {
+    const dataDir = resolve(settings.server.data_dir)
+    await mkdir(dataDir, { recursive: true })
+    const nomad = openNomad(settings, log)
+    shutdown.add('nomad client', () => nomad.close())
+    let url: string | undefined = settings.server.public_url
+    const scheduler = await createScheduler({
+      settings,
+      dataDir,
+      nomad,
+      log,
+      ...(await readMaterial(settings, dataDir)),
+      publicUrl: () => url ?? `http://${settings.server.listen}`,
+      outputs: createOutputStore({ directory: join(dataDir, 'output'), log }),
+    })
+    shutdown.add('scheduler', () => scheduler.close())
+    const api = await startApi({
+      scheduler,
+      listen: parseListen(settings.server.listen),
+      tokens: settings.tokens,
+      clock: systemClock,
+      log,
+      version: VERSION,
+    })
+    shutdown.add('api', () => api.close())
+    url ??= api.url
+    await scheduler.start()
+    return { api: api.url, close: () => shutdown.close() }
+  } catch (error) {
+    await shutdown.close()
+    throw error
+  }
+}
+
+/** What the scheduler needs besides its ports: keys, template, the program that is the agent. */
+export async function readMaterial(
+  settings: Settings,
+  dataDir: string,
+): Promise<Pick<SchedulerDeps, 'serverKey' | 'agentCommand' | 'template' | 'clock' | 'random'>> {
+  const { master_key_file: keyFile } = settings.server
+  const master = await readMasterKey(keyFile ?? join(dataDir, 'master.key'), keyFile === undefined)
+  return {
+    // One key per purpose: what leaks of one tells nothing of another.
+    serverKey: createHmac('sha256', master).update('claim tokens').digest(),
+    // In place with the server's own Node.js: right for a checkout and for clients on this machine.
+    agentCommand: settings.nomad.agent_command ?? [process.execPath, LAUNCHER, 'build-agent'],
+    template: await readTemplate(settings),
+    clock: systemClock,
+    random: systemRandom,
+  }
+}
+
+export function openNomad(settings: Settings, log: Log): NomadClient {
+  const { nomad } = settings
+  const tls = {
+    ...(nomad.ca_cert === undefined ? {} : { ca: nomad.ca_cert }),
+    ...(nomad.client_cert === undefined ? {} : { cert: nomad.client_cert }),
+    ...(nomad.client_key === undefined ? {} : { key: nomad.client_key }),
+    ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
+  }
+  return createNomadClient({
+    address: nomad.address,
+    namespace: nomad.namespace,
+    ...(nomad.token === undefined ? {} : { token: nomad.token }),
+    ...(nomad.region === undefined ? {} : { region: nomad.region }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  })
+}
+
+/** @throws CaravanError SETTINGS_INVALID when the file that the settings name cannot be read. */
+export async function readTemplate(settings: Settings): Promise<{ file: string; text: string }> {
+  const file = settings.nomad.template ?? TEMPLATE
+  return { file, text: (await readSettingsFile(file, 'nomad.template')).toString('utf8') }
+}
+
+async function readMasterKey(file: string, mayCreate: boolean): Promise<Uint8Array> {
+  if (mayCreate) {
+    const fresh = Buffer.from(systemRandom.bytes(MASTER_KEY_BYTES)).toString('hex')
+    // Exclusive: of two first starts at once, one wins and both use its key.
+    await writeFile(file, `${fresh}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
+  }
+  const text = (await readSettingsFile(file, 'server.master_key_file')).toString('utf8').trim()
+  if (/^[0-9a-f]{64,}$/i.test(text)) return Buffer.from(text, 'hex')
+  throw new CaravanError('SETTINGS_INVALID', `${file} must hold at least 64 hex digits`)
+}
+
+async function readSettingsFile(file: string, setting: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new CaravanError('SETTINGS_INVALID', `${setting}: cannot read ${file}`, { cause })
+  }
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
+}
+
+/** `host:port`, `[::1]:port`. */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port }
+  throw new CaravanError('SETTINGS_INVALID', `server.listen: not a host:port: "${text}"`)
+}
