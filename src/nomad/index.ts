@@ -1,5 +1,4 @@
 /** Nomad's HTTP API as Caravan uses it. */
-export type { NomadProblem } from './classify.ts'
 export * from './client.ts'
 export { problemOf } from './failure.ts'
 export { filterOf } from './paging.ts'
