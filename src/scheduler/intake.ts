@@ -99,47 +99,6 @@ export async function renderBuild(
   return { slices: jobs, warnings, spec }
 }
 
-/** A configuration that can be run. */
-export interface Compiled {
-  spec: JobSpec
-  warnings: string[]
-}
-
-/** Nodes of a moment ago are good enough to say what will never fit. */
-const NODES_AGE_MAX_MS = 10_000
-
-export function createIntake(deps: IntakeDeps): Intake {
-  const { ledger, log } = deps
-  return {
-    async submit(request) {
-      const { spec, warnings } = compileRequest(request, deps)
-      await checkSource(deps, request)
-      const build = await ledger.write(async (entry) => {
-        const number = await takeBuildNumber(entry.writer)
-        const plan = planBuild(deps, { request, spec, number })
-        await insertBuild(entry.writer, plan.build, { spec, source: request.source, warnings })
-        await insertSlices(entry.writer, plan.slices)
-        entry.opened(plan.build, plan.slices)
-        return plan.build
-      })
-      const { id, number, org, repo, branch, job, parallelism } = build
-      log.info('build accepted', { build: id, number, org, repo, branch, job, parallelism })
-      return build
-    },
-
-    async dryRun(request) {
-      const { spec, warnings } = compileRequest(request, deps)
-      await checkSource(deps, request)
-      // The number that a real build would get now; nothing is stored, so it stays free.
-      const number = (await readLastBuildNumber(ledger.read)) + 1
-      const { build, slices } = planBuild(deps, { request, spec, number })
-      const jobs = []
-      for (const slice of slices) jobs.push((await deps.buildJob(build, slice)).shown)
-      return { slices: jobs, warnings: [...warnings, ...(await warnOfSize(deps, spec))] }
-    },
-  }
-}
-
 /**
  * What the request's configuration means.
  *
