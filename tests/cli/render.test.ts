@@ -108,7 +108,7 @@ t.test('the live view keeps one line per slice and ends with what failed', async
   await clock.tick(1000)
   const text = stdout.text()
   t.match(text, 'build 1 acme/shop test')
-  t.match(text, 'slice 0 failed in "test": A step ended with a non-zero exit code.')
+  t.match(text, 'slice 0 failed in "test": A step ended with a non-zero exit code: test')
   t.match(text, '  | last words')
   t.match(text, /build 1 failed: 1 slice, 2\.1 s\n/)
   t.ok(text.endsWith('\u001B[?25h'), 'the cursor is shown again')

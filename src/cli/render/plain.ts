@@ -49,7 +49,7 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
   async function showSlice(slice: Omit<SliceView, 'steps'>): Promise<void> {
     if (!isNew(`${slice.index}`, `${slice.state} ${slice.detail}`)) return
     if (isResult(slice.state)) {
-      const why = slice.state === 'succeeded' ? '' : `: ${explainSlice({ ...slice, steps: [] })}`
+      const why = slice.state === 'succeeded' ? '' : `: ${explainSlice(slice)}`
       await line(slice.index, `== ${slice.state}${why}`)
     } else if (slice.detail !== '') {
       await line(slice.index, `== ${slice.state}: ${slice.detail}`)

@@ -41,10 +41,11 @@ export function formatVerdict(build: BuildView): string {
   return `build ${build.number} ${build.state}: ${slices}, ${formatSeconds(build.seconds ?? 0)}`
 }
 
-/** Why a slice ended, or why it waits. */
-export function explainSlice(slice: SliceView): string {
-  const why = slice.reason === null ? '' : REASONS[slice.reason].sentence
-  return [why, slice.detail].filter((text) => text !== '').join(' ')
+/** Why a slice ended, or why it waits: the sentence of the reason, then what is special about this one. */
+export function explainSlice(slice: Pick<SliceView, 'reason' | 'detail'>): string {
+  const { reason, detail } = slice
+  if (reason === null || detail === '') return reason === null ? detail : REASONS[reason].sentence
+  return `${REASONS[reason].sentence.replace(/\.$/, '')}: ${detail}`
 }
 
 /** The last lines of a piece of output. A first line that was cut is dropped. */
