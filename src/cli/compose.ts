@@ -8,7 +8,7 @@ import type { Settings } from '../model/index.ts'
 import { CaravanError } from '../model/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { createNomadClient } from '../nomad/index.ts'
-import type { Log, Shutdown } from '../platform/index.ts'
+import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
 import { createShutdown, systemClock, systemRandom } from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler } from '../scheduler/index.ts'
@@ -38,7 +38,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     const dataDir = resolve(settings.server.data_dir)
     await mkdir(dataDir, { recursive: true })
-    const nomad = openNomad(settings, log)
+    const nomad = await openNomad(settings, log)
     shutdown.add('nomad client', () => nomad.close())
     let url: string | undefined = settings.server.public_url
     const scheduler = await createScheduler({
@@ -87,24 +87,38 @@ export async function readMaterial(
   }
 }
 
-export function openNomad(settings: Settings, log: Log): NomadClient {
+/** @throws CaravanError SETTINGS_INVALID when a certificate or key cannot be read. */
+export async function openNomad(settings: Settings, log: Log): Promise<NomadClient> {
   const { nomad } = settings
-  const tls = {
-    ...(nomad.ca_cert === undefined ? {} : { ca: nomad.ca_cert }),
-    ...(nomad.client_cert === undefined ? {} : { cert: nomad.client_cert }),
-    ...(nomad.client_key === undefined ? {} : { key: nomad.client_key }),
-    ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
-  }
+  const tls = await readTls(nomad)
   return createNomadClient({
     address: nomad.address,
     namespace: nomad.namespace,
     ...(nomad.token === undefined ? {} : { token: nomad.token }),
     ...(nomad.region === undefined ? {} : { region: nomad.region }),
-    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    ...(tls === null ? {} : { tls }),
     clock: systemClock,
     random: systemRandom,
     log,
   })
+}
+
+/** The settings name files, as Nomad's own variables do; the client wants what is in them. */
+async function readTls(nomad: Settings['nomad']): Promise<TlsOptions | null> {
+  const read = async (file: string | undefined, setting: string) =>
+    file === undefined ? undefined : (await readSettingsFile(file, setting)).toString('utf8')
+  const [ca, cert, key] = await Promise.all([
+    read(nomad.ca_cert, 'nomad.ca_cert'),
+    read(nomad.client_cert, 'nomad.client_cert'),
+    read(nomad.client_key, 'nomad.client_key'),
+  ])
+  const tls: TlsOptions = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
+  }
+  return Object.keys(tls).length === 0 ? null : tls
 }
 
 /** @throws CaravanError SETTINGS_INVALID when the file that the settings name cannot be read. */

@@ -2,7 +2,7 @@
 import { access, constants } from 'node:fs/promises'
 import type { Settings } from '../model/index.ts'
 import { toResourceClasses } from '../model/index.ts'
-import { describeCause, exec, systemClock } from '../platform/index.ts'
+import { describeCause, exec, silentLog, systemClock } from '../platform/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { judgeFit, loadTemplate, toCapacity } from '../scheduler/index.ts'
 import { createApiClient } from './api/client.ts'
@@ -70,7 +70,7 @@ async function checkWith(settings: Settings, options: DoctorOptions, io: Io): Pr
 }
 
 async function checkNomad(settings: Settings): Promise<Finding[]> {
-  const client = await openNomad(settings)
+  const client = await openNomad(settings, silentLog)
   try {
     const reached = await tryTo('nomad', async () => {
       const leader = await client.leader()
