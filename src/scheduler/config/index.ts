@@ -4,11 +4,10 @@
  * What a chosen job uses and Caravan does not support is refused with its place and name; what the job
  * does not touch does not stand in its way. `docs/reference/config.md` lists what is supported.
  */
-import type { JobSpec, Problem, ResourceClass } from '../../model/index.ts'
+import { suggest, type JobSpec, type Problem, type ResourceClass } from '../../model/index.ts'
 import { compileJob } from './job.ts'
 import { createReport, listed, shown } from './report.ts'
 import { createBudget, entrySlot } from './scope.ts'
-import { suggest } from './suggest.ts'
 import { checkTopLevel } from './top-level.ts'
 import { warnOfWorkflows } from './workflow-warnings.ts'
 import { parseYaml } from './yaml.ts'

@@ -1,11 +1,10 @@
 /** The steps of a job: which kinds there are, and the keys of each. */
-import { stepWhen } from '../../model/index.ts'
+import { stepWhen, suggest } from '../../model/index.ts'
 import type { CheckoutStep, RunStep, StepSpec } from '../../model/index.ts'
 import { readEnvironment } from './environment.ts'
 import { listed, shown } from './report.ts'
 import { describe, entrySlot, keyPath } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
-import { suggest } from './suggest.ts'
 import { readMap, refuseKey, reportFaults, rowOf } from './table.ts'
 import type { Values } from './table.ts'
 import {

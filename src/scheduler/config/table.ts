@@ -4,10 +4,10 @@
  * A key with a reader is supported. A key that is only listed is part of the language, but not supported
  * yet: it is refused by name, never ignored. To support a key, give its row a reader.
  */
+import { suggest } from '../../model/index.ts'
 import { listed, shown } from './report.ts'
 import { describe, entrySlot, keyPath } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
-import { suggest } from './suggest.ts'
 
 interface SupportedKey<T> {
   read: Reader<T>

@@ -1,8 +1,8 @@
 /** The top level of a file: its version and its jobs. Other keys are not judged before a job uses them. */
+import { suggest } from '../../model/index.ts'
 import { listed } from './report.ts'
 import type { Report } from './report.ts'
 import { describe } from './scope.ts'
-import { suggest } from './suggest.ts'
 import { isNothing } from './yaml-tree.ts'
 import type { YamlEntry, YamlMap, YamlNode } from './yaml-tree.ts'
 

@@ -1,9 +1,8 @@
 /** Readers of single values: texts, numbers, booleans, durations, paths. */
-import { formatDuration, parseDurationMs } from '../../model/index.ts'
+import { formatDuration, parseDurationMs, suggest } from '../../model/index.ts'
 import { listed, shown } from './report.ts'
 import { describe } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
-import { suggest } from './suggest.ts'
 
 /**
  * Seven days, far beyond any limit of a job. A timer of the runtime cannot be longer than some 24 days:

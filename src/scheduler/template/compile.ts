@@ -1,6 +1,6 @@
 /** From blocks as written to functions that render them, by the table of Nomad's job specification. */
+import { suggest } from '../../model/index.ts'
 import type { HclAttribute, HclBlock, HclEntry } from '../../platform/index.ts'
-import { suggest } from '../config/suggest.ts'
 import { compileFree } from './compile-free.ts'
 import {
   compileValue,
