@@ -3,6 +3,7 @@ import t from 'tap'
 import { errorBody } from '../../src/model/index.ts'
 import type { Scheduler } from '../../src/scheduler/index.ts'
 import { call, startScripted } from '../support/scripted-api.ts'
+import { until } from '../support/serve.ts'
 
 const CONTENT = '0123456789'
 const PATH = '/api/v1/builds/1/slices/2/steps/3/output'
@@ -77,6 +78,25 @@ t.test('a part is named by a Range header', async (t) => {
     const { status, text } = await ask(range)
     t.same([status, text], [200, CONTENT], `${range} is answered with all of it`)
   }
+})
+
+t.test('a step that goes on writing while it is read does not upset the answer', async (t) => {
+  const given: Readable[] = []
+  const { api } = await startScripted(t, {
+    readOutput: async (_place, { offset }) => {
+      const bytes = Readable.from([Buffer.from(`${CONTENT}and more`.slice(offset))])
+      given.push(bytes)
+      return { bytes, have: CONTENT.length, complete: false }
+    },
+  })
+  const whole = await call(api, 'GET', PATH)
+  t.same([whole.text, whole.headers.get('content-length')], [CONTENT, '10'])
+  t.equal(whole.headers.get('x-caravan-complete'), 'false')
+  t.equal((await call(api, 'GET', `${PATH}?offset=10`)).text, '')
+  t.equal((await call(api, 'GET', PATH, { headers: { range: 'bytes=10-' } })).status, 416)
+  const range = await call(api, 'GET', PATH, { headers: { range: 'bytes=8-' } })
+  t.same([range.text, range.headers.get('content-range')], ['89', 'bytes 8-9/10'])
+  await until(() => given.every((bytes) => bytes.destroyed))
 })
 
 t.test('a step that is not there is told by its place', async (t) => {

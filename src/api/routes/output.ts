@@ -1,4 +1,5 @@
 /** What a step wrote, byte for byte. */
+import { Readable } from 'node:stream'
 import { CaravanError } from '../../model/index.ts'
 import type { ByteRange, OutputRead, Scheduler } from '../../scheduler/index.ts'
 import type { App } from '../app.ts'
@@ -28,7 +29,8 @@ export function addOutputRoutes(app: App, { scheduler }: RouteDeps): void {
       const asked = isAsked ? null : await toRange(scheduler, place, headers.range)
       const range = asked ?? toByteRange(query)
       const read = await readOutput(scheduler, place, range)
-      const count = Math.min(read.have - range.offset, range.length ?? Infinity)
+      const count = Math.max(Math.min(read.have - range.offset, range.length ?? Infinity), 0)
+      const bytes = read.complete ? read.bytes : limit(read.bytes, count)
       reply
         .header('content-type', 'application/octet-stream')
         // Steps write what they like; a browser must not take it for a page.
@@ -37,9 +39,9 @@ export function addOutputRoutes(app: App, { scheduler }: RouteDeps): void {
         .header('accept-ranges', 'bytes')
         .header('x-caravan-have', read.have)
         .header('x-caravan-complete', String(read.complete))
-      if (asked === null) return reply.header('content-length', Math.max(count, 0)).send(read.bytes)
-      if (count <= 0) {
-        read.bytes.destroy()
+      if (asked === null) return reply.header('content-length', count).send(bytes)
+      if (count === 0) {
+        bytes.destroy()
         return reply
           .code(416)
           .header('content-type', 'application/json; charset=utf-8')
@@ -55,7 +57,7 @@ export function addOutputRoutes(app: App, { scheduler }: RouteDeps): void {
         .code(206)
         .header('content-length', count)
         .header('content-range', `bytes ${range.offset}-${last}/${read.have}`)
-        .send(read.bytes)
+        .send(bytes)
     },
   )
 }
@@ -70,6 +72,22 @@ async function readOutput(
   if (read !== null) return read
   const { ref, slice, step } = place
   throw new CaravanError('NOT_FOUND', `there is no step ${step} in slice ${slice} of build ${ref}`)
+}
+
+/** A running step may have written more since its length was told: the headers must stay true. */
+function limit(bytes: Readable, count: number): Readable {
+  const limited = Readable.from(take(bytes, count), { objectMode: false })
+  // Also when nobody has begun to read.
+  return limited.once('close', () => bytes.destroy())
+}
+
+async function* take(bytes: Readable, count: number): AsyncGenerator<Buffer> {
+  let left = count
+  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    if (left > 0) yield chunk.subarray(0, left)
+    left -= chunk.length
+    if (left <= 0) return
+  }
 }
 
 /** Null when no range is asked for that we serve. */
