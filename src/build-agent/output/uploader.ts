@@ -85,6 +85,7 @@ export class Uploader {
     } catch (cause) {
       if (!isCaravanError(cause, 'TOO_LARGE')) throw cause
       this.#chunkBytes = Math.max(CHUNK_BYTES_MIN, Math.floor(bytes.length / 2))
+      if (this.#chunkBytes < bytes.length) return true
     }
     if (this.#have <= offset) await sleep(clock, STALLED_PAUSE_MS, signal)
     return true

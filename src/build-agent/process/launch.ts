@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { CaravanError } from '../../model/index.ts'
 import { type Clock, sleep } from '../../platform/index.ts'
 import type { Environment } from '../environment.ts'
+import { isGroupAlive, signalGroup } from './group.ts'
 
 export interface Command {
   argv: readonly string[]
@@ -77,7 +78,7 @@ function watch(pid: number, exited: Promise<CommandExit>, options: LaunchOptions
       signalGroup(pid, 'SIGTERM')
       const killAtMs = clock.monotonic() + graceMs
       // The first process may be gone long before those that it started have put their things away.
-      while (isGroupAlive(pid) && !urgent.aborted && clock.monotonic() < killAtMs) {
+      while ((await isGroupAlive(pid)) && !urgent.aborted && clock.monotonic() < killAtMs) {
         await sleep(clock, GROUP_POLL_MS, urgent)
       }
       signalGroup(pid, 'SIGKILL')
@@ -86,19 +87,6 @@ function watch(pid: number, exited: Promise<CommandExit>, options: LaunchOptions
     },
   }
 }
-
-/** @returns false when there is no such group any more. */
-export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-group, signal)
-    return true
-  } catch (cause) {
-    // Not permitted means that it is there, but not ours to signal: a program that changed its user.
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM'
-  }
-}
-
-const isGroupAlive = (group: number) => signalGroup(group, 0)
 
 function toExit(code: number | null, signal: NodeJS.Signals | null): CommandExit {
   if (signal === null) return { exitCode: code, signal: null }

@@ -1,5 +1,5 @@
 /** Starts real agents against the protocol server: real processes, real files, short waits. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -8,6 +8,7 @@ import type { RunStep, Task } from '../../../src/model/index.ts'
 import {
   createLog,
   createTextWriter,
+  sleep,
   systemClock,
   systemRandom,
 } from '../../../src/platform/index.ts'
@@ -82,6 +83,9 @@ export async function startAgent(
     timings: { ...SHORT, ...changes.timings },
   })
   t.teardown(async () => {
+    // Of a test that failed in the middle of its build nothing may be left either.
+    listener('SIGTERM')
+    listener('SIGTERM')
     await exit
     await rm(dir, { recursive: true, force: true })
   })
@@ -149,4 +153,15 @@ export function aStep(changes: Partial<RunStep>): RunStep {
     background: false,
     ...changes,
   }
+}
+
+/** Waits until a process has ended; one that nobody has collected yet has ended too. */
+export async function isGone(pid: number): Promise<boolean> {
+  const late = AbortSignal.timeout(5000)
+  while (!late.aborted) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+    if (stat === null || /\) [ZX] /.test(stat)) return true
+    await sleep(systemClock, 10)
+  }
+  return false
 }

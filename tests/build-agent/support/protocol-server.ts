@@ -2,12 +2,10 @@
  * The server's side of the agent protocol, strict: whatever an agent may not do is written down in
  * `violations`, and every call can be delayed, refused, cut off or left hanging.
  */
-import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import {
-  type AgentEvent,
   claimRequest,
   type Control,
   controlQuery,
@@ -15,6 +13,7 @@ import {
   outputQuery,
   type Task,
 } from '../../../src/model/index.ts'
+import { ReceivedSlice } from './received-slice.ts'
 
 export type CallName = 'claim' | 'accept' | 'events' | 'output' | 'control' | 'why' | 'source'
 
@@ -47,11 +46,10 @@ interface Answer {
 
 export const SLICE = '0123456789abcdef01234567-0'
 export const TOKEN = 'claim-token-of-the-slice'
+const CHUNK_BYTES = 1024 * 1024
 const SESSION = 'session-of-the-agent'
 
-export class ProtocolServer {
-  readonly violations: string[] = []
-  readonly events: AgentEvent[] = []
+export class ProtocolServer extends ReceivedSlice {
   readonly calls: Record<CallName, number> = {
     claim: 0,
     accept: 0,
@@ -61,7 +59,6 @@ export class ProtocolServer {
     why: 0,
     source: 0,
   }
-  readonly #outputs = new Map<number, Buffer[]>()
   readonly #options: ProtocolServerOptions
   readonly #server = createServer((request, response) => void this.#handle(request, response))
   #control: Control
@@ -72,6 +69,7 @@ export class ProtocolServer {
   url = ''
 
   private constructor(options: ProtocolServerOptions) {
+    super()
     this.#options = options
     this.#control = { version: 1, action: 'none', flush_ms: options.flushMs ?? 5, mask: [] }
   }
@@ -99,34 +97,6 @@ export class ProtocolServer {
     this.#wake()
   }
 
-  output(step: number): Buffer {
-    return Buffer.concat(this.#outputs.get(step) ?? [])
-  }
-
-  /** Forgets the end of an output, like a server that was restored from a backup. */
-  forgetOutput(step: number, keep: number): void {
-    this.#outputs.set(step, [this.output(step).subarray(0, keep)])
-  }
-
-  /** What the agent said of its steps and of the slice. */
-  finished(step: number) {
-    return this.events.find(
-      (event): event is Extract<AgentEvent, { type: 'step_finished' }> =>
-        event.type === 'step_finished' && event.step === step,
-    )
-  }
-
-  get sliceFinished() {
-    return this.events.find(
-      (event): event is Extract<AgentEvent, { type: 'slice_finished' }> =>
-        event.type === 'slice_finished',
-    )
-  }
-
-  get notices(): string[] {
-    return this.events.flatMap((event) => (event.type === 'notice' ? [event.text] : []))
-  }
-
   /** Waits until something that the agent did makes it true. */
   async until(condition: () => boolean): Promise<void> {
     const late = AbortSignal.timeout(10_000)
@@ -139,23 +109,12 @@ export class ProtocolServer {
     }
   }
 
-  /** Names every output whose bytes are not those that the agent announced. */
-  checkOutputs(): string[] {
-    return this.events.flatMap((event) => {
-      if (event.type !== 'step_finished') return []
-      const bytes = this.output(event.step)
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
-      const isSame = bytes.length === event.output.length && sha256 === event.output.sha256
-      return isSame ? [] : [`step ${event.step}: ${bytes.length} of ${event.output.length} bytes`]
-    })
-  }
-
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url)
     const match = /^\/api\/v1\/agent\/([^/]+)\/(\d+)\/(\w+)$/.exec(url.pathname)
     const name = match?.[3] as CallName
-    if (match === null || !(name in this.calls)) this.#violate(`no such call: ${url.pathname}`)
-    if (match?.[1] !== SLICE) this.#violate(`wrong slice: ${url.pathname}`)
+    if (match === null || !(name in this.calls)) this.violate(`no such call: ${url.pathname}`)
+    if (match?.[1] !== SLICE) this.violate(`wrong slice: ${url.pathname}`)
     const chunks: Buffer[] = []
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -164,11 +123,13 @@ export class ProtocolServer {
       return
     }
     this.calls[name] += 1
+    this.#look()
     const trouble = this.#options.trouble?.({ name, count: this.calls[name] })
     if (trouble === 'hang') return
     if (trouble && 'delayMs' in trouble)
       await new Promise((resolve) => setTimeout(resolve, trouble.delayMs))
-    if (trouble && 'cut' in trouble && trouble.cut === 'before') return void request.destroy()
+    if (trouble && 'cut' in trouble && trouble.cut === 'before')
+      return void request.socket.destroy()
     if (trouble && 'status' in trouble) {
       const headers = trouble.retryAfter ? { 'retry-after': String(trouble.retryAfter) } : {}
       const body = { error: trouble.error ?? 'SERVER_ERROR', message: 'trouble', details: {} }
@@ -177,7 +138,7 @@ export class ProtocolServer {
     const epoch = Number(match?.[2])
     const answer = await this.#answer({ name, url, epoch, request, body: Buffer.concat(chunks) })
     this.#look()
-    if (trouble && 'cut' in trouble) return void request.destroy()
+    if (trouble && 'cut' in trouble) return void request.socket.destroy()
     send(response, answer)
   }
 
@@ -191,7 +152,7 @@ export class ProtocolServer {
     if (this.isFenced || call.epoch !== 1) return refuse(409, 'fenced')
     if (call.name === 'claim') return this.#claim(call.body)
     if (call.request.headers.authorization !== `Bearer ${SESSION}`) {
-      this.#violate(`${call.name} without the session`)
+      this.violate(`${call.name} without the session`)
       return refuse(401, 'UNAUTHORIZED')
     }
     const isOver = this.sliceFinished !== undefined
@@ -199,7 +160,9 @@ export class ProtocolServer {
       case 'accept':
         return this.#ok({})
       case 'events':
-        return this.#applyEvents(call.body)
+        return this.#ok({
+          applied: this.applyEvents(eventsRequest.parse(toJson(call.body)).events),
+        })
       case 'output':
         return this.#takeOutput(call.url, call.body)
       case 'control':
@@ -212,7 +175,7 @@ export class ProtocolServer {
   }
 
   #claim(body: Buffer): Answer {
-    const claim = claimRequest.parse(JSON.parse(body.toString()))
+    const claim = claimRequest.parse(toJson(body))
     if (claim.token !== TOKEN) return refuse(403, 'bad_token')
     this.#claimId ??= claim.claim_id
     if (this.#claimId !== claim.claim_id) return refuse(409, 'taken')
@@ -220,42 +183,16 @@ export class ProtocolServer {
       session: SESSION,
       lease_ms: this.#options.leaseMs ?? 60_000,
       server_time_ms: 1_800_000_000_000,
-      chunk_bytes: this.#options.chunkBytes ?? 1024 * 1024,
+      chunk_bytes: this.#options.chunkBytes ?? CHUNK_BYTES,
       task: this.#options.task,
     })
   }
 
-  #applyEvents(body: Buffer): Answer {
-    const { events } = eventsRequest.parse(JSON.parse(body.toString()))
-    for (const event of events) {
-      const expected = this.events.length + 1
-      if (event.seq < expected) this.#checkRepetition(event)
-      else if (event.seq === expected) this.events.push(event)
-      else this.#violate(`event ${event.seq} where ${expected} was next`)
-      if (this.sliceFinished !== undefined && event.seq > this.sliceFinished.seq) {
-        this.#violate(`event ${event.type} after the end of the slice`)
-      }
-    }
-    return this.#ok({ applied: this.events.length })
-  }
-
-  #checkRepetition(event: AgentEvent): void {
-    const first = JSON.stringify(this.events[event.seq - 1])
-    if (first !== JSON.stringify(event)) this.#violate(`event ${event.seq} changed on the way`)
-  }
-
   #takeOutput(url: URL, body: Buffer): Answer {
     const { step, offset } = outputQuery.parse(Object.fromEntries(url.searchParams))
-    if (body.length > (this.#options.chunkBytes ?? 1024 * 1024))
-      this.#violate('a chunk is too large')
-    if (body.length === 0) this.#violate('a chunk is empty')
-    const chunks = this.#outputs.get(step) ?? []
-    const have = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    if (offset > have) this.#violate(`output from ${offset} where ${have} was next`)
-    if (offset + body.length > have) {
-      this.#outputs.set(step, [...chunks, body.subarray(have - offset)])
-    }
-    return this.#ok({ have: Math.max(have, offset + body.length) })
+    if (body.length > (this.#options.chunkBytes ?? CHUNK_BYTES))
+      this.violate('a chunk is too large')
+    return this.#ok({ have: this.takeOutput(step, offset, body) })
   }
 
   async #poll(url: URL): Promise<Answer> {
@@ -276,10 +213,6 @@ export class ProtocolServer {
     return { status: 200, body: { ...body, control: this.#control } }
   }
 
-  #violate(what: string): void {
-    this.violations.push(what)
-  }
-
   #wake(): void {
     for (const wake of this.#wakePolls.splice(0)) wake()
   }
@@ -297,4 +230,8 @@ function send(response: ServerResponse, { status, body, headers }: Answer): void
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
   response.writeHead(status, { 'content-length': bytes.length, ...headers })
   response.end(bytes)
+}
+
+function toJson(body: Buffer): unknown {
+  return JSON.parse(body.toString())
 }

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { createCgroup } from '../../../src/build-agent/process/cgroup.ts'
+import { launch } from '../../../src/build-agent/process/launch.ts'
+import { killMarked } from '../../../src/build-agent/process/leftovers.ts'
+import { sleep, systemClock as clock } from '../../../src/platform/index.ts'
+import { isGone } from '../support/agent.ts'
+
+t.test(
+  'processes are found by their mark, also outside the group, and others are left alone',
+  async (t) => {
+    const value = t.testdir()
+    const file = join(value, 'pid')
+    const marked = spawn(
+      '/bin/sh',
+      ['-c', `setsid sh -c 'echo $$ > ${file}; exec sleep 600' & exec sleep 600`],
+      {
+        env: { PATH: process.env['PATH'], MARK: value },
+        stdio: 'ignore',
+      },
+    )
+    const other = spawn('sleep', ['600'], {
+      env: { PATH: process.env['PATH'], MARK: `${value}-2` },
+    })
+    t.teardown(() => other.kill())
+    await Promise.all([once(marked, 'spawn'), once(other, 'spawn')])
+    const escaped = Number(await readWhenThere(file))
+    t.equal(await killMarked({ name: 'MARK', value }, clock), true)
+    t.ok(await isGone(escaped))
+    t.ok(await isGone(marked.pid ?? 0))
+    t.equal(other.exitCode ?? other.signalCode, null)
+  },
+)
+
+t.test('a cgroup takes everything with it, where the machine has one', async (t) => {
+  const cgroup = await createCgroup({ name: `caravan-test-${process.pid}`, clock, killedMs: 5000 })
+  if (cgroup === null) {
+    t.comment('there is no cgroup v2 that this user may use')
+    return
+  }
+  const file = join(t.testdir(), 'pid')
+  const running = await launch(
+    {
+      argv: ['/bin/sh', '-c', `env -i setsid sh -c 'echo $$ > ${file}; exec sleep 600' & wait`],
+      cwd: '/',
+      env: { PATH: process.env['PATH'] ?? '' },
+    },
+    { outputFd: 2, cgroupProcs: cgroup.procsFile, clock, killedMs: 1000 },
+  )
+  const escaped = Number(await readWhenThere(file))
+  t.equal(await cgroup.destroy(), true)
+  t.same(await running.exited, { exitCode: 137, signal: 'SIGKILL' })
+  t.ok(await isGone(escaped))
+  t.equal(await cgroup.destroy(), true, 'twice does no harm')
+})
+
+async function readWhenThere(file: string): Promise<string> {
+  const late = AbortSignal.timeout(5000)
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text !== '' || late.aborted) return text
+    await sleep(clock, 10)
+  }
+}
