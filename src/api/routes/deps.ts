@@ -1,3 +1,4 @@
+/** What every group of routes is given. */
 import type { Clock, Log } from '../../platform/index.ts'
 import type { Scheduler } from '../../scheduler/index.ts'
 
