@@ -38,7 +38,8 @@ export function formatSeconds(seconds: number): string {
 export function formatVerdict(build: BuildView): string {
   const count = build.slices.length
   const slices = `${count} slice${count === 1 ? '' : 's'}`
-  return `build ${build.number} ${build.state}: ${slices}, ${formatSeconds(build.seconds ?? 0)}`
+  const time = build.seconds === null ? '' : `, ${formatSeconds(build.seconds)}`
+  return `build ${build.number} ${build.state}: ${slices}${time}`
 }
 
 /** Why a slice ended, or why it waits: the sentence of the reason, then what is special about this one. */

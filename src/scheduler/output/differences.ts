@@ -21,6 +21,22 @@ export function findDifferences(before: BuildView, after: BuildView): FollowEven
   return isTold ? events : [...events, { type: 'build', build: after }]
 }
 
+/**
+ * Agents send the end of a step and its output on different ways, and the end is the shorter message:
+ * a step whose last bytes are still on their way is shown as running. Once its slice is over, nothing
+ * is on its way any more.
+ *
+ * @returns the same object when nothing is held back.
+ */
+export function holdEnds(view: BuildView): BuildView {
+  const isEarly = ({ output }: StepView) => output.length !== null && output.have < output.length
+  const slices = view.slices.map((slice) => {
+    if (isResult(slice.state) || !slice.steps.some(isEarly)) return slice
+    return { ...slice, steps: slice.steps.map((step) => (isEarly(step) ? toStarted(step) : step)) }
+  })
+  return slices.some((slice, index) => slice !== view.slices[index]) ? { ...view, slices } : view
+}
+
 const BUILD_FACTS = ['state', 'reason', 'started_at'] as const
 const SLICE_FACTS = [
   'epoch',

@@ -10,7 +10,7 @@ import {
 } from '../../model/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { ChangeFeed, OutputStore, Scheduler } from '../ports.ts'
-import { findDifferences } from './differences.ts'
+import { findDifferences, holdEnds } from './differences.ts'
 import { Inbox } from './inbox.ts'
 import { OutputPump } from './pump.ts'
 
@@ -58,17 +58,18 @@ async function* follow(deps: FollowDeps, request: FollowRequest): AsyncGenerator
   const stop = listen(deps, { build, view: found, output, inbox, pump })
   try {
     // Read again: what changed before we listened was announced to nobody.
-    let seen = await look(deps, build)
+    let seen = await look(deps, build, output)
     yield { type: 'build', build: seen.view }
     if (output) pump.noteAll(build, seen.view)
     while (!signal.aborted) {
       yield* inbox.takeNotices()
       const sinceMs = clock.monotonic() - seen.atMs
-      if (sinceMs >= LOOK_MS) inbox.isStale = true
+      if (sinceMs >= LOOK_MS || (seen.isHolding && inbox.hasOutput)) inbox.isStale = true
       if (inbox.isStale && sinceMs >= seen.restMs && !isResult(seen.view.state)) {
         inbox.isStale = false
+        inbox.hasOutput = false
         const before = seen.view
-        seen = await look(deps, build)
+        seen = await look(deps, build, output)
         yield* tell(pump, before, seen.view)
         continue
       }
@@ -108,16 +109,21 @@ async function findBuild(
 
 interface Look {
   view: BuildView
+  /** Some step is over, but shown as running until its output is here. */
+  isHolding: boolean
   atMs: number
   /** How long to wait before the next one. */
   restMs: number
 }
 
-async function look(deps: FollowDeps, build: BuildId): Promise<Look> {
+async function look(deps: FollowDeps, build: BuildId, output: boolean): Promise<Look> {
   const startMs = deps.clock.monotonic()
-  const { view } = await findBuild(deps, build)
+  const { view: found } = await findBuild(deps, build)
   const atMs = deps.clock.monotonic()
-  return { view, atMs, restMs: Math.max(GATHER_MS, (atMs - startMs) * REST_PER_READ) }
+  // Whoever does not read the output has nothing to wait for.
+  const view = output ? holdEnds(found) : found
+  const restMs = Math.max(GATHER_MS, (atMs - startMs) * REST_PER_READ)
+  return { view, isHolding: view !== found, atMs, restMs }
 }
 
 interface Listening {
@@ -133,6 +139,7 @@ function listen(deps: FollowDeps, { build, view, output, inbox, pump }: Listenin
   for (const slice of output ? view.slices : []) {
     const stop = deps.outputs.watch(toSliceKey(build, slice.index), (key) => {
       pump.note(key)
+      inbox.hasOutput = true
       inbox.wake()
     })
     stops.push(stop)

@@ -11,6 +11,8 @@ const NOTICES_MAX = 1000
 export class Inbox {
   /** The build may not be any more as it was last read. */
   isStale = false
+  /** Output came since the build was last read. */
+  hasOutput = false
   #notices: Notice[] = []
   #missedCount = 0
   #wake: () => void = () => undefined

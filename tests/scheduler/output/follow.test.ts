@@ -57,6 +57,23 @@ t.test('a follower is told every state, each output in its place, and the end la
   t.equal(build.listenerCount, 0, 'nothing is left listening')
 })
 
+t.test('the end of a step is told when its last byte is here, not before', async (t) => {
+  const build = new FollowedBuild(t, withSteps([{ state: 'running' }, {}]))
+  const { lines, done } = collect(build.follow('1', { output: true }, live))
+  await until(() => lines.length === 1)
+  const ended = { state: 'succeeded', exit_code: 0, seconds: 1 } as const
+  const next = { state: 'running' } as const
+  build.change(withSteps([{ ...ended, output: { length: 5, have: 0 } }, next]))
+  await until(() => lines.includes('step 0/1 running'))
+  build.view = withSteps([{ ...ended, output: { length: 5, have: 5 } }, next])
+  await build.write('hello')
+  await until(() => lines.includes('step 0/0 succeeded'))
+  build.change(over([ended, ended]))
+  await done
+  const told = lines.filter((line) => / 0\/0 /.test(line))
+  t.same(told, ['output 0/0 @0 hello', 'step 0/0 succeeded'])
+})
+
 t.test('output of a step waits for its start and comes before its end', async (t) => {
   const build = new FollowedBuild(t, withSteps([{}]))
   const { lines, done } = collect(build.follow(build.view.id, { output: true }, live))
