@@ -82,8 +82,9 @@ export function isCaravanError(error: unknown, code?: ErrorCode): error is Carav
   return error instanceof CaravanError && (code === undefined || error.code === code)
 }
 
-/** One thing wrong with an input file. Lines and columns count from 1. */
+/** One thing wrong with what people wrote. Lines and columns count from 1. */
 export interface Problem {
+  /** A file, or the flag or environment variable that it is about; those have line 0. */
   file: string
   line: number
   column?: number
@@ -94,6 +95,7 @@ export interface Problem {
 
 /** `file:line: message`, the form that editors and terminals turn into links. */
 export function formatProblem(problem: Problem): string {
+  if (problem.line === 0) return `${problem.file}: ${problem.message}`
   const column = problem.column === undefined ? '' : `:${problem.column}`
   return `${problem.file}:${problem.line}${column}: ${problem.message}`
 }

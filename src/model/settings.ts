@@ -29,7 +29,10 @@ const httpUrl = z.url({ protocol: /^https?$/ })
 
 const server = z.strictObject({
   /** `host:port`; port 0 takes a free one. */
-  listen: z.string().default('127.0.0.1:8080'),
+  listen: z
+    .string()
+    .regex(/^(?:\[[^\]]+\]|[^:\s]*):\d{1,5}$/, 'expected host:port')
+    .default('127.0.0.1:8080'),
   /** Where agents reach the server, when it is not the listening address. */
   public_url: httpUrl.optional(),
   data_dir: z.string().default('.caravan'),

@@ -44,10 +44,14 @@ function locateInValue(
   const inner = children.flatMap((child) => locateInValue(text, attribute, child, isHcl))
   if (inner.length > 0) return inner
   const source = text.slice(value.start, value.end)
-  const shown = source.length > 60 ? `${source.slice(0, 60)}...` : source
-  return [
-    new HclFault(value.line, `"${attribute.name}": ${shown} is no HCL value${hintFor(source)}`),
-  ]
+  const message = `"${attribute.name}": ${show(attribute.name, source)} is no HCL value`
+  return [new HclFault(value.line, message + hintFor(source))]
+}
+
+/** A secret must not get into a message, and not all of a long value either. */
+function show(name: string, source: string): string {
+  if (/token|secret|password|key/i.test(name)) return 'what is written'
+  return source.length > 60 ? `${source.slice(0, 60)}...` : source
 }
 
 /** What people write who know another language better. */
