@@ -2,11 +2,11 @@
 import { access, constants } from 'node:fs/promises'
 import type { Settings } from '../model/index.ts'
 import { toResourceClasses } from '../model/index.ts'
-import { describeCause, exec, silentLog, systemClock } from '../platform/index.ts'
+import { describeCause, exec, readSettings, silentLog, systemClock } from '../platform/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { judgeFit, loadTemplate, toCapacity } from '../scheduler/index.ts'
 import { createApiClient } from './api/client.ts'
-import { openNomad, readSettings, readTemplate } from './compose.ts'
+import { openNomad, readTemplate } from './compose.ts'
 import type { Io } from './io.ts'
 import { EXIT, writeJsonLine } from './io.ts'
 import { toTable } from './render/table.ts'
@@ -38,7 +38,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   let settings: Settings | null = null
   report(
     await tryTo('settings', async () => {
-      settings = await readSettings(options, io)
+      settings = await readSettings({ flags: options, env: io.env })
       return options.settings ?? 'from flags and environment'
     }),
   )

@@ -1,14 +1,19 @@
 /** `caravan server`: the control plane on a Nomad cluster, until a signal ends it. */
-import { createJsonWriter, createLog, createTextWriter, systemClock } from '../platform/index.ts'
+import {
+  createJsonWriter,
+  createLog,
+  createTextWriter,
+  readSettings,
+  systemClock,
+} from '../platform/index.ts'
 import { startControlPlane } from './compose.ts'
 import { untilAborted } from './dev.ts'
 import type { Io } from './io.ts'
 import { EXIT, writeJsonLine } from './io.ts'
 import type { ServeOptions } from './serve-options.ts'
-import { readServeSettings } from './settings.ts'
 
 export async function server(options: ServeOptions, io: Io): Promise<number> {
-  const settings = await readServeSettings(options, io)
+  const settings = await readSettings({ flags: options, env: io.env })
   const writer =
     options.logFormat === 'json'
       ? await createJsonWriter()

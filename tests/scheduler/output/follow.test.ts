@@ -68,7 +68,7 @@ t.test('the end of a step is told when its last byte is here, not before', async
   build.view = withSteps([{ ...ended, output: { length: 5, have: 5 } }, next])
   await build.write('hello')
   await until(() => lines.includes('step 0/0 succeeded'))
-  build.change(over([ended, ended]))
+  build.change(over([{ ...ended, output: { length: 5, have: 5 } }, ended]))
   await done
   const told = lines.filter((line) => / 0\/0 /.test(line))
   t.same(told, ['output 0/0 @0 hello', 'step 0/0 succeeded'])
