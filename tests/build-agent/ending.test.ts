@@ -54,23 +54,21 @@ t.test('a step that is silent for too long is ended, and what cleans up still ru
     t,
     aTask({
       steps: [
-        { command: 'for i in 1 2 3 4; do sleep 0.1; printf .; done', no_output_timeout_ms: 350 },
-        { command: 'echo start; sleep 30', no_output_timeout_ms: 300 },
+        { command: 'echo start; sleep 30', no_output_timeout_ms: 1000 },
         { command: 'echo never' },
         { command: 'echo saved', when: 'always' },
         { command: 'echo blamed', when: 'on_fail' },
       ],
     }),
   )
-  t.match(server.finished(0), { state: 'succeeded' }, 'any byte counts')
-  t.match(server.finished(1), { state: 'timed_out', reason: 'no_output', signal: 'SIGTERM' })
+  t.match(server.finished(0), { state: 'timed_out', reason: 'no_output', signal: 'SIGTERM' })
   t.equal(
-    server.output(1).toString(),
-    'start\nToo long with no output (exceeded 300ms): context deadline exceeded\n',
+    server.output(0).toString(),
+    'start\nToo long with no output (exceeded 1s): context deadline exceeded\n',
   )
-  t.equal(server.finished(2)?.state, 'skipped')
-  t.equal(server.output(3).toString(), 'saved\n')
-  t.equal(server.output(4).toString(), 'blamed\n')
+  t.equal(server.finished(1)?.state, 'skipped')
+  t.equal(server.output(2).toString(), 'saved\n')
+  t.equal(server.output(3).toString(), 'blamed\n')
   t.match(server.sliceFinished, { result: 'timed_out', reason: 'no_output' })
 })
 

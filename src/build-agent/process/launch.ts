@@ -1,5 +1,5 @@
 /** One command of a step: a process group of its own, whose output goes to the step's pipe. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { CaravanError } from '../../model/index.ts'
 import { type Clock, sleep } from '../../platform/index.ts'
@@ -62,11 +62,16 @@ export async function launch(command: Command, options: LaunchOptions): Promise<
       reject(new CaravanError('INTERNAL', 'a command could not be started', { cause })),
     )
   })
-  return watch(child.pid ?? 0, exited, options)
+  return watch(child, exited, options)
 }
 
-function watch(pid: number, exited: Promise<CommandExit>, options: LaunchOptions): RunningCommand {
+function watch(
+  child: ChildProcess,
+  exited: Promise<CommandExit>,
+  options: LaunchOptions,
+): RunningCommand {
   const { clock } = options
+  const pid = child.pid ?? 0
   const stuck = Promise.withResolvers<CommandExit>()
   const settled = Promise.race([exited, stuck.promise])
   const gone = new AbortController()
@@ -83,6 +88,8 @@ function watch(pid: number, exited: Promise<CommandExit>, options: LaunchOptions
       }
       signalGroup(pid, 'SIGKILL')
       await sleep(clock, options.killedMs, gone.signal)
+      // One that even this does not end must not keep the agent from ending.
+      child.unref()
       stuck.resolve({ exitCode: null, signal: 'SIGKILL' })
     },
   }

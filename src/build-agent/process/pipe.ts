@@ -83,16 +83,15 @@ export class StepPipe {
     }
   }
 
-  /** Reads on and keeps nothing, so that whoever still writes neither waits nor dies. */
+  /**
+   * Reads on and keeps nothing, so that whoever still writes neither waits nor dies. Does not keep the agent
+   * from ending.
+   */
   abandon(): void {
     this.#closeWriteEnd()
     this.#onBytes = () => true
     this.resume()
-  }
-
-  destroy(): void {
-    this.#closeWriteEnd()
-    this.#socket.destroy()
+    this.#socket.unref()
   }
 
   #take(bytes: Buffer): boolean {

@@ -44,8 +44,8 @@ export async function startStep(
 
 /** For logs and sentences: one line, nothing secret. */
 export function toShownName({ mask }: JobContext, step: StepSpec): string {
-  const line = step.name.split('\n', 1)[0] ?? ''
-  return mask.text(line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}...` : line)
+  const line = mask.text(step.name).split('\n', 1)[0] ?? ''
+  return line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}...` : line
 }
 
 const NAME_MAX = 100
@@ -106,7 +106,11 @@ async function performSafely(context: JobContext, open: OpenStep): Promise<StepO
 async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome> {
   const { clock, timings, ending, executor, pipes } = context
   const { index, step, output, jobOver } = open
-  const silence = new SilenceWatch(clock, toSilenceLimit(step))
+  const silence = new SilenceWatch(clock, {
+    limitMs: toSilenceLimit(step),
+    // A step that we hold back can not write.
+    isExcused: () => output.isFull,
+  })
   const pipe = new StepPipe(pipes[index] ?? '', (bytes) => {
     silence.heard()
     return output.write(bytes)

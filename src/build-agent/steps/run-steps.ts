@@ -14,12 +14,27 @@ import { warnOfBrokenBashEnv } from './bash-env.ts'
 
 /** Runs until every process of the job is gone. */
 export async function runSteps(context: JobContext): Promise<SliceOutcome> {
-  const { task, ending, executor } = context
   const jobOver = new AbortController()
   const background: Promise<StepOutcome>[] = []
+  try {
+    return await runForeground(context, background, jobOver.signal)
+  } finally {
+    jobOver.abort()
+    await Promise.all(background)
+    await context.executor.sweep()
+  }
+}
+
+/** @param background gets the steps that go on when this returns. */
+async function runForeground(
+  context: JobContext,
+  background: Promise<StepOutcome>[],
+  jobOver: AbortSignal,
+): Promise<SliceOutcome> {
+  const { task, ending, workspace } = context
+  const checkBashEnv = warnOfBrokenBashEnv(context)
   let failing: SliceFacts['failing'] = null
   let isHalted = false
-  const checkBashEnv = warnOfBrokenBashEnv(context)
   for (const [index, step] of task.steps.entries()) {
     const isOver = isHalted || ending.cause !== null || failing?.outcome.reason === 'agent_crashed'
     if (!shouldRun(step, { isFailing: failing !== null, isOver })) {
@@ -27,7 +42,7 @@ export async function runSteps(context: JobContext): Promise<SliceOutcome> {
       continue
     }
     const isBackground = step.kind === 'run' && step.background
-    const { done } = await startStep(context, index, isBackground ? jobOver.signal : undefined)
+    const { done } = await startStep(context, index, isBackground ? jobOver : undefined)
     if (isBackground) {
       background.push(done)
       continue
@@ -36,15 +51,10 @@ export async function runSteps(context: JobContext): Promise<SliceOutcome> {
     if (outcome.state !== 'succeeded') {
       failing ??= { index, name: toShownName(context, step), outcome }
     }
-    isHalted ||= await exists(context.workspace.haltFile)
+    isHalted ||= await exists(workspace.haltFile)
     await checkBashEnv(index)
   }
-  // Read before the background steps are ended: what they do with the signal is not the job's failure.
-  const cause = ending.cause
-  jobOver.abort()
-  await Promise.all(background)
-  await executor.sweep()
-  return toSliceOutcome({ cause, failing, isHalted })
+  return toSliceOutcome({ cause: ending.cause, failing, isHalted })
 }
 
 const EMPTY_OUTPUT = { length: 0, sha256: createHash('sha256').digest('hex'), dropped: 0 }

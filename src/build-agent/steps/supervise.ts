@@ -33,18 +33,24 @@ export async function supervise(
   return toStepOutcome(await command.exited, cutShort, ending.cause)
 }
 
+interface SilenceOptions {
+  /** Infinity for a step that may be silent for ever. */
+  limitMs: number
+  /** True while silence does not count. */
+  isExcused: () => boolean
+}
+
 /** Tells when a step has written nothing for too long. Any byte counts, from before it is masked. */
 export class SilenceWatch {
-  readonly limitMs: number
   readonly #clock: Clock
+  readonly #options: SilenceOptions
   readonly #expired = Promise.withResolvers<void>()
   #heardMs = 0
   #timer: Timer | null = null
 
-  /** @param limitMs Infinity for a step that may be silent for ever. */
-  constructor(clock: Clock, limitMs: number) {
+  constructor(clock: Clock, options: SilenceOptions) {
     this.#clock = clock
-    this.limitMs = limitMs
+    this.#options = options
   }
 
   get expired(): Promise<void> {
@@ -53,7 +59,7 @@ export class SilenceWatch {
 
   start(): void {
     this.heard()
-    if (Number.isFinite(this.limitMs)) this.#look()
+    if (Number.isFinite(this.#options.limitMs)) this.#look()
   }
 
   heard(): void {
@@ -66,12 +72,13 @@ export class SilenceWatch {
 
   /** The words that people who search for this failure know. */
   message(): string {
-    return `Too long with no output (exceeded ${formatDuration(this.limitMs)}): context deadline exceeded`
+    return `Too long with no output (exceeded ${formatDuration(this.#options.limitMs)}): context deadline exceeded`
   }
 
   /** One timer that looks again when the limit could have passed: a busy step must not set one per read. */
   #look(): void {
-    const leftMs = this.#heardMs + this.limitMs - this.#clock.monotonic()
+    if (this.#options.isExcused()) this.heard()
+    const leftMs = this.#heardMs + this.#options.limitMs - this.#clock.monotonic()
     if (leftMs <= 0) this.#expired.resolve()
     else this.#timer = this.#clock.after(leftMs, () => this.#look())
   }
