@@ -129,7 +129,12 @@ async function inspect(deps: InspectionDeps, look: Look): Promise<void> {
     cancelReason: now.slice.cancel_reason,
     agentHeard: attempt !== null && deps.leases.silentMs(key) <= deps.limits.lease,
   })
-  if (verdict.kind === 'over') return endUnlessReported(deps, now, verdict)
+  if (verdict.kind === 'over') {
+    await endUnlessReported(deps, now, verdict)
+    const after = deps.ledger.open.get(key)
+    if (after !== undefined && isResult(after.slice.state)) await closeWhenGone(deps, after, job)
+    return
+  }
   const isUnplaced = allocation === null && verdict.hint === null
   const hint = isUnplaced ? await explainWait(deps, slice.nomad_job_id, signal) : verdict.hint
   deps.hints.set(key, 'nomad', hint)

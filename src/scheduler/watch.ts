@@ -61,11 +61,11 @@ interface Sightings {
 class Watching {
   readonly #deps: WatchDeps
   readonly #sightings = new Map<SliceKey, Sightings>()
-  #turnMs: number
+  /** When the last turn began; null before the first one. */
+  #turnMs: number | null = null
 
   constructor(deps: WatchDeps) {
     this.#deps = deps
-    this.#turnMs = deps.clock.monotonic()
   }
 
   forget(key: SliceKey): void {
@@ -75,10 +75,10 @@ class Watching {
   async turn(): Promise<number> {
     const { clock, leases, ledger, log } = this.#deps
     const nowMs = clock.monotonic()
-    const stalledMs = nowMs - this.#turnMs - TURN_MS
-    this.#turnMs = nowMs
+    const stalledMs = this.#turnMs === null ? 0 : nowMs - this.#turnMs - TURN_MS
     if (stalledMs > STALL_MS) {
       leases.extendAll()
+      this.#extendAll(stalledMs)
       log.warn('the scheduler stood still; all leases are extended', { stalledMs })
     }
     for (const entry of ledger.open) {
@@ -95,6 +95,7 @@ class Watching {
         this.#deps.delivery.check(entry.key)
       }
     }
+    this.#turnMs = nowMs
     return TURN_MS
   }
 
@@ -116,8 +117,18 @@ class Watching {
   /** A slice that runs when we start has used up part of its time already. */
   #startOf(slice: SliceRow): number {
     const { clock } = this.#deps
-    const agoMs = Math.max(0, clock.now() - (slice.started_ms ?? clock.now()))
-    return clock.monotonic() - agoMs
+    const isFirstTurn = this.#turnMs === null
+    const agoMs = isFirstTurn ? clock.now() - (slice.started_ms ?? clock.now()) : 0
+    return clock.monotonic() - Math.max(0, agoMs)
+  }
+
+  /** Nobody could do anything meanwhile that we would have seen. Only running goes on without us. */
+  #extendAll(ms: number): void {
+    for (const sighting of this.#sightings.values()) {
+      sighting.stateMs += ms
+      if (sighting.placedMs !== null) sighting.placedMs += ms
+      if (sighting.cancelMs !== null) sighting.cancelMs += ms
+    }
   }
 
   #times(entry: OpenSlice, sighting: Sightings, nowMs: number): SliceTimes {

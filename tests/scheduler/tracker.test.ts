@@ -1,0 +1,188 @@
+import t from 'tap'
+import { isResult, type BuildView } from '../../src/model/index.ts'
+import { agentOf, agentsOf, stepFinished, unwrap } from './support/agent.ts'
+import { anEvaluation, withEvents } from './support/nomad.ts'
+import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from './support/scheduler.ts'
+
+const isOver = (build: BuildView) => isResult(build.state)
+const isPlaced = ({ slices }: BuildView) => slices.every((slice) => slice.allocation_id !== null)
+
+t.test(
+  'an allocation that ends without a report ends its slice, and its job is stopped',
+  async (t) => {
+    const { scheduler, cluster, dataDir } = await startScheduler(t)
+    await scheduler.submit(aRequest())
+    const agent = await agentOf(cluster, scheduler)
+    await agent.begin()
+    const [allocation] = cluster.allocations.keys()
+    const crash = withEvents({ Type: 'Terminated', Details: { exit_code: '21', signal: '0' } })
+    cluster.change(allocation ?? '', crash)
+    const over = await untilBuild(scheduler, '1', isOver)
+    t.match(over, { state: 'infrastructure_failed', reason: 'agent_crashed' })
+    t.equal(over.slices[0]?.detail, 'the agent ended with exit code 21: it could not go on')
+    await until(
+      () => cluster.stopped.length === 1,
+      'the job is stopped, so that Nomad starts no other',
+    )
+    await until(() => countOpenJobs(dataDir) === 0, 'the job is closed')
+    t.match(await scheduler.agents.accept(agent.caller), { refusal: 'fenced' })
+  },
+)
+
+t.test('the report counts, also when the allocation is gone before all output came', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  await scheduler.submit(aRequest())
+  const agent = await agentOf(cluster, scheduler)
+  await agent.begin()
+  await agent.send(stepFinished(0, 'hello world', 'failed'))
+  await agent.output(0, 0, 'hello')
+  await agent.report('exit_code')
+  const [allocation] = cluster.allocations.keys()
+  cluster.change(allocation ?? '', withEvents({ Type: 'Terminated', Details: { exit_code: '30' } }))
+  const over = await untilBuild(scheduler, '1', isOver)
+  t.match(over, { state: 'failed', reason: 'exit_code' })
+  t.match(over.slices[0]?.steps, [{ state: 'failed', output: { length: 11, have: 5 } }])
+  const read = await scheduler.readOutput({ ref: '1', slice: 0, step: 0 }, { offset: 0 })
+  t.equal(read?.complete, false)
+  t.equal((await read?.bytes.toArray())?.join(''), 'hello')
+})
+
+t.test('a lost node ends its slices, a disconnected one is waited for', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  await scheduler.submit(aRequest({ parallelism: 2 }))
+  for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
+  const [first, second] = cluster.allocations.keys()
+  cluster.change(first ?? '', { ClientStatus: 'unknown' })
+  cluster.change(second ?? '', {
+    ClientStatus: 'lost',
+    DesiredDescription: 'alloc is lost since its node is down',
+  })
+  const view = await untilBuild(scheduler, '1', ({ slices }) =>
+    slices.some((slice) => slice.detail === 'node worker-1 is disconnected'),
+  )
+  await untilBuild(scheduler, '1', ({ slices }) =>
+    slices.some(({ reason }) => reason === 'node_lost'),
+  )
+  t.equal(view.state, 'running')
+  cluster.change(first ?? '', { ClientStatus: 'running' })
+  const back = await untilBuild(scheduler, '1', ({ slices }) =>
+    slices.some(({ state, detail }) => state === 'running' && detail === ''),
+  )
+  t.equal(back.state, 'running')
+})
+
+for (const purge of [false, true]) {
+  t.test(`a job that an operator ${purge ? 'purges' : 'stops'} is told so`, async (t) => {
+    const { scheduler, cluster, dataDir } = await startScheduler(t)
+    await scheduler.submit(aRequest())
+    const agent = await agentOf(cluster, scheduler)
+    await agent.begin()
+    const [job] = cluster.jobs.keys()
+    cluster.stopJob(job ?? '', { purge })
+    const over = await untilBuild(scheduler, '1', isOver)
+    t.match(over, { state: 'canceled', reason: 'stopped_by_operator' })
+    await until(() => countOpenJobs(dataDir) === 0, 'the job is closed')
+  })
+}
+
+t.test('Nomad ending an allocation at its time limit is a timeout, not a success', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  await scheduler.submit(aRequest())
+  await untilBuild(scheduler, '1', isPlaced)
+  const [allocation] = cluster.allocations.keys()
+  cluster.change(allocation ?? '', {
+    ClientStatus: 'complete',
+    ClientDescription: 'allocation exceeded max_run_duration',
+  })
+  t.match(await untilBuild(scheduler, '1', isOver), { state: 'timed_out', reason: 'max_run_time' })
+})
+
+t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  cluster.places = false
+  await scheduler.submit(aRequest())
+  await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.state === 'placing')
+  const [job] = cluster.jobs.keys()
+  const metric = {
+    NodesEvaluated: 3,
+    NodesFiltered: 0,
+    NodesExhausted: 3,
+    DimensionExhausted: { memory: 3 },
+  }
+  cluster.emit('Evaluation', {
+    Evaluation: anEvaluation({ JobID: job ?? '', FailedTGAllocs: { slice: metric } }),
+  })
+  const waits = 'waits for capacity: memory exhausted on 3 nodes'
+  await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail === waits)
+  cluster.place(job ?? '')
+  const placed = await untilBuild(scheduler, '1', isPlaced)
+  t.match(placed.slices[0], { state: 'placing', detail: '', node_name: 'worker-1' })
+})
+
+t.test('what the stream did not tell is found in the lists after a gap', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  cluster.places = false
+  await scheduler.submit(aRequest({ parallelism: 2 }))
+  await untilBuild(scheduler, '1', ({ slices }) => slices.every(({ state }) => state === 'placing'))
+  const told = cluster.emit.bind(cluster)
+  cluster.emit = () => undefined
+  const [first, second] = [...cluster.jobs.keys()].sort()
+  cluster.place(first ?? '')
+  cluster.place(second ?? '', { ClientStatus: 'lost' })
+  cluster.emit = told
+  cluster.gap()
+  const view = await untilBuild(scheduler, '1', ({ slices }) => slices[1]?.reason === 'node_lost')
+  t.match(view.slices[0], { state: 'placing', node_name: 'worker-1' })
+})
+
+t.test('an old event changes nothing', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  await scheduler.submit(aRequest())
+  const agent = await agentOf(cluster, scheduler)
+  await agent.begin()
+  const [id, allocation] = [...cluster.allocations][0] ?? []
+  if (id === undefined || allocation === undefined) throw new Error('no allocation')
+  cluster.change(id, { ClientStatus: 'unknown' })
+  cluster.change(id, { ClientStatus: 'running' })
+  cluster.emit('Allocation', { Allocation: { ...allocation, ClientStatus: 'unknown' } })
+  cluster.emit('Allocation', { Allocation: { ...allocation, ID: 'x', JobID: 'of somebody else' } })
+  unwrap(await agent.report('succeeded'))
+  t.match(await untilBuild(scheduler, '1', isOver), {
+    state: 'succeeded',
+    slices: [{ detail: '' }],
+  })
+})
+
+t.test('without the event stream, and on an old server, lists are enough', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  cluster.hasEvents = false
+  cluster.hasStatuses = false
+  await scheduler.submit(aRequest({ parallelism: 2 }))
+  await untilBuild(scheduler, '1', ({ slices }) => slices.every(({ state }) => state === 'placing'))
+  const [allocation] = cluster.allocations.keys()
+  cluster.change(allocation ?? '', { ClientStatus: 'lost' })
+  const view = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.reason === 'node_lost')
+  t.equal(view.slices[1]?.state, 'placing')
+})
+
+t.test('a restart finds out what happened while nobody looked', async (t) => {
+  const dataDir = t.testdir()
+  const first = await startScheduler(t, { dataDir })
+  await first.scheduler.submit(aRequest({ parallelism: 3 }))
+  await untilBuild(first.scheduler, '1', isPlaced)
+  await first.close()
+  const [lost, gone] = [...first.cluster.jobs.keys()].sort()
+  const { cluster } = first
+  const allocation = [...cluster.allocations.values()].find((each) => each.JobID === lost)
+  cluster.change(allocation?.ID ?? '', { ClientStatus: 'lost' })
+  cluster.stopJob(gone ?? '', { purge: true })
+
+  const second = await startScheduler(t, { dataDir, nomad: cluster })
+  const view = await untilBuild(second.scheduler, '1', ({ slices }) => {
+    return slices.filter(({ state }) => isResult(state)).length === 2
+  })
+  t.strictSame(
+    view.slices.map(({ reason }) => reason),
+    ['node_lost', 'vanished', null],
+  )
+})
