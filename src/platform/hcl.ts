@@ -12,9 +12,9 @@ import { locateFaults } from './hcl/faults.ts'
 import { scanHcl, type HclEntry } from './hcl/layout.ts'
 import type { HclLeaf, HclValue } from './hcl/values.ts'
 
-export type { HclEmbedded, HclTextParts } from './hcl/cursor.ts'
+export type { HclTextParts } from './hcl/cursor.ts'
 export type { HclAttribute, HclBlock, HclEntry } from './hcl/layout.ts'
-export type { HclLeaf, HclList, HclMap, HclMapEntry, HclValue } from './hcl/values.ts'
+export type { HclLeaf, HclMapEntry, HclValue } from './hcl/values.ts'
 
 export type HclResult =
   | { ok: true; entries: HclEntry[] }

@@ -1,7 +1,6 @@
 /** The Nomad job of a slice: from a template and values to the body that is registered. */
-export * from './canonical.ts'
-export type { TemplateVariable } from './declarations.ts'
-export * from './slice.ts'
-export * from './template.ts'
-export type { TemplateValue, VariableType } from './values.ts'
-export * from './variables.ts'
+export { canonicalBytes, hashJob } from './canonical.ts'
+export { loadSliceTemplate, renderSlice, SLICE_TASK } from './slice.ts'
+export { loadTemplate, renderJob, type JobTemplate, type TemplateValues } from './template.ts'
+export type { TemplateValue } from './values.ts'
+export { META_KEYS, SLICE_VARIABLES, type SliceValues } from './variables.ts'

@@ -5,7 +5,7 @@ import { hashJob } from './canonical.ts'
 import { invalidTemplate, lineOf, loadTemplate, renderJob, type JobTemplate } from './template.ts'
 import { META_KEYS, type SliceValues } from './variables.ts'
 
-export const SLICE_GROUP = 'slice'
+const SLICE_GROUP = 'slice'
 export const SLICE_TASK = 'build-agent'
 
 /**
