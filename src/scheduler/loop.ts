@@ -64,7 +64,8 @@ export function startLoop(options: LoopOptions): Loop {
       await sleep(clock, restMs, ends)
     }
   }
-  const done = run()
+  // A moment later, when whoever starts the loop has it in hand.
+  const done = Promise.resolve().then(run)
 
   return {
     wake() {

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import { systemRandom } from '../../src/platform/index.ts'
+import { createSources } from '../../src/scheduler/sources.ts'
+
+const bundle = (...chunks: string[]) => Readable.from(chunks.map((chunk) => Buffer.from(chunk)))
+
+t.test('a bundle is kept under the hash of its bytes, and read back', async (t) => {
+  const directory = join(t.testdir(), 'made/when/needed')
+  const sources = createSources({ directory, random: systemRandom })
+  const id = await sources.store(bundle('one ', 'two'))
+  t.equal(id, createHash('sha256').update('one two').digest('hex'))
+  t.equal(await sources.store(bundle('one two')), id)
+  t.strictSame(readdirSync(directory), [id])
+  t.equal(await sources.has(id), true)
+  const found = await sources.open(id)
+  t.equal(found?.length, 7)
+  t.equal((await found?.bytes.toArray())?.join(''), 'one two')
+  t.equal(await sources.has('0'.repeat(64)), false)
+  t.equal(await sources.open('0'.repeat(64)), null)
+})
+
+t.test('a bundle that is too large, or breaks off, leaves nothing behind', async (t) => {
+  const directory = t.testdir()
+  const sources = createSources({ directory, random: systemRandom, bytesMax: 5 })
+  await t.rejects(sources.store(bundle('abc', 'def')), { code: 'TOO_LARGE' })
+  const broken = Readable.from(
+    (async function* () {
+      yield Buffer.from('abc')
+      throw new Error('the connection broke')
+    })(),
+  )
+  await t.rejects(sources.store(broken), { message: 'the connection broke' })
+  t.strictSame(readdirSync(directory), [])
+})
