@@ -1,0 +1,114 @@
+/** Checking a long configuration file, against reading it as YAML and no more. */
+import { parse } from 'yaml'
+import { BUILT_IN_CLASSES } from '../src/model/index.ts'
+import { compileConfig } from '../src/scheduler/config/index.ts'
+import type { Bench } from './harness/bench.ts'
+
+const LINES = 3000
+const TIMES_MAX = 3
+/** Enough for a steady median: one pair takes a quarter of a second. */
+const ROUNDS = 20
+/** The compiler of the runtime needs a few. */
+const WARMUPS = 5
+
+export const config: Bench = {
+  name: 'config',
+  against: '`yaml` reading the same file into plain values',
+  reach: `at most ${TIMES_MAX} times as long for ${LINES} lines`,
+  async run({ clock, interleave, note }) {
+    const files = { 'one job': oneJob(), 'many jobs': manyJobs() }
+    const figures: Record<string, number> = {}
+    const missed: string[] = []
+    for (const [shape, text] of Object.entries(files)) {
+      note(`${shape}: ${text.split('\n').length - 1} lines, ${text.length} characters`)
+      const timed = (run: () => void) => () => {
+        const startMs = clock.monotonic()
+        run()
+        return clock.monotonic() - startMs
+      }
+      const { check, bare } = await interleave(
+        { check: timed(() => checkOnce(text)), bare: timed(() => void readBare(text)) },
+        { rounds: ROUNDS, warmups: WARMUPS, unit: 'ms' },
+      )
+      const key = shape.replace(' ', '_')
+      const ratio = check.ratioTo(bare)
+      Object.assign(figures, { [`${key}_ratio`]: ratio, [`${key}_ms`]: check.median })
+      if (ratio > TIMES_MAX) missed.push(`${shape}: ${ratio.toFixed(2)} times the bare parse`)
+    }
+    const ratio = Math.max(figures['one_job_ratio'] ?? 0, figures['many_jobs_ratio'] ?? 0)
+    return { ratio, missed, figures }
+  },
+}
+
+const classes = new Map(BUILT_IN_CLASSES.map((each) => [each.name, each]))
+
+function checkOnce(text: string): void {
+  const options = { file: 'config.yml', job: 'test', classes, noOutputMs: 600_000 }
+  const outcome = compileConfig(text, options)
+  if (outcome.kind !== 'compiled') throw new Error(`not compiled: ${JSON.stringify(outcome)}`)
+}
+
+/** Merge keys and aliases, which such files are full of, are allowed here too. */
+function readBare(text: string): unknown {
+  return parse(text, { merge: true, maxAliasCount: -1 })
+}
+
+const HEAD = [
+  'version: 2.1',
+  'defaults: &defaults',
+  '  machine: true',
+  '  resource_class: large',
+  '  environment: &environment',
+  '    NODE_ENV: test',
+  '    RETRIES: 3',
+  'jobs:',
+]
+
+/** Every line is compiled. */
+function oneJob(): string {
+  return fill([...HEAD, ...jobHead('test')], stepLines)
+}
+
+/** As files grow in practice: what is compiled is a hundredth of what has to be read. */
+function manyJobs(): string {
+  const job = (number: number) => [
+    ...jobHead(number === 0 ? 'test' : `job-${number}`),
+    ...[0, 1, 2].flatMap(stepLines),
+  ]
+  return fill(HEAD, job)
+}
+
+function fill(lines: string[], more: (number: number) => string[]): string {
+  for (let number = 0; lines.length < LINES; number++) lines.push(...more(number))
+  return `${lines.slice(0, LINES).join('\n')}\n`
+}
+
+function jobHead(name: string): string[] {
+  return [
+    `  ${name}:`,
+    '    <<: *defaults',
+    '    parallelism: 4',
+    '    working_directory: ~/project/app # a comment',
+    '    steps:',
+    '      - checkout',
+  ]
+}
+
+/** A cut after any of these lines leaves a sound file. */
+function stepLines(number: number): string[] {
+  return [
+    '      - run: "npm ci --no-audit"',
+    '      - run:',
+    '          command: |',
+    '            set -x',
+    '            npm test -- --shard "$CIRCLE_NODE_INDEX/$CIRCLE_NODE_TOTAL"',
+    '',
+    '            echo "all of it ran"',
+    `          name: Test part ${number}`,
+    '          environment:',
+    '            <<: *environment',
+    `            PART_${number}: 'part ${number}'`,
+    '          no_output_timeout: 20m',
+    '          when: always',
+  ]
+}

@@ -1,0 +1,22 @@
+/** `npm run bench -- <name>`: how fast Caravan is, against something that runs beside it. */
+import { systemClock } from '../src/platform/index.ts'
+import { agentStart } from './agent-start.ts'
+import { config } from './config.ts'
+import { runBench } from './harness/run.ts'
+import { output } from './output.ts'
+import { queue } from './queue.ts'
+import { template } from './template.ts'
+
+const interrupt = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(name)))
+
+const code = await runBench(process.argv.slice(2), {
+  benches: [agentStart, config, output, queue, template],
+  clock: systemClock,
+  stdout: (line) => void process.stdout.write(`${line}\n`),
+  stderr: (line) => void process.stderr.write(`${line}\n`),
+  signal: interrupt.signal,
+})
+// A bench that was interrupted still has processes, which end with this one.
+if (interrupt.signal.aborted) process.exit(code)
+process.exitCode = code
