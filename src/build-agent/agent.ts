@@ -85,6 +85,6 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
 
 /** Nothing has run: leaves no trace. */
 async function clearAway({ folders, executor }: Machine): Promise<void> {
-  await executor.sweep()
+  await executor.close()
   await Promise.all([removeInternal(folders), removeSpool(folders)])
 }

@@ -68,7 +68,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
   } finally {
     ending.giveUpReport()
     await parts.session.close()
-    await input.executor.sweep()
+    await input.executor.close()
     await removeInternal(folders)
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { aTask } from './support/agent.ts'
+import { aTask, isGone } from './support/agent.ts'
 import { ProtocolServer, SLICE, TOKEN } from './support/protocol-server.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -60,6 +60,16 @@ t.test('a real SIGTERM ends the steps, is reported, and has its exit code', asyn
   t.same(await once(child, 'exit'), [143, null])
   t.match(server.output(0).toString(), /^up\n(?:Terminated\n)?bye\n$/)
   t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'drained' })
+})
+
+t.test('an agent that is killed takes the processes of its steps with it', async (t) => {
+  const steps = ['setsid sh -c "echo \\$\\$; exec sleep 600" & echo $$; sleep 600']
+  const server = await ProtocolServer.start(t, { task: aTask({ steps }) })
+  const { child } = start(t, [], environmentOf(t, server))
+  await server.until(() => server.output(0).toString().split('\n').length === 3)
+  const pids = server.output(0).toString().trim().split('\n').map(Number)
+  child.kill('SIGKILL')
+  for (const pid of pids) t.ok(await isGone(pid), `${pid} is gone`)
 })
 
 function start(t: Test, args: readonly string[], environment: Record<string, string>) {

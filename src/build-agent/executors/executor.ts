@@ -12,4 +12,6 @@ export interface Executor {
   isFolder(path: string): Promise<boolean>
   /** Ends everything that steps have left behind. */
   sweep(): Promise<void>
+  /** Lets go of what the executor holds; nothing is started any more. */
+  close(): Promise<void>
 }

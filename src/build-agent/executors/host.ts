@@ -6,6 +6,7 @@ import { createCgroup, type Cgroup } from '../process/cgroup.ts'
 import { signalGroup } from '../process/group.ts'
 import { launch } from '../process/launch.ts'
 import { killMarked } from '../process/leftovers.ts'
+import { startWatchdog } from '../process/watchdog.ts'
 import { defaultShell, type DefaultShell } from '../shell.ts'
 import type { AgentTimings } from '../timings.ts'
 import type { Executor } from './executor.ts'
@@ -32,6 +33,11 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
     probeShell(environment),
   ])
   const groups = new Set<number>()
+  const watchdog = startWatchdog({
+    cgroup: cgroup?.folder ?? null,
+    mark: `${MARKER_NAME}=${internalDir}`,
+  })
+  const sweepAll = async () => sweep({ cgroup, groups, internalDir, clock, log })
   return {
     environment,
     shell,
@@ -50,7 +56,11 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
         (entry) => entry.isDirectory(),
         () => false,
       ),
-    sweep: async () => sweep({ cgroup, groups, internalDir, clock, log }),
+    sweep: sweepAll,
+    async close() {
+      await sweepAll()
+      watchdog.release()
+    },
   }
 }
 

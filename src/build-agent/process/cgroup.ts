@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { type Clock, sleep } from '../../platform/index.ts'
 
 export interface Cgroup {
+  readonly folder: string
   /** Who writes 0 to it joins the group. */
   readonly procsFile: string
   /** Kills all members and removes the group. @returns false when some would not go. */
@@ -39,6 +40,7 @@ export async function createCgroup({ name, clock, killedMs }: CgroupPlace): Prom
     return null
   }
   return {
+    folder,
     procsFile: join(folder, 'cgroup.procs'),
     async destroy() {
       // Fails when the group is gone already, which the loop finds out.
