@@ -1,0 +1,2 @@
+/** What stands in for the outside world on one machine. */
+export * from './nomad-engine/index.ts'
