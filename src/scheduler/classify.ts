@@ -46,13 +46,12 @@ interface Cause {
 }
 
 function withoutAllocation({ job, agentHeard, cancelReason }: Evidence): Verdict {
-  if (job?.Stop) {
-    return { kind: 'over', reason: cancelReason ?? 'stopped_by_operator', detail: '' }
-  }
-  if (job !== null && job.Status !== 'dead') return { kind: 'live', hint: null }
-  // Collected, or purged by somebody. While the agent still calls, its own report is worth more.
-  if (agentHeard) return { kind: 'live', hint: 'Nomad does not know the job any more' }
-  return { kind: 'over', reason: cancelReason ?? 'vanished', detail: '' }
+  const isStopped = job?.Stop === true
+  if (job !== null && job.Status !== 'dead' && !isStopped) return { kind: 'live', hint: null }
+  // Collected, stopped or purged. While its agent still calls, its own report is worth more.
+  if (agentHeard) return { kind: 'live', hint: 'Nomad does not run the job any more' }
+  const reason = isStopped ? 'stopped_by_operator' : 'vanished'
+  return { kind: 'over', reason: cancelReason ?? reason, detail: '' }
 }
 
 function hintOf(allocation: NomadAllocation): string | null {

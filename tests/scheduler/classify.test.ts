@@ -43,6 +43,11 @@ const ROWS: [title: string, evidence: Partial<Evidence>, verdict: Partial<Verdic
     { kind: 'live' },
   ],
   [
+    'an operator purged the job, and its agent has yet to report',
+    { allocation: null, job: { Stop: true, Status: 'dead' }, agentHeard: true },
+    { kind: 'live', hint: 'Nomad does not run the job any more' },
+  ],
+  [
     'a dead job without allocation is no success',
     { allocation: null, job: { Stop: false, Status: 'dead' } },
     { reason: 'vanished' },

@@ -75,8 +75,7 @@ for (const purge of [false, true]) {
   t.test(`a job that an operator ${purge ? 'purges' : 'stops'} is told so`, async (t) => {
     const { scheduler, cluster, dataDir } = await startScheduler(t)
     await scheduler.submit(aRequest())
-    const agent = await agentOf(cluster, scheduler)
-    await agent.begin()
+    await untilBuild(scheduler, '1', isPlaced)
     const [job] = cluster.jobs.keys()
     cluster.stopJob(job ?? '', { purge })
     const over = await untilBuild(scheduler, '1', isOver)
@@ -84,6 +83,20 @@ for (const purge of [false, true]) {
     await until(() => countOpenJobs(dataDir) === 0, 'the job is closed')
   })
 }
+
+t.test('the agent of a job that was purged still gets to report', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t)
+  await scheduler.submit(aRequest())
+  const agent = await agentOf(cluster, scheduler)
+  await agent.begin()
+  const [job] = cluster.jobs.keys()
+  cluster.stopJob(job ?? '', { purge: true })
+  await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail !== '')
+  await agent.step(0, 'its last words', 'canceled')
+  unwrap(await agent.report('stopped_by_operator', 'the node wants it to end'))
+  const over = await untilBuild(scheduler, '1', isOver)
+  t.match(over.slices[0], { detail: 'the node wants it to end', steps: [{ output: { have: 14 } }] })
+})
 
 t.test('Nomad ending an allocation at its time limit is a timeout, not a success', async (t) => {
   const { scheduler, cluster } = await startScheduler(t)
