@@ -1,12 +1,7 @@
 /** The development stack: control plane and embedded engine in this process. */
 import { join } from 'node:path'
 import type { BuildRequest, Settings, SettingsInput } from '../model/index.ts'
-import {
-  DEFAULT_RESOURCE_CLASS,
-  settings,
-  toReservation,
-  toResourceClasses,
-} from '../model/index.ts'
+import { settings, toResourceClasses } from '../model/index.ts'
 import type { Log, LogLevel } from '../platform/index.ts'
 import {
   createLog,
@@ -35,12 +30,6 @@ export interface DevelopmentStack {
   close(): Promise<void>
 }
 
-/**
- * How many slices of the default class run at once on the embedded engine. The node offers scaled
- * slots: parallel slices run in parallel on a laptop too, and take turns on its cores.
- */
-const SLOTS = 64
-
 const HOST = '127.0.0.1'
 
 export async function startDevelopmentStack(
@@ -66,7 +55,6 @@ async function startEngine(
   shutdown: ReturnType<typeof createShutdown>,
 ): Promise<string> {
   const { startNomadEngine } = await import('../dev/index.ts')
-  const slot = toReservation(defaultClass())
   const engine = await startNomadEngine({
     host: HOST,
     port: options.nomadPort,
@@ -74,7 +62,7 @@ async function startEngine(
     clock: systemClock,
     random: systemRandom,
     log,
-    nodes: [{ name: 'local', cpuMhz: slot.cpuMhz * SLOTS, memoryMiB: slot.memoryMiB * SLOTS }],
+    environment: options.io.env,
   })
   shutdown.add('embedded engine', () => engine.close({ stopTasks: true }))
   return engine.url
@@ -100,10 +88,4 @@ export function developmentSettings(
     nomad: { address: nomad },
   }
   return settings.parse(input)
-}
-
-function defaultClass() {
-  const found = toResourceClasses([]).get(DEFAULT_RESOURCE_CLASS)
-  if (found === undefined) throw new Error(`there is no class ${DEFAULT_RESOURCE_CLASS}`)
-  return found
 }
