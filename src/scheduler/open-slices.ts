@@ -17,6 +17,7 @@ import {
   readAttempts,
   readBuilds,
   readOpenSlices,
+  readSlice,
   type AttemptRow,
   type BuildRow,
   type Reader,
@@ -44,10 +45,19 @@ export interface OpenSlices {
 
 export interface OpenSliceIndex extends OpenSlices {
   load(reader: Reader): Promise<void>
+  /** What is open by the rows, and the rows of what only the index has for open. */
+  read(reader: Reader): Promise<OpenRows>
+  /** Takes over what is newer than what is known. @returns the slices that are. */
+  merge(rows: OpenRows): SliceRow[]
   add(build: BuildRow, slice: SliceRow): void
   /** Takes over a committed row; one that is older than the known row is ignored. */
   update(slice: SliceRow): void
   setAttempt(attempt: AttemptRow): void
+}
+
+export interface OpenRows {
+  entries: readonly OpenSlice[]
+  others: readonly SliceRow[]
 }
 
 /** Builds read in one query. */
@@ -74,6 +84,19 @@ export function createOpenSlices(): OpenSliceIndex {
     keys.set(slice.nomad_job_id, key)
   }
 
+  const update = (slice: SliceRow): void => {
+    const known = entries.get(keyOf(slice))
+    if (known === undefined || known.slice.version >= slice.version) return
+    const attempt = known.slice.epoch === slice.epoch ? known.attempt : null
+    if (known.slice.nomad_job_id !== slice.nomad_job_id) keys.delete(known.slice.nomad_job_id)
+    put({ ...known, slice, attempt })
+  }
+
+  const setAttempt = (attempt: AttemptRow): void => {
+    const known = entries.get(toSliceKey(attempt.build_id, attempt.slice_index))
+    if (known?.slice.epoch === attempt.epoch) put({ ...known, attempt })
+  }
+
   return {
     get size() {
       return entries.size
@@ -88,20 +111,32 @@ export function createOpenSlices(): OpenSliceIndex {
     async load(reader) {
       for (const entry of await readEntries(reader)) put(entry)
     },
+    async read(reader) {
+      const open = await readEntries(reader)
+      const found = new Set(open.map(({ key }) => key))
+      const others: SliceRow[] = []
+      for (const { key, build, slice } of entries.values()) {
+        if (found.has(key)) continue
+        const row = await readSlice(reader, { build: build.id, index: slice.slice_index })
+        if (row !== null) others.push(row)
+      }
+      return { entries: open, others }
+    },
+    merge(rows) {
+      const isNewer = ({ version, ...row }: SliceRow): boolean =>
+        version > (entries.get(keyOf(row))?.slice.version ?? 0)
+      const newer = rows.entries.filter(({ slice }) => isNewer(slice))
+      const others = rows.others.filter(isNewer)
+      for (const entry of newer) put(entry)
+      for (const entry of rows.entries) if (entry.attempt !== null) setAttempt(entry.attempt)
+      for (const row of others) update(row)
+      return [...newer.map(({ slice }) => slice), ...others]
+    },
     add(build, slice) {
       put({ key: keyOf(slice), build, slice, attempt: null })
     },
-    update(slice) {
-      const known = entries.get(keyOf(slice))
-      if (known === undefined || known.slice.version >= slice.version) return
-      const attempt = known.slice.epoch === slice.epoch ? known.attempt : null
-      if (known.slice.nomad_job_id !== slice.nomad_job_id) keys.delete(known.slice.nomad_job_id)
-      put({ ...known, slice, attempt })
-    },
-    setAttempt(attempt) {
-      const known = entries.get(toSliceKey(attempt.build_id, attempt.slice_index))
-      if (known?.slice.epoch === attempt.epoch) put({ ...known, attempt })
-    },
+    update,
+    setAttempt,
   }
 }
 

@@ -81,6 +81,7 @@ class Watching {
       this.#extendAll(stalledMs)
       log.warn('the scheduler stood still; all leases are extended', { stalledMs })
     }
+    await ledger.catchUp()
     for (const entry of ledger.open) {
       const sighting = this.#see(entry, nowMs)
       const due = findDue(

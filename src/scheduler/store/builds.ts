@@ -10,6 +10,7 @@ import {
 import { z } from 'zod'
 import type { Reader, Writer } from './index.ts'
 import type { BuildRow, BuildTable } from './tables.ts'
+import { sendAhead } from './transaction.ts'
 
 const BUILD_COLUMNS = [
   'id',
@@ -36,24 +37,6 @@ export interface BuildTexts {
   warnings: string[]
 }
 
-/** @returns the number of the next build, taken with the transaction. */
-export async function takeBuildNumber(writer: Writer): Promise<number> {
-  const row = await writer
-    .updateTable('installation')
-    .set((value) => ({ last_build_number: value('last_build_number', '+', 1) }))
-    .returning('last_build_number')
-    .executeTakeFirstOrThrow()
-  return row.last_build_number
-}
-
-export async function readLastBuildNumber(reader: Reader): Promise<number> {
-  const row = await reader
-    .selectFrom('installation')
-    .select('last_build_number')
-    .executeTakeFirstOrThrow()
-  return row.last_build_number
-}
-
 export async function insertBuild(
   writer: Writer,
   build: BuildRow,
@@ -65,7 +48,7 @@ export async function insertBuild(
     source: JSON.stringify(texts.source),
     warnings: JSON.stringify(texts.warnings),
   }
-  await writer.insertInto('builds').values(row).execute()
+  await sendAhead(writer, writer.insertInto('builds').values(row))
 }
 
 /** @param ref a build id, or a build number in decimal. */
@@ -110,5 +93,5 @@ export async function updateBuild(
   id: BuildId,
   change: Partial<Pick<BuildRow, 'state' | 'reason' | 'started_ms' | 'finished_ms'>>,
 ): Promise<void> {
-  await writer.updateTable('builds').set(change).where('id', '=', id).execute()
+  await sendAhead(writer, writer.updateTable('builds').set(change).where('id', '=', id))
 }

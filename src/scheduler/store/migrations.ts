@@ -1,32 +1,63 @@
 /**
  * How the tables came to be: each step forward once, in the order of the names, never changed after it
- * was released.
+ * was released. One list for both backends.
  */
 import { sql, type ColumnDefinitionBuilder, type Kysely } from 'kysely'
-import { Migrator } from 'kysely/migration'
 import { CaravanError } from '../../model/index.ts'
-import type { Tables } from './tables.ts'
+import type { Writer } from './index.ts'
 
-const MIGRATIONS: Record<string, { up(database: Kysely<unknown>): Promise<void> }> = {
-  '0001_builds_and_slices': { up: createBuildsAndSlices },
+const MIGRATIONS: Record<string, (database: Kysely<unknown>) => Promise<void>> = {
+  '0001_builds_and_slices': createBuildsAndSlices,
+  '0002_build_states': addBuildStates,
 }
 
-/** @throws CaravanError STORE_FAILED when a step fails, or when a newer Caravan wrote the store. */
-export async function migrate(database: Kysely<Tables>): Promise<void> {
-  const migrator = new Migrator({
-    db: database,
-    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
-  })
-  const known = await migrator.getMigrations()
-  const { error, results } = await migrator.migrateToLatest()
-  if (error === undefined) return
-  const failed = results?.find((each) => each.status === 'Error')?.migrationName
+/** The table has the shape and the name that Kysely's own migrator gives it. */
+interface MigrationTables {
+  kysely_migration: { name: string; timestamp: string }
+}
+
+/**
+ * Brings the tables to this version. It runs inside one transaction, which holds the lock of the
+ * database: whoever migrates at the same time waits, and finds the work done.
+ *
+ * @param now ISO 8601; kept for people.
+ * @throws CaravanError STORE_FAILED when a step fails, or when a newer Caravan wrote the store.
+ */
+export async function migrate(writer: Writer, now: string): Promise<void> {
+  const database = writer as unknown as Kysely<MigrationTables>
+  await database.schema
+    .createTable('kysely_migration')
+    .ifNotExists()
+    .addColumn('name', 'varchar(255)', (column) => column.notNull().primaryKey())
+    .addColumn('timestamp', 'varchar(255)', required)
+    .execute()
+  const missing = await findMissing(writer)
+  for (const name of missing) {
+    try {
+      await MIGRATIONS[name]?.(writer as unknown as Kysely<unknown>)
+      await database.insertInto('kysely_migration').values({ name, timestamp: now }).execute()
+    } catch (cause) {
+      const message = `the store could not be brought to this version: step ${name} failed`
+      throw new CaravanError('STORE_FAILED', message, { cause })
+    }
+  }
+}
+
+/**
+ * Steps that are still to be made.
+ *
+ * @throws CaravanError STORE_FAILED when a newer Caravan wrote the store.
+ */
+export async function findMissing(reader: Pick<Kysely<never>, 'selectFrom'>): Promise<string[]> {
+  const database = reader as unknown as Kysely<MigrationTables>
+  const rows = await database.selectFrom('kysely_migration').select('name').execute()
+  const made = new Set(rows.map(({ name }) => name))
+  const unknown = [...made].filter((name) => MIGRATIONS[name] === undefined)
+  if (unknown.length === 0) return Object.keys(MIGRATIONS).filter((name) => !made.has(name))
   throw new CaravanError(
     'STORE_FAILED',
-    failed === undefined
-      ? 'the store was written by a newer version of Caravan: start that version'
-      : `the store could not be brought to this version: step ${failed} failed`,
-    { cause: error, detail: { known: known.map((each) => each.name) } },
+    'the store was written by a newer version of Caravan: start that version',
+    { detail: { unknown, known: Object.keys(MIGRATIONS) } },
   )
 }
 
@@ -149,6 +180,20 @@ async function createReports(database: Kysely<unknown>): Promise<void> {
     .addColumn('text', 'text', required)
     .addPrimaryKeyConstraint('notices_pk', ['build_id', 'slice_index', 'epoch', 'number'])
     .execute()
+}
+
+async function addBuildStates(database: Kysely<unknown>): Promise<void> {
+  // The states of a build's slices, without a look at each of thousands of rows.
+  await database.schema
+    .createIndex('slices_build_state')
+    .on('slices')
+    .columns(['build_id', 'state'])
+    .execute()
+  await database.schema
+    .alterTable('installation')
+    .addColumn('generation', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await database.schema.alterTable('installation').addColumn('restored_ms', 'bigint').execute()
 }
 
 function required(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {

@@ -3,6 +3,7 @@ import type { BuildId } from '../../model/index.ts'
 import type { Reader, Writer } from './index.ts'
 import type { SlicePlace } from './slices.ts'
 import type { AttemptRow, NoticeRow, StepRow } from './tables.ts'
+import { sendAhead } from './transaction.ts'
 
 export interface AttemptPlace extends SlicePlace {
   epoch: number
@@ -44,13 +45,13 @@ export async function updateAttempt(
   place: AttemptPlace,
   change: Partial<AttemptRow>,
 ): Promise<void> {
-  await writer
+  const query = writer
     .updateTable('attempts')
     .set(change)
     .where('build_id', '=', place.build)
     .where('slice_index', '=', place.index)
     .where('epoch', '=', place.epoch)
-    .execute()
+  await sendAhead(writer, query)
 }
 
 /** Steps of one epoch of one slice that were started or skipped, in order. */
@@ -81,7 +82,7 @@ export async function readBuildSteps(reader: Reader, build: BuildId): Promise<St
 
 /** Adds the step or overwrites what was known of it. */
 export async function saveStep(writer: Writer, step: StepRow): Promise<void> {
-  await writer
+  const query = writer
     .insertInto('steps')
     .values(step)
     .onConflict((conflict) =>
@@ -89,7 +90,7 @@ export async function saveStep(writer: Writer, step: StepRow): Promise<void> {
         .columns(['build_id', 'slice_index', 'epoch', 'step_index', 'attempt'])
         .doUpdateSet(step),
     )
-    .execute()
+  await sendAhead(writer, query)
 }
 
 export async function insertNotice(
@@ -106,9 +107,6 @@ export async function insertNotice(
     .executeTakeFirstOrThrow()
   const number = (last ?? 0) + 1
   if (number > limit) return false
-  await writer
-    .insertInto('notices')
-    .values({ ...notice, number })
-    .execute()
+  await sendAhead(writer, writer.insertInto('notices').values({ ...notice, number }))
   return true
 }

@@ -1,6 +1,8 @@
 /** Slices in the store. */
+import { sql } from 'kysely'
 import {
   LIVE_SLICE_STATES,
+  SLICE_STATES,
   type BuildId,
   type Reason,
   type Result,
@@ -8,6 +10,7 @@ import {
 } from '../../model/index.ts'
 import type { Reader, Writer } from './index.ts'
 import type { SliceRow } from './tables.ts'
+import { sendAhead } from './transaction.ts'
 
 /** Where a slice is found: the columns of its key. */
 export interface SlicePlace {
@@ -21,7 +24,7 @@ const INSERT_ROWS_MAX = 500
 export async function insertSlices(writer: Writer, slices: readonly SliceRow[]): Promise<void> {
   for (let start = 0; start < slices.length; start += INSERT_ROWS_MAX) {
     const rows = slices.slice(start, start + INSERT_ROWS_MAX)
-    await writer.insertInto('slices').values(rows).execute()
+    await sendAhead(writer, writer.insertInto('slices').values(rows))
   }
 }
 
@@ -61,14 +64,12 @@ export async function readOpenSlices(reader: Reader): Promise<SliceRow[]> {
   return [...live, ...lingering]
 }
 
-/** The states that slices of the build are in, each once. */
+/** The states that slices of the build are in, each once. One look at an index for each state there is. */
 export async function readSliceStates(reader: Reader, build: BuildId): Promise<SliceState[]> {
-  const rows = await reader
-    .selectFrom('slices')
-    .select('state')
-    .distinct()
-    .where('build_id', '=', build)
-    .execute()
+  const { rows } = await sql<{ state: SliceState }>`
+    with known(state) as (values ${sql.join(SLICE_STATES.map((state) => sql`(${state})`))})
+    select known.state as state from known where exists (
+      select 1 from slices where build_id = ${build} and slices.state = known.state)`.execute(reader)
   return rows.map((row) => row.state)
 }
 

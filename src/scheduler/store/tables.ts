@@ -30,6 +30,10 @@ export interface InstallationRow {
   created_ms: number
   /** Builds are numbered from 1 in the order they were stored. */
   last_build_number: number
+  /** How often the store was opened to be written. Who finds another one than its own is not alone. */
+  generation: number
+  /** When a backup took the place of everything, until Nomad's newer jobs are settled. */
+  restored_ms: number | null
 }
 
 /** A build without its large texts. */

@@ -1,0 +1,46 @@
+/** What there is one of in a store: its name, its numbers, who used it last. */
+import type { RandomSource } from '../../platform/index.ts'
+import type { Reader, Writer } from './index.ts'
+import type { InstallationRow } from './tables.ts'
+
+/** Makes it when there is none, and counts that it was opened. */
+export async function takeInstallation(
+  writer: Writer,
+  deps: { nowMs: number; random: RandomSource },
+): Promise<InstallationRow> {
+  await writer
+    .insertInto('installation')
+    .values({
+      id: 1,
+      install_id: Buffer.from(deps.random.bytes(8)).toString('hex'),
+      created_ms: deps.nowMs,
+      last_build_number: 0,
+      generation: 0,
+      restored_ms: null,
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+  return writer
+    .updateTable('installation')
+    .set((value) => ({ generation: value('generation', '+', 1) }))
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** @returns the number of the next build, taken with the transaction. */
+export async function takeBuildNumber(writer: Writer): Promise<number> {
+  const row = await writer
+    .updateTable('installation')
+    .set((value) => ({ last_build_number: value('last_build_number', '+', 1) }))
+    .returning('last_build_number')
+    .executeTakeFirstOrThrow()
+  return row.last_build_number
+}
+
+export async function readLastBuildNumber(reader: Reader): Promise<number> {
+  const row = await reader
+    .selectFrom('installation')
+    .select('last_build_number')
+    .executeTakeFirstOrThrow()
+  return row.last_build_number
+}

@@ -1,0 +1,75 @@
+/** Where the store is, as `store.url` says. */
+import { resolve } from 'node:path'
+import { CaravanError } from '../../model/index.ts'
+
+export type StoreLocation = SqliteLocation | PostgresLocation
+
+export interface SqliteLocation {
+  kind: 'sqlite'
+  /** A path, or `:memory:`. */
+  file: string
+  /** `full`: a commit also survives a power cut. `normal`: only the end of any process. */
+  synchronous: 'full' | 'normal'
+}
+
+export interface PostgresLocation {
+  kind: 'postgres'
+  /** For `pg`, with what is ours taken out. Holds the password: for no message and no log. */
+  connectionString: string
+  /** All tables are in it. */
+  schema: string
+}
+
+const SQLITE = 'sqlite:'
+const POSTGRES = /^postgres(?:ql)?:\/\//
+
+const DEFAULT_SCHEMA = 'caravan'
+
+/** PostgreSQL cuts longer names off. */
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
+
+/**
+ * @param url `sqlite:FILE[?synchronous=full]`, `postgres://...[?schema=NAME]`, or a path.
+ * @param folder paths count from it.
+ * @throws CaravanError SETTINGS_INVALID.
+ */
+export function parseStoreUrl(url: string, folder: string): StoreLocation {
+  if (POSTGRES.test(url)) return parsePostgres(url)
+  const [file = '', query = ''] = (url.startsWith(SQLITE) ? url.slice(SQLITE.length) : url).split('?')
+  const parameters = new URLSearchParams(query)
+  const synchronous = parameters.get('synchronous') ?? 'normal'
+  refuseOthers(parameters, ['synchronous'], 'a SQLite store')
+  if (file === '') throw invalid('the name of the file is missing')
+  if (synchronous !== 'full' && synchronous !== 'normal') {
+    throw invalid(`synchronous is full or normal, not "${synchronous}"`)
+  }
+  return { kind: 'sqlite', file: file === ':memory:' ? file : resolve(folder, file), synchronous }
+}
+
+/** What people may see of it: no user, no password. */
+export function showLocation(location: StoreLocation): string {
+  if (location.kind === 'sqlite') return `${SQLITE}${location.file}`
+  const { host, pathname, searchParams } = new URL(location.connectionString)
+  const place = host === '' ? (searchParams.get('host') ?? '') : host
+  return `postgres://${place}${pathname} (schema ${location.schema})`
+}
+
+function parsePostgres(text: string): PostgresLocation {
+  if (!URL.canParse(text)) throw invalid('this is not a URL')
+  const url = new URL(text)
+  const schema = url.searchParams.get('schema') ?? DEFAULT_SCHEMA
+  url.searchParams.delete('schema')
+  if (!SCHEMA_NAME.test(schema)) {
+    throw invalid(`a schema is named with a-z, 0-9 and _, not "${schema}"`)
+  }
+  return { kind: 'postgres', connectionString: url.href, schema }
+}
+
+function refuseOthers(parameters: URLSearchParams, known: readonly string[], what: string): void {
+  const other = [...parameters.keys()].find((key) => !known.includes(key))
+  if (other !== undefined) throw invalid(`${what} has no parameter ${other}`)
+}
+
+function invalid(problem: string): CaravanError {
+  return new CaravanError('SETTINGS_INVALID', `store.url: ${problem}`)
+}

@@ -1,0 +1,185 @@
+/**
+ * SQLite in a thread of its own.
+ *
+ * Its calls return when the disk has answered; in the main thread every commit would hold up agents,
+ * streams and timers. Orders go over in the order in which they were sent and are carried out so.
+ */
+import { Worker } from 'node:worker_threads'
+import type { QueryResult } from 'kysely'
+import { CaravanError } from '../../../model/index.ts'
+import type { Clock, Timer } from '../../../platform/index.ts'
+import { toStoreFailure, type Connection } from '../connection.ts'
+import type { Order, Reply, Role, ThreadOptions } from './protocol.ts'
+
+export interface SqliteThread {
+  readonly writer: Connection
+  readonly reader: Connection
+  /** For how long the oldest order has been waiting for its answer, in ms. */
+  silentMs(): number
+  /** Ends the thread when it has carried out what was sent. */
+  close(): Promise<void>
+}
+
+/** A disk that has not answered by then will not: whoever waits is told so. */
+const ANSWER_MAX_MS = 300_000
+
+const WATCH_MS = 10_000
+
+const WORKER = new URL('./worker.ts', import.meta.url)
+
+/** @throws CaravanError STORE_FAILED when the file cannot be opened. */
+export async function startSqliteThread(
+  options: ThreadOptions,
+  clock: Clock,
+): Promise<SqliteThread> {
+  // Flags of this process, such as a loader's, are not for a thread that runs three files.
+  const worker = new Worker(WORKER, { workerData: options, execArgv: [], name: 'caravan-store' })
+  const calls = new Calls(worker, clock)
+  await calls.opened.catch((failure: CaravanError) => {
+    throw new CaravanError('STORE_FAILED', `the store can not be opened: ${options.file}`, {
+      cause: failure.cause ?? failure,
+    })
+  })
+  return {
+    writer: connectionOf(calls, 'writer'),
+    reader: connectionOf(calls, 'reader'),
+    silentMs: () => calls.silentMs(),
+    close: () => calls.close(),
+  }
+}
+
+function connectionOf(calls: Calls, role: Role): Connection {
+  return {
+    async send({ sql, parameters }) {
+      return toResult(await calls.call(role, sql, parameters))
+    },
+    async control(sql) {
+      await calls.call(role, sql, null)
+    },
+    lost: () => calls.failure,
+  }
+}
+
+interface Call {
+  sql: string
+  sentMs: number
+  resolve: (reply: Exclude<Reply, { failure: unknown }>) => void
+  reject: (cause: CaravanError) => void
+}
+
+/** Orders under way. */
+class Calls {
+  readonly opened: Promise<unknown>
+  failure: CaravanError | null = null
+  readonly #worker: Worker
+  readonly #clock: Clock
+  readonly #calls = new Map<number, Call>()
+  readonly #ended: Promise<void>
+  #lastId = -1
+  #isClosing = false
+  #watch: Timer | null = null
+
+  constructor(worker: Worker, clock: Clock) {
+    this.#worker = worker
+    this.#clock = clock
+    this.opened = this.#register('open')
+    worker.on('message', (reply: Reply) => this.#answer(reply))
+    worker.on('error', (cause) => this.#fail('the thread of the store failed', cause))
+    this.#ended = new Promise((resolve) => {
+      worker.on('exit', (code) => {
+        this.#fail(`the thread of the store ended with code ${code}`)
+        resolve()
+      })
+    })
+  }
+
+  call(role: Role, sql: string, parameters: readonly unknown[] | null) {
+    if (this.failure !== null) return Promise.reject(this.failure)
+    if (this.#isClosing) {
+      return Promise.reject(new CaravanError('STORE_FAILED', 'the store is closed'))
+    }
+    const answer = this.#register(sql)
+    const order: Order = { id: this.#lastId, role, sql, parameters }
+    this.#worker.postMessage(order)
+    return answer
+  }
+
+  silentMs(): number {
+    const [oldest] = this.#calls.values()
+    return oldest === undefined ? 0 : this.#clock.monotonic() - oldest.sentMs
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosing && this.failure === null) {
+      this.#isClosing = true
+      this.#worker.ref()
+      this.#worker.postMessage('close')
+    }
+    await this.#ended
+  }
+
+  #register(sql: string): Promise<Exclude<Reply, { failure: unknown }>> {
+    // A process may end while its store idles, not while it waits for an answer.
+    if (this.#calls.size === 0) this.#worker.ref()
+    this.#lastId += 1
+    const sentMs = this.#clock.monotonic()
+    this.#watch ??= this.#startWatch()
+    return new Promise((resolve, reject) => {
+      this.#calls.set(this.#lastId, { sql, sentMs, resolve, reject })
+    })
+  }
+
+  #answer(reply: Reply): void {
+    const call = this.#calls.get(reply.id)
+    this.#calls.delete(reply.id)
+    if (this.#calls.size === 0 && !this.#isClosing) this.#worker.unref()
+    if (call === undefined) return
+    if (!('failure' in reply)) {
+      call.resolve(reply)
+      return
+    }
+    const { message, code } = reply.failure
+    const cause = Object.assign(new Error(message), { code: code === null ? 'SQLITE' : `SQLITE_${code}` })
+    call.reject(toStoreFailure(cause, call.sql))
+  }
+
+  /** One timer for all: one for each statement would cost more than the statement. */
+  #startWatch(): Timer {
+    return this.#clock
+      .after(WATCH_MS, () => {
+        this.#watch = null
+        if (this.silentMs() > ANSWER_MAX_MS) {
+          this.#fail(`the store has not answered for ${ANSWER_MAX_MS / 1000} s`)
+        } else if (this.#calls.size > 0) {
+          this.#watch = this.#startWatch()
+        }
+      })
+      .unref()
+  }
+
+  /** The first failure is the one that tells something. */
+  #fail(message: string, cause?: unknown): void {
+    this.#watch?.cancel()
+    this.#watch = null
+    if (this.#isClosing && this.#calls.size === 0) return
+    this.failure ??= new CaravanError(
+      'STORE_FAILED',
+      `${message}: restart the server`,
+      cause === undefined ? {} : { cause },
+    )
+    for (const call of this.#calls.values()) call.reject(this.failure)
+    this.#calls.clear()
+    void this.#worker.terminate()
+  }
+}
+
+function toResult(reply: Exclude<Reply, { failure: unknown }>): QueryResult<unknown> {
+  if ('changes' in reply) return { rows: [], numAffectedRows: BigInt(reply.changes) }
+  const { columns } = reply
+  const rows = reply.rows.map((values) => {
+    const row: Record<string, unknown> = {}
+    for (let at = 0; at < columns.length; at++) row[columns[at] ?? ''] = values[at]
+    return row
+  })
+  return { rows }
+}

@@ -1,0 +1,47 @@
+/** The entry of SQLite's thread: opens the file, then carries out one order after the other. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { openDatabase, toFailure, type Database } from './database.ts'
+import type { Order, Reply, ThreadOptions } from './protocol.ts'
+
+if (parentPort === null) throw new Error('this file runs in a thread of the store')
+const port = parentPort
+
+/** Orders that wait for the end of a transaction. */
+const held: Order[] = []
+
+const database = open(workerData as ThreadOptions)
+if (database !== null) serve(database)
+
+function open(options: ThreadOptions): Database | null {
+  try {
+    const opened = openDatabase(options)
+    post({ id: 0, changes: 0 })
+    return opened
+  } catch (cause) {
+    // Nothing listens any more then, and the thread ends.
+    post({ id: 0, failure: toFailure(cause) })
+    return null
+  }
+}
+
+function serve(opened: Database): void {
+  port.on('message', (order: Order | 'close') => {
+    if (order === 'close') {
+      opened.close()
+      port.close()
+      return
+    }
+    carryOut(opened, order)
+    for (const each of held.splice(0)) carryOut(opened, each)
+  })
+}
+
+function carryOut(opened: Database, order: Order): void {
+  const reply = opened.carryOut(order)
+  if (reply === null) held.push(order)
+  else post(reply)
+}
+
+function post(reply: Reply): void {
+  port.postMessage(reply)
+}
