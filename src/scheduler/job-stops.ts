@@ -8,6 +8,8 @@ import type { SchedulerNomad } from './ports.ts'
 export interface JobStops {
   /** Asks once in a while however often it is called; whether it helped is seen in Nomad. */
   stop(entry: OpenSlice): void
+  /** Asks now: what was asked before cannot have helped. */
+  stopAgain(entry: OpenSlice): void
   forget(key: SliceKey): void
   /** Waits for the requests under way; those that wait for their turn are dropped. */
   close(): Promise<void>
@@ -44,12 +46,16 @@ export function createJobStops(deps: {
     }
   }
 
+  const stopAgain = (entry: OpenSlice): void => {
+    askedMs.set(entry.key, clock.monotonic())
+    void queue.add(() => ask(entry))
+  }
+
   return {
+    stopAgain,
     stop(entry) {
       const before = askedMs.get(entry.key)
-      if (before !== undefined && clock.monotonic() - before < REPEAT_MS) return
-      askedMs.set(entry.key, clock.monotonic())
-      void queue.add(() => ask(entry))
+      if (before === undefined || clock.monotonic() - before >= REPEAT_MS) stopAgain(entry)
     },
     forget: (key) => void askedMs.delete(key),
     async close() {

@@ -160,8 +160,6 @@ interface Loops {
 
 function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
   const { ledger, hints, leases, stops, delivery } = parts
-  // Nobody could be heard while nobody listened.
-  leases.extendAll()
   const { limits } = deps.settings
   const submitter = startSubmitter({
     ...deps,

@@ -83,9 +83,11 @@ const HOLDS: [string, CaravanError][] = [
 ]
 for (const [title, fault] of HOLDS) {
   t.test(`while ${title} the queue is held with the reason, and no build fails`, async (t) => {
-    const { scheduler, cluster } = await startScheduler(t)
+    const { scheduler, cluster, clock } = await startScheduler(t)
     let isHeld = true
+    const triesMs: number[] = []
     cluster.onRegister = () => {
+      triesMs.push(clock.monotonic())
       if (isHeld) throw fault
       return undefined
     }
@@ -95,6 +97,9 @@ for (const [title, fault] of HOLDS) {
     )
     t.equal(held.state, 'running')
     t.match(await scheduler.health(), [`submission is held: ${fault.message}`])
+    triesMs.length = 0
+    await until(() => triesMs.length >= 2, 'two more tries')
+    t.ok((triesMs[1] ?? 0) - (triesMs[0] ?? 0) > 100, 'one slice at a time tries')
     isHeld = false
     await untilBuild(scheduler, '1', isPlaced)
     t.strictSame(await scheduler.health(), [])
@@ -103,15 +108,15 @@ for (const [title, fault] of HOLDS) {
 
 t.test('a slice canceled while its registration is under way leaves no job behind', async (t) => {
   const { scheduler, cluster, dataDir } = await startScheduler(t)
-  const canceling: Promise<unknown>[] = []
-  cluster.onRegister = () => {
-    canceling.push(scheduler.cancelBuild('1'))
+  // The first stop finds no job yet: the registration is carried out after it.
+  cluster.onRegister = async () => {
+    const view = await scheduler.cancelBuild('1')
+    t.match(view, { state: 'canceled', reason: 'canceled_by_user' })
+    await until(() => cluster.stopped.length === 1, 'the first stop')
     return undefined
   }
   await scheduler.submit(aRequest())
-  await until(() => canceling.length > 0, 'a registration')
-  t.match(await canceling[0], { state: 'canceled', reason: 'canceled_by_user' })
-  await until(() => cluster.stopped.length > 0, 'the job is stopped')
+  await until(() => cluster.stopped.length === 2, 'the second stop')
   await until(() => countOpenJobs(dataDir) === 0, 'the job is closed')
   t.equal([...cluster.jobs.values()][0]?.Stop, true)
 })
