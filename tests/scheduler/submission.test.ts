@@ -1,7 +1,14 @@
 import t from 'tap'
 import { CaravanError, isResult, type BuildView, type ErrorCode } from '../../src/model/index.ts'
 import { agentOf } from './support/agent.ts'
-import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from './support/scheduler.ts'
+import {
+  aFolder,
+  aRequest,
+  countOpenJobs,
+  startScheduler,
+  until,
+  untilBuild,
+} from './support/scheduler.ts'
 
 const isPlaced = ({ slices }: BuildView) => slices.every(({ state }) => state === 'placing')
 const isOver = (build: BuildView) => isResult(build.state)
@@ -131,7 +138,7 @@ t.test('a slice that waits is canceled without a trace in Nomad', async (t) => {
 })
 
 t.test('what was submitting when the server died is settled by the next one', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   // One arrived, one did not, and the server knows of neither.
   first.cluster.onRegister = (job) => {
@@ -164,7 +171,7 @@ t.test('a data directory belongs to one server at a time', async (t) => {
 })
 
 t.test('builds go on over a restart: same sessions, same events, same result', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   await first.scheduler.submit(aRequest({}, ['one', 'two']))
   const before = await agentOf(first.cluster, first.scheduler)

@@ -3,7 +3,14 @@ import { isResult, type BuildView } from '../../src/model/index.ts'
 import { TestClock } from '../../src/platform/index.ts'
 import { agentOf, agentsOf, stepFinished, unwrap } from './support/agent.ts'
 import { anEvaluation, withEvents } from './support/nomad.ts'
-import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from './support/scheduler.ts'
+import {
+  aFolder,
+  aRequest,
+  countOpenJobs,
+  startScheduler,
+  until,
+  untilBuild,
+} from './support/scheduler.ts'
 
 const isOver = (build: BuildView) => isResult(build.state)
 const isPlaced = ({ slices }: BuildView) => slices.every((slice) => slice.allocation_id !== null)
@@ -182,7 +189,7 @@ t.test('without the event stream, and on an old server, lists are enough', async
 })
 
 t.test('a restart finds out what happened while nobody looked', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   await first.scheduler.submit(aRequest({ parallelism: 3 }))
   await untilBuild(first.scheduler, '1', isPlaced)
