@@ -5,7 +5,13 @@
  * follows from its slices in the same transaction. After the commit, and only then, the index in memory
  * is brought up to date, followers are told, and whoever reacts to changes is called.
  */
-import { CaravanError, isResult, toBuildState, type BuildId } from '../model/index.ts'
+import {
+  CaravanError,
+  isResult,
+  toBuildState,
+  type BuildId,
+  type SliceState,
+} from '../model/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Changes } from './changes.ts'
 import { createOpenSlices, type OpenSlices } from './open-slices.ts'
@@ -13,6 +19,7 @@ import type { Change, ChangeFeed } from './ports.ts'
 import { applyFact, type SliceFact } from './slice-machine.ts'
 import {
   findBuild,
+  hasLiveSlices,
   readReason,
   readSlice,
   readSliceStates,
@@ -75,7 +82,7 @@ export function createLedger(deps: { store: Store; clock: Clock; changes: Change
           if (row === null) return null
           changed.push(row)
           if (fact.kind === 'job_closed') return row
-          touched.add(place.build)
+          if (movesBuild(row.state)) touched.add(place.build)
           entry.announce(place.build, { kind: 'slice', slice: place.index })
           return row
         },
@@ -134,10 +141,16 @@ async function recordFact(
   throw new CaravanError('STORE_FAILED', 'a slice changed again before every try to change it')
 }
 
+/** A build changes when a slice leaves the queue, and when one is over. */
+function movesBuild(state: SliceState): boolean {
+  return state === 'submitting' || isResult(state)
+}
+
 /** @returns whether the build changed with its slices. */
 async function refreshBuild(writer: Writer, id: BuildId, nowMs: number): Promise<boolean> {
   const build = await findBuild(writer, id)
   if (build === null || isResult(build.state)) return false
+  if (build.state === 'running' && (await hasLiveSlices(writer, id))) return false
   const state = toBuildState(await readSliceStates(writer, id))
   if (state === build.state) return false
   const over = isResult(state)

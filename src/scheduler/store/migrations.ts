@@ -90,7 +90,8 @@ async function createSlices(database: Kysely<unknown>): Promise<void> {
     .addColumn('finished_ms', 'bigint')
     .addPrimaryKeyConstraint('slices_pk', ['build_id', 'slice_index'])
     .execute()
-  await database.schema.createIndex('slices_state').on('slices').column('state').execute()
+  const index = database.schema.createIndex('slices_state')
+  await index.on('slices').columns(['state', 'build_id']).execute()
   // Partial, so that the finished slices of years cost nothing to skip.
   await sql`create index slices_job_open on slices (build_id) where job_open = 1`.execute(database)
 }

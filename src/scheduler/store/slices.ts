@@ -1,4 +1,5 @@
 /** Slices in the store. */
+import { sql } from 'kysely'
 import {
   LIVE_SLICE_STATES,
   type BuildId,
@@ -55,10 +56,23 @@ export async function readOpenSlices(reader: Reader): Promise<SliceRow[]> {
   const lingering = await reader
     .selectFrom('slices')
     .selectAll()
-    .where('job_open', '=', 1)
+    // Literal, not bound: only then does SQLite see that the partial index will do.
+    .where('job_open', '=', sql.lit(1))
     .where('state', 'not in', LIVE_SLICE_STATES)
     .execute()
   return [...live, ...lingering]
+}
+
+/** Whether any slice of the build has no result yet. */
+export async function hasLiveSlices(reader: Reader, build: BuildId): Promise<boolean> {
+  const row = await reader
+    .selectFrom('slices')
+    .select('slice_index')
+    .where('state', 'in', LIVE_SLICE_STATES)
+    .where('build_id', '=', build)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** The states that slices of the build are in, each once. */

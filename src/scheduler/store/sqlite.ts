@@ -1,8 +1,8 @@
 /**
  * Kysely on `node:sqlite`: one file, one connection.
  *
- * Kysely gives the connection to one caller at a time, a whole transaction long. The driver's calls are
- * asynchronous although SQLite's are not, so that a worker thread can take its place unnoticed.
+ * The driver's calls are asynchronous although SQLite's are not, so that a worker thread can take its
+ * place unnoticed.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import {
@@ -26,15 +26,35 @@ const STATEMENTS_MAX = 200
 /** @param file a path, or `:memory:`. */
 export function sqliteDialect(file: string): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new OneConnectionAdapter(),
     createDriver: () => createDriver(file),
     createIntrospector: (database) => new SqliteIntrospector(database),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
 }
 
+/**
+ * Says that several callers may ask for the connection, because our driver makes them wait itself. The
+ * lock that Kysely would put around it wakes all who wait each time it is free, which a thousand agents
+ * at once turn into a million wakings.
+ */
+class OneConnectionAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true
+  }
+}
+
 function createDriver(file: string): Driver {
   let connection: (DatabaseConnection & { close(): void }) | null = null
+  let isTaken = false
+  /** Those who wait for the connection, first come, first served: a whole transaction is one turn. */
+  const waiting: (() => void)[] = []
+  const release = (): void => {
+    const next = waiting.shift()
+    // Handed over without a gap in which somebody else could take it.
+    if (next === undefined) isTaken = false
+    else next()
+  }
   const run = async (statement: string): Promise<void> => {
     await connection?.executeQuery(CompiledQuery.raw(statement))
   }
@@ -43,15 +63,18 @@ function createDriver(file: string): Driver {
       connection = openConnection(file)
     },
     async acquireConnection() {
-      if (connection === null) throw new CaravanError('STORE_FAILED', 'the store is not open')
-      return connection
+      if (isTaken) await new Promise<void>((resolve) => waiting.push(resolve))
+      isTaken = true
+      if (connection !== null) return connection
+      release()
+      throw new CaravanError('STORE_FAILED', 'the store is not open')
     },
     // Takes the write lock at once: a transaction that reads first can then not fail on its first write.
     beginTransaction: () => run('BEGIN IMMEDIATE'),
     commitTransaction: () => run('COMMIT'),
     rollbackTransaction: () => run('ROLLBACK'),
     async releaseConnection() {
-      // There is only the one, and Kysely keeps its callers apart.
+      release()
     },
     async destroy() {
       connection?.close()
