@@ -113,6 +113,22 @@ for (const [title, fault] of HOLDS) {
   })
 }
 
+t.test(
+  'while the nodes can not be read builds wait with the reason, and go on at once',
+  async (t) => {
+    const { scheduler, cluster } = await startScheduler(t)
+    cluster.listNodes = () => {
+      throw nomadError('NOMAD_UNREACHABLE', 'connection refused')
+    }
+    cluster.emit('Node', {})
+    await scheduler.submit(aRequest())
+    await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail === 'connection refused')
+    Reflect.deleteProperty(cluster, 'listNodes')
+    cluster.gap()
+    await untilBuild(scheduler, '1', isPlaced)
+  },
+)
+
 t.test('a slice canceled while its registration is under way leaves no job behind', async (t) => {
   const { scheduler, cluster, dataDir } = await startScheduler(t)
   // The first stop finds no job yet: the registration is carried out after it.
