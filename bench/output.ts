@@ -58,7 +58,7 @@ async function measure({ interleave, table }: BenchContext, ways: Ways) {
   const print = async (pieces: number, runs: AgentRun[]): Promise<number> => {
     const run = await ways.throughCaravan(pieces)
     runs.push(run)
-    return toRate(pieces, run.overMs - run.markedMs)
+    return toRate(pieces, run.report.overMs - run.markedMs)
   }
   const samples = await interleave(
     {
@@ -88,8 +88,8 @@ async function measureNomad(context: BenchContext, ways: Ways): Promise<number |
   const nomad = await startNomad(binary, dir, clock)
   try {
     const throughCaravan = async (): Promise<number> => {
-      const { overMs, markedMs } = await ways.throughCaravan(PIECES.nomad)
-      return overMs - markedMs
+      const { report, markedMs } = await ways.throughCaravan(PIECES.nomad)
+      return report.overMs - markedMs
     }
     const { caravan, nomad: peer } = await interleave(
       {

@@ -1,23 +1,19 @@
-/** One real agent, started as the job template starts it, on a slice of its own. */
+/** One real agent, started as Nomad is asked to start it, on a build of its own. */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Task } from '../../src/model/index.ts'
 import { type Clock, deadline } from '../../src/platform/index.ts'
 import { endTogether } from './child.ts'
-import { CLAIM_TOKEN, type SliceReport } from './gate.ts'
 import { machineMs, Meter, type Usage } from './machine.ts'
 import type { Marker } from './marker.ts'
-import type { BenchServer } from './server.ts'
+import type { BenchServer, PlacedSlice } from './server.ts'
+import type { SliceReport } from './watched-gate.ts'
 
 export interface AgentRun {
   /** Machine milliseconds. */
   startedMs: number
   /** When the first step was running, by its own word. */
   markedMs: number
-  /** When the server had everything. */
-  overMs: number
   report: SliceReport
   agent: UsageSpan
   server: UsageSpan
@@ -32,26 +28,26 @@ interface UsageSpan {
 export interface AgentOptions {
   server: BenchServer
   marker: Marker
-  /** Its first step says `marker.command` first. */
-  task: Task
+  /** What the one step runs, after it has said that it runs. */
+  command: string
+  secrets?: readonly string[]
   /** Where the folder of the allocation is made, and removed again. */
   dir: string
   clock: Clock
 }
 
-const CARAVAN = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
 /** Ten times what the slowest bench takes. */
 const LIMIT_MS = 180_000
 
-/** @throws Error when the slice does not succeed, with the agent's own log. */
+/** @throws Error when the build does not succeed, with the agent's own log. */
 export async function runAgent(options: AgentOptions): Promise<AgentRun> {
-  const { server, marker, task, clock } = options
-  const { key, over } = await server.offer(task)
-  const allocation = await mkdtemp(join(options.dir, 'allocation-'))
+  const { server, marker, command, secrets = [], clock } = options
+  const slice = await server.submit(`${marker.command}; ${command}`, secrets)
+  const folder = await mkdtemp(join(options.dir, 'allocation-'))
   const marked = marker.next()
   const startedMs = machineMs()
-  const child = spawn(process.execPath, [CARAVAN, 'build-agent'], {
-    env: toEnvironment({ url: server.url, slice: key, allocation }),
+  const child = spawn(slice.command, slice.args, {
+    env: toEnvironment(slice, folder),
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   endTogether(child)
@@ -60,25 +56,24 @@ export async function runAgent(options: AgentOptions): Promise<AgentRun> {
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const failed = exited.then((code) => {
+  const succeeded = exited.then((code) => {
     if (code !== 0) throw new Error(`the agent ended with ${code}:\n${log}`)
   })
-  const orFailed = async <T>(wanted: Promise<T>): Promise<T> =>
-    await Promise.race([wanted, failed.then(() => wanted)])
+  const unlessFailed = async <T>(wanted: Promise<T>): Promise<T> =>
+    await Promise.race([wanted, succeeded.then(() => wanted)])
   try {
     const meter = new Meter(child.pid ?? 0, clock)
     const read = async () => ({ agent: await meter.read(), server: await server.meter.read() })
-    const markedMs = await orFailed(marked)
+    const markedMs = await unlessFailed(marked)
     const before = await read()
-    const report = await orFailed(over)
-    const overMs = machineMs()
+    const report = await unlessFailed(slice.over)
     const after = await read()
-    await failed
-    if (report.result !== 'succeeded') throw new Error(`${report.detail}\n${log}`)
+    await succeeded
+    if (report.state !== 'succeeded') throw new Error(`${report.detail}\n${log}`)
+    if (after.agent.peakRssMb === 0) throw new Error('this needs the /proc of Linux')
     return {
       startedMs,
       markedMs,
-      overMs,
       report,
       agent: { marked: before.agent, over: after.agent },
       server: { marked: before.server, over: after.server },
@@ -87,27 +82,21 @@ export async function runAgent(options: AgentOptions): Promise<AgentRun> {
     limit.cancel()
     child.kill('SIGTERM')
     await exited
-    await rm(allocation, { recursive: true, force: true })
+    slice.ended()
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
 /** No more than Nomad would give it; the settings of whoever runs the bench stay out. */
-function toEnvironment(given: {
-  url: string
-  slice: string
-  allocation: string
-}): Record<string, string> {
+function toEnvironment({ env, allocation }: PlacedSlice, folder: string): Record<string, string> {
   const { PATH = '/usr/bin:/bin' } = process.env
   return {
+    ...env,
     PATH,
-    HOME: given.allocation,
+    HOME: folder,
     LANG: 'C.UTF-8',
-    CARAVAN_URL: given.url,
-    CARAVAN_SLICE: given.slice,
-    CARAVAN_EPOCH: '1',
-    CARAVAN_CLAIM_TOKEN: CLAIM_TOKEN,
-    NOMAD_ALLOC_ID: 'allocation-of-the-bench',
-    NOMAD_ALLOC_DIR: join(given.allocation, 'alloc'),
-    NOMAD_TASK_DIR: join(given.allocation, 'local'),
+    NOMAD_ALLOC_ID: allocation,
+    NOMAD_ALLOC_DIR: join(folder, 'alloc'),
+    NOMAD_TASK_DIR: join(folder, 'local'),
   }
 }

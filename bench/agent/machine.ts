@@ -35,7 +35,9 @@ export class Meter {
   /** As of now, or of shortly before the end. */
   async read(): Promise<Usage> {
     try {
-      this.#last = await readUsage(this.#pid)
+      const usage = await readUsage(this.#pid)
+      // Two readings may overtake one another, and neither number ever shrinks.
+      if (usage.cpuSeconds >= this.#last.cpuSeconds) this.#last = usage
     } catch {
       // Gone, or on its way: what was seen last stands.
       this.#isOver = true

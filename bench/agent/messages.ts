@@ -1,13 +1,22 @@
 /** What the bench and its server process tell each other. */
-import type { Task } from '../../src/model/index.ts'
-import type { SliceReport } from './gate.ts'
+import type { SliceReport } from './watched-gate.ts'
 
-export interface ToServer {
-  slice: string
-  task: Task
-}
+export type ToServer =
+  /** Build this: one slice with one step. */
+  | { kind: 'submit'; command: string; mask: string[] }
+  /** The process of the allocation is gone. */
+  | { kind: 'ended'; allocation: string }
 
 export type FromServer =
   | { kind: 'ready'; url: string }
-  | { kind: 'offered'; slice: string }
+  /** What Nomad was asked to run. */
+  | { kind: 'placed'; slice: string; placed: Placed }
   | { kind: 'over'; slice: string; report: SliceReport }
+
+export interface Placed {
+  slice: string
+  allocation: string
+  command: string
+  args: string[]
+  env: Record<string, string>
+}

@@ -1,63 +1,63 @@
 /** The server process of a bench, as the bench sees it. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { createBuildId, toSliceKey, type Task } from '../../src/model/index.ts'
 import type { Clock } from '../../src/platform/index.ts'
-import type { SliceReport } from './gate.ts'
 import { Meter } from './machine.ts'
-import type { FromServer, ToServer } from './messages.ts'
+import type { FromServer, Placed, ToServer } from './messages.ts'
+import type { SliceReport } from './watched-gate.ts'
 
 export interface BenchServer {
-  url: string
   meter: Meter
-  /** Makes a slice that an agent may claim. */
-  offer(task: Task): Promise<OfferedSlice>
+  /** Submits a build of one slice. @param secrets to be masked in what it prints. */
+  submit(command: string, secrets: readonly string[]): Promise<PlacedSlice>
   close(): Promise<void>
 }
 
-export interface OfferedSlice {
-  key: string
-  /** Settles when its agent has reported the end. */
+export interface PlacedSlice extends Placed {
+  /** Settles when the build is over. */
   over: Promise<SliceReport>
+  /** The agent is gone. */
+  ended(): void
 }
 
 const PROGRAM = fileURLToPath(new URL('../agent-server.ts', import.meta.url))
-const BUILD = createBuildId(0, Buffer.alloc(8, 1))
 
-/** @param directory where output is kept. */
-export async function startServer(directory: string, clock: Clock): Promise<BenchServer> {
-  const child = fork(PROGRAM, [directory], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+/** @param dataDir is made. */
+export async function startServer(dataDir: string, clock: Clock): Promise<BenchServer> {
+  await mkdir(dataDir)
+  const child = fork(PROGRAM, [dataDir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const gone = Promise.withResolvers<never>()
   gone.promise.catch(() => undefined)
   child.once('exit', (code) => gone.reject(new Error(`the server of the bench ended: ${code}`)))
-
-  const waits = new Map<string, (message: FromServer) => void>()
-  const wait = async <Kind extends FromServer['kind']>(kind: Kind, slice = '') => {
+  const next = async <Kind extends FromServer['kind']>(kind: Kind, slice?: string) => {
     type Message = Extract<FromServer, { kind: Kind }>
     const told = new Promise<Message>((resolve) => {
-      waits.set(`${kind} ${slice}`, (message) => resolve(message as Message))
+      const look = (message: FromServer) => {
+        if (message.kind !== kind || ('slice' in message && slice && message.slice !== slice))
+          return
+        child.off('message', look)
+        resolve(message as Message)
+      }
+      child.on('message', look)
     })
     return await Promise.race([told, gone.promise])
   }
-  child.on('message', (message: FromServer) => {
-    const name = `${message.kind} ${'slice' in message ? message.slice : ''}`
-    waits.get(name)?.(message)
-    waits.delete(name)
-  })
+  const tell = (message: ToServer) => child.send(message)
 
-  const { url } = await wait('ready')
-  let count = 0
+  await next('ready')
   return {
-    url,
     meter: new Meter(child.pid ?? 0, clock),
-    async offer(task) {
-      const key = toSliceKey(BUILD, count++)
-      const over = wait('over', key).then(({ report }) => report)
-      const offered = wait('offered', key)
-      child.send({ slice: key, task } satisfies ToServer)
-      await offered
-      return { key, over }
+    async submit(command, secrets) {
+      const first = next('placed')
+      tell({ kind: 'submit', command, mask: [...secrets] })
+      const { placed } = await first
+      return {
+        ...placed,
+        over: next('over', placed.slice).then(({ report }) => report),
+        ended: () => tell({ kind: 'ended', allocation: placed.allocation }),
+      }
     },
     async close() {
       const exited = once(child, 'exit')

@@ -8,7 +8,6 @@ import { type AgentRun, runAgent } from '../agent/agent.ts'
 import { machineMs } from '../agent/machine.ts'
 import type { Marker } from '../agent/marker.ts'
 import { startServer } from '../agent/server.ts'
-import { toTask } from '../agent/task.ts'
 import { followLogs } from '../nomad/follow-logs.ts'
 import type { NomadAgent } from '../nomad/nomad-agent.ts'
 import { makePiece, PIECE_BYTES, SECRETS } from './piece.ts'
@@ -34,11 +33,11 @@ export async function prepareWays(dir: string, marker: Marker, clock: Clock): Pr
     async throughCaravan(pieces) {
       const folder = join(dir, `caravan-${count++}`)
       await mkdir(folder)
-      const server = await startServer(join(folder, 'output'), clock)
+      const server = await startServer(join(folder, 'data'), clock)
       try {
-        const command = `${marker.command}; cat '${files(pieces).join("' '")}'`
-        const task = toTask(command, SECRETS)
-        const ended = await runAgent({ server, marker, task, dir: folder, clock })
+        const command = `cat '${files(pieces).join("' '")}'`
+        const agent = { server, marker, command, secrets: SECRETS, dir: folder, clock }
+        const ended = await runAgent(agent)
         checkArrived(ended, piece.maskedLength * pieces)
         return ended
       } finally {

@@ -74,7 +74,7 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
   const [executor] = await Promise.all([
     createHostExecutor({
       ...options,
-      name: `caravan-${server.slice}-${name}`,
+      name: `${server.slice}-${name}`,
       inherited,
       internalDir: folders.internalDir,
     }),

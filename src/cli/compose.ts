@@ -4,14 +4,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApi } from '../api/index.ts'
-import type { Settings } from '../model/index.ts'
+import type { BuildRequest, DryRunAnswer, Settings } from '../model/index.ts'
 import { CaravanError } from '../model/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { createNomadClient } from '../nomad/index.ts'
 import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
 import { createShutdown, systemClock, systemRandom } from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
-import { createOutputStore, createScheduler } from '../scheduler/index.ts'
+import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
 import { VERSION } from './version.ts'
 
 export interface ControlPlane {
@@ -70,7 +70,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 }
 
 /** What the scheduler needs besides its ports: keys, template, the program that is the agent. */
-export async function readMaterial(
+async function readMaterial(
   settings: Settings,
   dataDir: string,
 ): Promise<Pick<SchedulerDeps, 'serverKey' | 'agentCommand' | 'template' | 'clock' | 'random'>> {
@@ -79,12 +79,31 @@ export async function readMaterial(
   return {
     // One key per purpose: what leaks of one tells nothing of another.
     serverKey: createHmac('sha256', master).update('claim tokens').digest(),
-    // In place with the server's own Node.js: right for a checkout and for clients on this machine.
-    agentCommand: settings.nomad.agent_command ?? [process.execPath, LAUNCHER, 'build-agent'],
+    agentCommand: agentCommandOf(settings),
     template: await readTemplate(settings),
     clock: systemClock,
     random: systemRandom,
   }
+}
+
+/** In place with the server's own Node.js: right for a checkout, and for clients on this machine. */
+function agentCommandOf(settings: Settings): string[] {
+  return settings.nomad.agent_command ?? [process.execPath, LAUNCHER, 'build-agent']
+}
+
+/** The slices of a request as Nomad would get them, without a server. */
+export async function renderRequest(
+  request: BuildRequest,
+  settings: Settings,
+): Promise<DryRunAnswer> {
+  return dryRun(request, {
+    settings,
+    template: await readTemplate(settings),
+    agentCommand: agentCommandOf(settings),
+    publicUrl: () => settings.server.public_url ?? `http://${settings.server.listen}`,
+    clock: systemClock,
+    random: systemRandom,
+  })
 }
 
 /** @throws CaravanError SETTINGS_INVALID when a certificate or key cannot be read. */
@@ -151,7 +170,7 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 }
 
 /** `host:port`, `[::1]:port`. */
-export function parseListen(text: string): { host: string; port: number } {
+function parseListen(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port }

@@ -23,7 +23,7 @@ export async function dev(options: ServeOptions, io: Io): Promise<number> {
 
 export function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
+  return new Promise((done) => {
+    signal.addEventListener('abort', () => done(), { once: true })
   })
 }

@@ -1,7 +1,7 @@
 /** The development stack: control plane and embedded engine in this process. */
 import { join } from 'node:path'
 import type { BuildRequest, Settings, SettingsInput } from '../model/index.ts'
-import { settings, toResourceClasses } from '../model/index.ts'
+import { CaravanError, settings, toResourceClasses } from '../model/index.ts'
 import type { Log, LogLevel } from '../platform/index.ts'
 import {
   createLog,
@@ -63,6 +63,10 @@ async function startEngine(
     random: systemRandom,
     log,
     environment: options.io.env,
+  }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EADDRINUSE') throw cause
+    const message = `port ${options.nomadPort} is taken: choose another with --nomad-port (0 takes a free one)`
+    throw new CaravanError('SETTINGS_INVALID', message)
   })
   shutdown.add('embedded engine', () => engine.close({ stopTasks: true }))
   return engine.url

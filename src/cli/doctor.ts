@@ -4,12 +4,13 @@ import type { Settings } from '../model/index.ts'
 import { toResourceClasses } from '../model/index.ts'
 import { describeCause, exec, readSettings, silentLog, systemClock } from '../platform/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
-import { judgeFit, loadTemplate, toCapacity } from '../scheduler/index.ts'
+import { judgeFit, loadSliceTemplate, toCapacity } from '../scheduler/index.ts'
 import { createApiClient } from './api/client.ts'
 import { openNomad, readTemplate } from './compose.ts'
 import type { Io } from './io.ts'
 import { EXIT, writeJsonLine } from './io.ts'
 import { toTable } from './render/table.ts'
+import type { Palette } from './render/text.ts'
 import { createPalette } from './render/text.ts'
 
 export interface DoctorOptions {
@@ -53,7 +54,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
 async function checkWith(settings: Settings, options: DoctorOptions, io: Io): Promise<Finding[]> {
   const template = await tryTo('job template', async () => {
     const { file, text } = await readTemplate(settings)
-    await loadTemplate(text, file)
+    await loadSliceTemplate(text, file)
     return file
   })
   // Without an address of one's own there is nothing to check: the embedded engine needs no doctor.
@@ -149,11 +150,15 @@ function skipped(check: string, detail: string): Finding {
 
 function draw(findings: readonly Finding[], io: Io): string {
   const palette = createPalette(io.stdout.isTTY === true && (io.env['NO_COLOR'] ?? '') === '')
-  const paint = { ok: palette.good, warning: palette.busy, failed: palette.bad }
   const rows = findings.map(({ check, state, detail }) => [
-    { text: state, paint: paint[state] },
+    { text: state, paint: (text: string) => paintState(palette, state, text) },
     check,
     detail,
   ])
   return toTable(['STATE', 'CHECK', 'DETAIL'], rows)
+}
+
+function paintState(palette: Palette, state: Finding['state'], text: string): string {
+  if (state === 'ok') return palette.good(text)
+  return state === 'failed' ? palette.bad(text) : palette.busy(text)
 }

@@ -79,6 +79,8 @@ function addServing(program: Command, io: Io, finish: Finish): void {
     .option('--listen <host>', 'address to listen on')
     .option('--port <n>', 'port of the API', toPort)
     .option('--data <dir>', 'where builds and output live')
+    .option('--store <url>', 'sqlite:FILE in the data directory, or postgres://...')
+    .option('--master-key-file <file>', 'key of this installation; PostgreSQL needs one')
     .option('--public-url <url>', 'where agents reach this server')
     .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
     .addOption(new Option('--log-format <format>', 'log lines').choices(['text', 'json']))

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BuildRequestInput, BuildView } from '../model/index.ts'
-import { buildRequest } from '../model/index.ts'
+import type { BuildRequestInput, BuildView, DryRunAnswer } from '../model/index.ts'
+import { buildRequest, settings } from '../model/index.ts'
 import type { Checkout } from '../platform/index.ts'
 import { systemClock, writeBundle } from '../platform/index.ts'
 import type { ApiClient } from './api/client.ts'
@@ -38,9 +38,9 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   for (const warning of planned.warnings) io.stderr.write(`caravan: ${warning}\n`)
   const workspace = await mkdtemp(join(tmpdir(), 'caravan-'))
   try {
+    if (options.dryRun) return await dryRun(planned.request, options, io)
     const stack = await openServer(options, planned.request, workspace, io)
     try {
-      if (options.dryRun) return await dryRun(stack.api, planned.request, io)
       const source = planned.bundleFrom
       return await submit(stack.api, { ...planned, source, workspace }, options, io)
     } finally {
@@ -130,9 +130,23 @@ async function reportSubmitted(build: BuildView, options: RunOptions, io: Io): P
   io.stdout.write(`build ${number} submitted: caravan builds show ${number}\n`)
 }
 
-async function dryRun(api: ApiClient, request: BuildRequestInput, io: Io): Promise<number> {
-  const answer = await api.dryRun(request)
+async function dryRun(request: BuildRequestInput, options: RunOptions, io: Io): Promise<number> {
+  const answer = await planSlices(request, options)
   for (const warning of answer.warnings) io.stderr.write(`caravan: ${warning}\n`)
   for (const slice of answer.slices) await writeJsonLine(io.stdout, slice)
   return EXIT.ok
+}
+
+/** The server that was named has its own template and classes; without one, nothing is started. */
+async function planSlices(request: BuildRequestInput, options: RunOptions): Promise<DryRunAnswer> {
+  if (options.server === undefined) {
+    const { renderRequest } = await import('./compose.ts')
+    return renderRequest(buildRequest.parse(request), settings.parse({}))
+  }
+  const connection = connect(options.server, options)
+  try {
+    return await connection.api.dryRun(request)
+  } finally {
+    await connection.close()
+  }
 }

@@ -7,6 +7,8 @@ export interface ServeOptions {
   nomadPort?: number
   nomad?: string
   data?: string
+  store?: string
+  masterKeyFile?: string
   publicUrl?: string
   settings?: string
   logFormat?: 'text' | 'json'

@@ -75,15 +75,32 @@ const resourceClass = z.strictObject({
   pool: z.string().optional(),
 })
 
-export const settings = z.strictObject({
+const store = z.strictObject({
+  /** `sqlite:FILE`, counted from the data directory, or `postgres://...`. */
+  url: z
+    .string()
+    .regex(/^(?:sqlite:.|postgres(?:ql)?:\/\/)/, 'expected sqlite:FILE or postgres://...')
+    .default('sqlite:caravan.db'),
+})
+
+const all = z.strictObject({
   server: server.prefault({}),
   nomad: nomad.prefault({}),
-  store: z.strictObject({ url: z.string().default('sqlite:caravan.db') }).prefault({}),
+  store: store.prefault({}),
   limits: limits.prefault({}),
   class: z.array(resourceClass).default([]),
   /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
   tokens: z.array(z.string().min(16, 'is shorter than 16 characters')).default([]),
 })
+
+export const settings = all.superRefine(
+  ({ store: { url }, server: { master_key_file } }, context) => {
+    if (!url.startsWith('postgres') || master_key_file !== undefined) return
+    // A key that a data directory made for itself would be another one on the next machine.
+    const message = 'with PostgreSQL, name the master key with server.master_key_file'
+    context.addIssue({ code: 'custom', path: ['store', 'url'], message })
+  },
+)
 export type Settings = z.infer<typeof settings>
 export type SettingsInput = z.input<typeof settings>
 

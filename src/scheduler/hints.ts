@@ -27,6 +27,8 @@ export function createHints(onChange: (key: SliceKey) => void): Hints {
   return {
     of: read,
     set(key, by, hint) {
+      // Most slices have nothing to explain, and are asked about every second.
+      if (hint === null && !hints.has(key)) return
       const before = read(key)
       const { [by]: _old, ...others } = hints.get(key) ?? {}
       const now = hint === null ? others : { ...others, [by]: hint }

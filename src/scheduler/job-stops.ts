@@ -8,6 +8,8 @@ import type { SchedulerNomad } from './ports.ts'
 export interface JobStops {
   /** Asks once in a while however often it is called; whether it helped is seen in Nomad. */
   stop(entry: OpenSlice): void
+  /** Asks now: what was asked before cannot have helped. */
+  stopAgain(entry: OpenSlice): void
   forget(key: SliceKey): void
   /** Waits for the requests under way; those that wait for their turn are dropped. */
   close(): Promise<void>
@@ -18,6 +20,9 @@ const CONCURRENCY = 8
 
 /** A stop that had no effect by then is worth asking for again. */
 const REPEAT_MS = 30_000
+
+/** After a request that failed: Nomad may be away, and thousands may be waiting for it. */
+const RETRY_MS = 5000
 
 const REQUEST_MAX_MS = 15_000
 
@@ -36,20 +41,23 @@ export function createJobStops(deps: {
       await nomad.deregisterJob(slice.nomad_job_id, { signal: limit.signal })
       log.info('Nomad job stopped', { slice: key, job: slice.nomad_job_id })
     } catch (cause) {
-      // Forgotten, so that whoever looks after open slices asks again at its next turn.
-      askedMs.delete(key)
+      askedMs.set(key, clock.monotonic() - REPEAT_MS + RETRY_MS)
       log.warn('a Nomad job could not be stopped yet', { slice: key, cause })
     } finally {
       limit.cancel()
     }
   }
 
+  const stopAgain = (entry: OpenSlice): void => {
+    askedMs.set(entry.key, clock.monotonic())
+    void queue.add(() => ask(entry))
+  }
+
   return {
+    stopAgain,
     stop(entry) {
       const before = askedMs.get(entry.key)
-      if (before !== undefined && clock.monotonic() - before < REPEAT_MS) return
-      askedMs.set(entry.key, clock.monotonic())
-      void queue.add(() => ask(entry))
+      if (before === undefined || clock.monotonic() - before >= REPEAT_MS) stopAgain(entry)
     },
     forget: (key) => void askedMs.delete(key),
     async close() {

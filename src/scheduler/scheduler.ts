@@ -1,5 +1,5 @@
 /** Puts the parts of the control plane together, starts them and stops them. */
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import {
   CaravanError,
   isResult,
@@ -46,7 +46,8 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const lock = await lockFolder(deps.dataDir, deps.clock.now())
   try {
     const template = await loadSliceTemplate(deps.template.text, deps.template.file)
-    const store = await openStore(storeFile(deps), { nowMs: deps.clock.now(), random: deps.random })
+    const { settings, dataDir, clock, random, log } = deps
+    const store = await openStore(settings.store.url, { dataDir, nowMs: clock.now(), random, log })
     try {
       const parts = createParts(deps, store, template)
       await parts.ledger.load()
@@ -99,6 +100,7 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
     sources,
     buildJob,
     installId: store.installId,
+    storeFault: () => store.fault(),
     leases: createLeases(clock),
     reading: createReading({ read: store.read, outputs, hints }),
     delivery: createDelivery({ ledger, outputs, outputMax, clock, log }),
@@ -137,18 +139,26 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     readOutput: (place, range) => reading.output(place, range),
     storeSource: (bytes) => sources.store(bytes),
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
-    health: () => Promise.resolve(loops === null ? ['not started'] : loops.faults()),
-    start() {
+    health: () =>
+      Promise.resolve(
+        [parts.storeFault(), ...(loops?.faults() ?? ['not started'])].filter(
+          (each) => each !== null,
+        ),
+      ),
+    async start() {
+      await sources.tidy()
       loops ??= startLoops(deps, parts)
-      return Promise.resolve()
     },
     async close() {
       closing.abort(new Error('the scheduler is closing'))
-      await loops?.stop()
-      await parts.stops.close()
-      await parts.delivery.settle()
-      await outputs.close()
-      await release()
+      try {
+        await loops?.stop()
+        await parts.stops.close()
+        await parts.delivery.settle()
+        await outputs.close()
+      } finally {
+        await release()
+      }
     },
   }
 }
@@ -160,8 +170,6 @@ interface Loops {
 
 function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
   const { ledger, hints, leases, stops, delivery } = parts
-  // Nobody could be heard while nobody listened.
-  leases.extendAll()
   const { limits } = deps.settings
   const submitter = startSubmitter({
     ...deps,
@@ -172,6 +180,7 @@ function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
     ...deps,
     ...parts,
     limits,
+    onConnected: () => submitter.hurry(),
     onNodesChanged: () => submitter.wake(),
   })
   const watch = startWatch({ ...deps, ...parts, limits })
@@ -218,20 +227,12 @@ async function cancelSlices(ledger: Ledger, build: BuildRow): Promise<void> {
 /** An HMAC key that is shorter than its hash is easier to guess than its tokens. */
 const SERVER_KEY_BYTES_MIN = 32
 
-function checkSettings({ serverKey, settings, agentCommand }: SchedulerDeps): void {
-  const problem =
-    serverKey.length < SERVER_KEY_BYTES_MIN
-      ? `the server key has ${serverKey.length} bytes, it needs ${SERVER_KEY_BYTES_MIN}`
-      : agentCommand.length === 0
-        ? 'nomad.agent_command is empty'
-        : settings.store.url.startsWith(SQLITE)
-          ? null
-          : `store.url: only ${SQLITE}FILE is supported, not "${settings.store.url}"`
-  if (problem !== null) throw new CaravanError('SETTINGS_INVALID', problem)
-}
-
-const SQLITE = 'sqlite:'
-
-function storeFile({ dataDir, settings }: SchedulerDeps): string {
-  return resolve(dataDir, settings.store.url.slice(SQLITE.length))
+function checkSettings({ serverKey, agentCommand }: SchedulerDeps): void {
+  const refuse = (message: string): never => {
+    throw new CaravanError('SETTINGS_INVALID', message)
+  }
+  if (agentCommand.length === 0) refuse('nomad.agent_command is empty')
+  if (serverKey.length < SERVER_KEY_BYTES_MIN) {
+    refuse(`the server key has ${serverKey.length} bytes, it needs ${SERVER_KEY_BYTES_MIN}`)
+  }
 }

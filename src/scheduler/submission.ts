@@ -128,8 +128,8 @@ async function settle(
   const { epoch } = slice
   await deps.ledger.record(placeOf(slice), { kind: 'registered', epoch, jobModifyIndex })
   const now = deps.ledger.open.ofJob(slice.nomad_job_id)
-  // Canceled while the request was under way.
-  if (now !== undefined && isResult(now.slice.state)) deps.stops.stop(now)
+  // Canceled while the request was under way: a stop from then found no job.
+  if (now !== undefined && isResult(now.slice.state)) deps.stops.stopAgain(now)
   return { kind: 'settled' }
 }
 

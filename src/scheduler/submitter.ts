@@ -40,13 +40,22 @@ const BACKOFF = { baseMs: 250, maxMs: 30_000 }
 /** States in which a slice has, or may soon have, a place on a node. */
 const LIVE_STATES = ['submitting', 'placing', 'starting', 'running', 'finishing'] as const
 
-export function startSubmitter(deps: SubmitterDeps): Loop {
+export interface SubmitterLoop extends Loop {
+  /** What stood in the way may be gone: tries again now. */
+  hurry(): void
+}
+
+export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   const submitter = new Submitter(deps)
   const { clock, random, log } = deps
   const loop = startLoop({ name: 'submission', turn: () => submitter.turn(), clock, random, log })
   submitter.onSettled = () => loop.wake()
   return {
     wake: () => loop.wake(),
+    hurry() {
+      submitter.hurry()
+      loop.wake()
+    },
     fault: () => loop.fault() ?? submitter.holdReason(),
     async stop() {
       await loop.stop()
@@ -84,8 +93,8 @@ class Submitter {
 
   /** @returns how long to rest. */
   async turn(): Promise<number> {
-    const { ledger, cluster, classes } = this.#deps
-    const { open } = ledger
+    const { open } = this.#deps.ledger
+    const { classes } = this.#deps
     // Intents from before: whether their requests arrived is found out by sending them again.
     const unsettled = this.#due(open.inState('submitting'))
     const waiting = this.#due(open.inState('waiting_run'))
@@ -94,7 +103,8 @@ class Submitter {
       this.#explain([...unsettled, ...waiting], () => this.#hold?.reason ?? null)
       return this.#leftMs(this.#hold)
     }
-    const nodes = await cluster.nodes(NODES_AGE_MAX_MS)
+    const nodes = await this.#readNodes()
+    if (nodes === null) return 0
     const placeable = await this.#endUnplaceable(waiting, nodes)
     const live = this.#live()
     const decision = chooseNext({ waiting: placeable, live, nodes, classes })
@@ -105,6 +115,10 @@ class Submitter {
     const left = placeable.filter(({ key }) => !this.#inFlight.has(key))
     this.#explain(left, ({ build }) => decision.waits.get(build.resource_class))
     return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS)
+  }
+
+  hurry(): void {
+    if (this.#hold !== null) this.#hold.untilMs = 0
   }
 
   async close(): Promise<void> {
@@ -141,6 +155,16 @@ class Submitter {
       else if (leftMs > 0) restMs = Math.min(restMs, leftMs)
     }
     return restMs
+  }
+
+  /** @returns null when they can not be read, which holds the queue. */
+  async #readNodes(): Promise<readonly NodeCapacity[] | null> {
+    try {
+      return await this.#deps.cluster.nodes(NODES_AGE_MAX_MS)
+    } catch (cause) {
+      this.#holdAll(cause instanceof Error ? cause.message : String(cause), cause)
+      return null
+    }
   }
 
   /** @returns those that some node can hold. */
@@ -208,9 +232,13 @@ class Submitter {
     }
     hints.set(key, 'queue', outcome.reason)
     // Those that were under way when the first one failed tell nothing new.
-    if (this.#leftMs(this.#hold) > 0) return
-    if (this.#hold === null) log.warn('submission is held', { reason: outcome.reason })
-    this.#hold = this.#toSetback(this.#hold, outcome.reason)
+    if (this.#leftMs(this.#hold) === 0) this.#holdAll(outcome.reason)
+  }
+
+  #holdAll(reason: string, cause?: unknown): void {
+    const why = cause === undefined ? { reason } : { reason, cause }
+    if (this.#hold === null) this.#deps.log.warn('submission is held', why)
+    this.#hold = this.#toSetback(this.#hold, reason)
   }
 
   /** Only this slice is put off: what it met may have to do with it alone. */

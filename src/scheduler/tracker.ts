@@ -16,6 +16,8 @@ import type { SliceRow } from './store/index.ts'
 
 export interface TrackerDeps extends InspectionDeps {
   random: RandomSource
+  /** Called when Nomad can be heard, at first or again. */
+  onConnected: () => void
   /** Called when nodes came, went or changed. */
   onNodesChanged: () => void
 }
@@ -108,7 +110,7 @@ class Tracking {
     }
     this.isBlind = false
     this.#fullLookMs = 0
-    this.#deps.onNodesChanged()
+    this.#deps.onConnected()
     this.onNews()
   }
 
@@ -211,8 +213,10 @@ class Tracking {
       this.#inbox.set(allocation.ID, allocation)
       this.onNews()
     } else if (evaluation !== undefined) {
-      const isUnplaced = entry.slice.state === 'placing' && entry.slice.allocation_id === null
-      const hint = isUnplaced ? explainEvaluations([evaluation]) : null
+      // It may be told before the answer to the registration is here.
+      const isUnplaced = ['submitting', 'placing'].includes(entry.slice.state)
+      const hint =
+        isUnplaced && entry.slice.allocation_id === null ? explainEvaluations([evaluation]) : null
       if (hint !== null) this.#deps.hints.set(entry.key, 'nomad', hint)
     } else if (job !== undefined && (Deleted || job.Stop)) {
       if (Deleted) this.#purged.add(entry.key)

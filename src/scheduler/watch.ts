@@ -109,7 +109,7 @@ class Watching {
       placedMs: slice.allocation_id === null ? null : (before?.placedMs ?? nowMs),
       cancelMs: slice.cancel_reason === null ? null : (before?.cancelMs ?? nowMs),
       runningMs: slice.started_ms === null ? null : (before?.runningMs ?? this.#startOf(slice)),
-      checkedMs: before?.checkedMs ?? 0,
+      checkedMs: before?.checkedMs ?? nowMs,
     }
     this.#sightings.set(key, now)
     return now

@@ -157,7 +157,7 @@ t.test('the shell of the step comes before that of the job', async (t) => {
       shell: '/bin/sh -e',
       steps: [
         { command: 'set -o | grep -c "pipefail *on" || true' },
-        { command: 'console.log(1 + 1)', shell: `"${process.execPath}"` },
+        { command: 'BEGIN { print 1 + 1 }', shell: `"awk" '-f'` },
         { command: 'echo "as text: $0"', shell: '/bin/sh -ec' },
         { command: 'true', shell: 'sh -c "open', when: 'always' },
       ],

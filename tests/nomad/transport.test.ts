@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import t from 'tap'
+import { aSocketPath } from '../support/socket-path.ts'
 import { type NomadJob, problemOf } from '../../src/nomad/index.ts'
 import { TestClock } from '../../src/platform/index.ts'
 import { type FakeAnswer, fakeNomad } from '../support/fake-nomad.ts'
@@ -132,7 +133,7 @@ t.test('token, namespace and region go with every call', async (t) => {
 })
 
 t.test('an agent is reached through its unix socket', async (t) => {
-  const path = `${t.testdir()}/api.sock`
+  const path = aSocketPath(t)
   const agent = createServer((_request, response) => response.end(JSON.stringify(job))).listen(path)
   t.teardown(() => {
     agent.close()

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
+import { aSocketPath } from '../support/socket-path.ts'
 import { isCaravanError } from '../../src/model/index.ts'
 import {
   HttpError,
@@ -180,7 +181,7 @@ t.test('what is no JSON, or no HTTP, is malformed', async (t) => {
 })
 
 t.test('a unix socket stands in for the host', async (t) => {
-  const socketPath = join(t.testdir(), 'api.sock')
+  const socketPath = aSocketPath(t)
   const server = createServer((request, response) => response.end(request.url)).listen(socketPath)
   t.teardown(() => {
     server.close()

@@ -40,14 +40,14 @@ t.test('whatever order the facts come in, states go forward and the first result
         before.allocation_id === null || slice.allocation_id === before.allocation_id
       if (!forward || !samePlace) return false
       if (!isResult(slice.state)) continue
-      const { state, reason, detail, finished_ms } = slice
-      const now = JSON.stringify({ state, reason, detail, finished_ms })
+      // All but whether its job is closed.
+      const now = JSON.stringify({ ...slice, job_open: 0 })
       if (result !== '' && result !== now) return false
       result = now
     }
     return isResult(slice.state) === (slice.reason !== null)
   })
-  t.doesNotThrow(() => fc.assert(law, { numRuns: 2000 }))
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 1000 }))
   t.end()
 })
 

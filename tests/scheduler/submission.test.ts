@@ -1,7 +1,14 @@
 import t from 'tap'
 import { CaravanError, isResult, type BuildView, type ErrorCode } from '../../src/model/index.ts'
 import { agentOf } from './support/agent.ts'
-import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from './support/scheduler.ts'
+import {
+  aFolder,
+  aRequest,
+  countOpenJobs,
+  startScheduler,
+  until,
+  untilBuild,
+} from './support/scheduler.ts'
 
 const isPlaced = ({ slices }: BuildView) => slices.every(({ state }) => state === 'placing')
 const isOver = (build: BuildView) => isResult(build.state)
@@ -83,9 +90,11 @@ const HOLDS: [string, CaravanError][] = [
 ]
 for (const [title, fault] of HOLDS) {
   t.test(`while ${title} the queue is held with the reason, and no build fails`, async (t) => {
-    const { scheduler, cluster } = await startScheduler(t)
+    const { scheduler, cluster, clock } = await startScheduler(t)
     let isHeld = true
+    const triesMs: number[] = []
     cluster.onRegister = () => {
+      triesMs.push(clock.monotonic())
       if (isHeld) throw fault
       return undefined
     }
@@ -95,23 +104,42 @@ for (const [title, fault] of HOLDS) {
     )
     t.equal(held.state, 'running')
     t.match(await scheduler.health(), [`submission is held: ${fault.message}`])
+    triesMs.length = 0
+    await until(() => triesMs.length >= 2, 'two more tries')
+    t.ok((triesMs[1] ?? 0) - (triesMs[0] ?? 0) > 100, 'one slice at a time tries')
     isHeld = false
     await untilBuild(scheduler, '1', isPlaced)
     t.strictSame(await scheduler.health(), [])
   })
 }
 
+t.test(
+  'while the nodes can not be read builds wait with the reason, and go on at once',
+  async (t) => {
+    const { scheduler, cluster } = await startScheduler(t)
+    cluster.listNodes = () => {
+      throw nomadError('NOMAD_UNREACHABLE', 'connection refused')
+    }
+    cluster.emit('Node', {})
+    await scheduler.submit(aRequest())
+    await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail === 'connection refused')
+    Reflect.deleteProperty(cluster, 'listNodes')
+    cluster.gap()
+    await untilBuild(scheduler, '1', isPlaced)
+  },
+)
+
 t.test('a slice canceled while its registration is under way leaves no job behind', async (t) => {
   const { scheduler, cluster, dataDir } = await startScheduler(t)
-  const canceling: Promise<unknown>[] = []
-  cluster.onRegister = () => {
-    canceling.push(scheduler.cancelBuild('1'))
+  // The first stop finds no job yet: the registration is carried out after it.
+  cluster.onRegister = async () => {
+    const view = await scheduler.cancelBuild('1')
+    t.match(view, { state: 'canceled', reason: 'canceled_by_user' })
+    await until(() => cluster.stopped.length === 1, 'the first stop')
     return undefined
   }
   await scheduler.submit(aRequest())
-  await until(() => canceling.length > 0, 'a registration')
-  t.match(await canceling[0], { state: 'canceled', reason: 'canceled_by_user' })
-  await until(() => cluster.stopped.length > 0, 'the job is stopped')
+  await until(() => cluster.stopped.length === 2, 'the second stop')
   await until(() => countOpenJobs(dataDir) === 0, 'the job is closed')
   t.equal([...cluster.jobs.values()][0]?.Stop, true)
 })
@@ -126,7 +154,7 @@ t.test('a slice that waits is canceled without a trace in Nomad', async (t) => {
 })
 
 t.test('what was submitting when the server died is settled by the next one', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   // One arrived, one did not, and the server knows of neither.
   first.cluster.onRegister = (job) => {
@@ -159,7 +187,7 @@ t.test('a data directory belongs to one server at a time', async (t) => {
 })
 
 t.test('builds go on over a restart: same sessions, same events, same result', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   await first.scheduler.submit(aRequest({}, ['one', 'two']))
   const before = await agentOf(first.cluster, first.scheduler)

@@ -1,8 +1,16 @@
 import t from 'tap'
 import { isResult, type BuildView } from '../../src/model/index.ts'
+import { TestClock } from '../../src/platform/index.ts'
 import { agentOf, agentsOf, stepFinished, unwrap } from './support/agent.ts'
 import { anEvaluation, withEvents } from './support/nomad.ts'
-import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from './support/scheduler.ts'
+import {
+  aFolder,
+  aRequest,
+  countOpenJobs,
+  startScheduler,
+  until,
+  untilBuild,
+} from './support/scheduler.ts'
 
 const isOver = (build: BuildView) => isResult(build.state)
 const isPlaced = ({ slices }: BuildView) => slices.every((slice) => slice.allocation_id !== null)
@@ -133,37 +141,39 @@ t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
 })
 
 t.test('what the stream did not tell is found in the lists after a gap', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
-  cluster.places = false
+  // On a clock that stands still nothing is looked at again for its own sake.
+  const { scheduler, cluster } = await startScheduler(t, { clock: new TestClock() })
   await scheduler.submit(aRequest({ parallelism: 2 }))
-  await untilBuild(scheduler, '1', ({ slices }) => slices.every(({ state }) => state === 'placing'))
+  for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
   const told = cluster.emit.bind(cluster)
   cluster.emit = () => undefined
-  const [first, second] = [...cluster.jobs.keys()].sort()
-  cluster.place(first ?? '')
-  cluster.place(second ?? '', { ClientStatus: 'lost' })
+  const last = [...cluster.allocations.values()].find((each) => each.JobID.includes('-1-build-'))
+  cluster.change(last?.ID ?? '', { ClientStatus: 'lost' })
   cluster.emit = told
   cluster.gap()
   const view = await untilBuild(scheduler, '1', ({ slices }) => slices[1]?.reason === 'node_lost')
-  t.match(view.slices[0], { state: 'placing', node_name: 'worker-1' })
+  t.match(view.slices[0], { state: 'running', node_name: 'worker-1' })
 })
 
 t.test('an old event changes nothing', async (t) => {
   const { scheduler, cluster } = await startScheduler(t)
-  await scheduler.submit(aRequest())
-  const agent = await agentOf(cluster, scheduler)
-  await agent.begin()
-  const [id, allocation] = [...cluster.allocations][0] ?? []
-  if (id === undefined || allocation === undefined) throw new Error('no allocation')
-  cluster.change(id, { ClientStatus: 'unknown' })
-  cluster.change(id, { ClientStatus: 'running' })
-  cluster.emit('Allocation', { Allocation: { ...allocation, ClientStatus: 'unknown' } })
-  cluster.emit('Allocation', { Allocation: { ...allocation, ID: 'x', JobID: 'of somebody else' } })
-  unwrap(await agent.report('succeeded'))
-  t.match(await untilBuild(scheduler, '1', isOver), {
-    state: 'succeeded',
-    slices: [{ detail: '' }],
-  })
+  await scheduler.submit(aRequest({ parallelism: 2 }))
+  for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
+  const [first, second] = cluster.allocations.values()
+  if (first === undefined || second === undefined) throw new Error('no allocations')
+  const details = (view: BuildView) => view.slices.map(({ detail }) => detail).sort()
+  const disconnected = 'node worker-1 is disconnected'
+  cluster.change(first.ID, { ClientStatus: 'unknown' })
+  await untilBuild(scheduler, '1', (view) => details(view)[1] === disconnected)
+  cluster.change(first.ID, { ClientStatus: 'running' })
+  await untilBuild(scheduler, '1', (view) => details(view)[1] === '')
+
+  cluster.emit('Allocation', { Allocation: { ...first, ClientStatus: 'unknown' } })
+  cluster.emit('Allocation', { Allocation: { ...first, ID: 'x', JobID: 'of somebody else' } })
+  // Events are dealt with in their order: when this one is, the old ones are too.
+  cluster.change(second.ID, { ClientStatus: 'unknown' })
+  const seen = await untilBuild(scheduler, '1', (view) => details(view)[1] === disconnected)
+  t.strictSame(details(seen), ['', disconnected])
 })
 
 t.test('without the event stream, and on an old server, lists are enough', async (t) => {
@@ -179,7 +189,7 @@ t.test('without the event stream, and on an old server, lists are enough', async
 })
 
 t.test('a restart finds out what happened while nobody looked', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = aFolder(t)
   const first = await startScheduler(t, { dataDir })
   await first.scheduler.submit(aRequest({ parallelism: 3 }))
   await untilBuild(first.scheduler, '1', isPlaced)

@@ -60,7 +60,8 @@ t.test('when we stood still ourselves, no agent is blamed for it', async (t) => 
   await agent.begin()
   clock.jump(86_400 * SECOND)
   await pass(2 * SECOND)
-  t.equal((await scheduler.readBuild('1'))?.state, 'running', 'a jump of the wall clock is nothing')
+  const { control } = unwrap(await agent.send({ type: 'notice', text: 'here' }))
+  t.equal(control.action, 'none', 'a jump of the wall clock is nothing')
   // Timers fire late, all at once, as after a suspended machine.
   const late = clock.monotonic.bind(clock)
   clock.monotonic = () => late() + 15 * MINUTE
@@ -107,4 +108,15 @@ t.test('an agent that overruns the time limit is asked to stop', async (t) => {
   t.match(await work(), { action: 'cancel', reason: 'max_run_time' })
   await agent.report('max_run_time')
   t.match(await untilBuild(scheduler, '1', isOver), { state: 'timed_out' })
+})
+
+t.test('after a standstill, slices that were about to start get their time back', async (t) => {
+  const { scheduler, clock, pass } = await onTestClock(t)
+  await pass(MINUTE)
+  const late = clock.monotonic.bind(clock)
+  clock.monotonic = () => late() + 15 * MINUTE
+  await pass(30 * SECOND)
+  t.equal((await scheduler.readBuild('1'))?.slices[0]?.state, 'placing')
+  await pass(40 * SECOND)
+  t.match(await untilBuild(scheduler, '1', isOver), { reason: 'start_timeout' })
 })

@@ -23,12 +23,16 @@ export interface Started {
 /** Longer than any of the flows takes on a slow machine; a flow that hangs is killed and fails. */
 const FLOW_TIMEOUT_MS = 60_000
 
-export function startCaravan(args: readonly string[], cwd: string): Started {
+export function startCaravan(
+  args: readonly string[],
+  cwd: string,
+  timeoutMs = FLOW_TIMEOUT_MS,
+): Started {
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd,
     env: { ...withoutOwnSettings(process.env), CI: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: FLOW_TIMEOUT_MS,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   })
   let stdout = ''

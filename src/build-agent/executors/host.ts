@@ -64,7 +64,7 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
   }
 }
 
-/** With a cgroup all that the job started is in it. Else by mark, and by group where there is no /proc. */
+/** By cgroup, by mark for what is in none, and by group where there is no /proc to search for the mark. */
 async function sweep(job: {
   cgroup: Cgroup | null
   groups: ReadonlySet<number>
@@ -72,9 +72,10 @@ async function sweep(job: {
   clock: Clock
   log: Log
 }): Promise<void> {
-  if (job.cgroup !== null && (await job.cgroup.destroy())) return
+  const isEmpty = await job.cgroup?.destroy()
+  if (isEmpty === false) job.log.warn('the cgroup of the job can not be removed')
   if (await killMarked({ name: MARKER_NAME, value: job.internalDir }, job.clock)) return
-  job.log.warn('processes of the job may be left', { cgroup: job.cgroup !== null })
+  job.log.warn('processes of the job may be left')
   for (const group of job.groups) signalGroup(group, 'SIGKILL')
 }
 

@@ -4,7 +4,16 @@
  * Only version 2 can kill a group in one go, races with fork included. Where it is missing or not ours to
  * use, leftovers are searched for instead.
  */
-import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import {
+  access,
+  constants,
+  mkdir,
+  readdir,
+  readFile,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, sleep } from '../../platform/index.ts'
 
@@ -23,13 +32,19 @@ export interface CgroupPlace {
   killedMs: number
 }
 
+const PREFIX = 'caravan-'
+/** Empty groups of other agents that are older are removed. Longer than an agent needs from making its group to putting its watchdog into it. */
+const STALE_MS = 60_000
+
 const POLL_MS = 20
 
 /** @returns null where there is no cgroup v2 that we may use. */
-export async function createCgroup({ name, clock, killedMs }: CgroupPlace): Promise<Cgroup | null> {
+export async function createCgroup(place: CgroupPlace): Promise<Cgroup | null> {
+  const { name, clock, killedMs } = place
   const parent = await findOwnCgroup()
   if (parent === null) return null
-  const folder = join(parent, name)
+  await removeStale(parent, clock.now() - STALE_MS)
+  const folder = join(parent, `${PREFIX}${name}`)
   try {
     await mkdir(folder)
     // Kernels before 5.14 have no such file.
@@ -53,6 +68,19 @@ export async function createCgroup({ name, clock, killedMs }: CgroupPlace): Prom
       }
       return false
     },
+  }
+}
+
+/**
+ * Groups stay behind when an agent and its watchdog are killed together. One that is in use can not be
+ * removed, and a watchdog keeps its group in use as long as its agent lives.
+ */
+async function removeStale(parent: string, madeBeforeMs: number): Promise<void> {
+  for (const entry of await readdir(parent).catch(() => [])) {
+    if (!entry.startsWith(PREFIX)) continue
+    const folder = join(parent, entry)
+    const made = await stat(folder).catch(() => null)
+    if (made !== null && made.mtimeMs <= madeBeforeMs) await removed(folder)
   }
 }
 

@@ -40,7 +40,7 @@ export interface LaunchOptions {
  * Joins the cgroup and becomes the command, so that nothing the command starts can be outside. The shell
  * also gives the usual 126 and 127 for a program that can not be run or found.
  */
-const LAUNCHER = '[ -z "$0" ] || echo 0 > "$0"; exec "$@"'
+const LAUNCHER = '[ -z "$0" ] || { echo 0 > "$0"; } 2> /dev/null; exec "$@"'
 const GROUP_POLL_MS = 50
 
 /** @throws CaravanError INTERNAL when the machine can not start one more process. */

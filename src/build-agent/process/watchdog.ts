@@ -20,13 +20,15 @@ export interface WatchedJob {
 }
 
 /**
- * A line means that all is well, the end of the pipe that the agent is gone. The mark is searched for with a
- * cgroup too: it finds what was started before the cgroup was joined.
+ * A line means that all is well, the end of the pipe that the agent is gone. Being a member keeps the cgroup
+ * in use; it is left before it is killed. The mark is searched for with a cgroup too: it finds what could
+ * not join.
  */
 const SCRIPT = `
 trap '' TERM INT HUP
+[ -z "$0" ] || echo 0 > "$0/cgroup.procs"
 read -r line && exit 0
-[ -z "$0" ] || echo 1 > "$0/cgroup.kill"
+[ -z "$0" ] || { echo 0 > "$0/../cgroup.procs"; echo 1 > "$0/cgroup.kill"; }
 for round in 1 2 3; do
   for process in /proc/[0-9]*; do
     tr '\\0' '\\n' < "$process/environ" | grep -qxF "$1" && kill -KILL "\${process#/proc/}"

@@ -29,8 +29,10 @@ import { Broker } from './scheduling/broker.ts'
 import { Drainer } from './scheduling/drainer.ts'
 import { EventBuffer } from './state/event-buffer.ts'
 import { openJournal } from './state/journal.ts'
+import type { Journal } from './state/journal.ts'
+import { withPool } from './objects/values.ts'
 import { SETTING_KEY } from './state/rows.ts'
-import type { Write } from './state/rows.ts'
+import type { Commit, Write } from './state/rows.ts'
 import { State } from './state/state.ts'
 import { Watch } from './state/watch.ts'
 
@@ -48,15 +50,16 @@ export interface NomadEngine {
 
 /** @throws CaravanError DATA_DIR_LOCKED when another engine uses the folder. */
 export async function startNomadEngine(options: EngineOptions): Promise<NomadEngine> {
-  const { clock, random, log, host = '127.0.0.1' } = options
+  const { clock, log, host = '127.0.0.1' } = options
+  const random = withPool(options.random)
   const dataDir = resolve(options.dataDir)
   mkdirSync(dataDir, { recursive: true })
   const lock = await lockFolder(dataDir, clock.now())
   const state = new State()
   const journal = openJournal(dataDir, state, log)
   const events = new EventBuffer()
-  state.onCommit((commit) => events.append(commit))
-  const watch = new Watch(state, clock)
+  const watch = new Watch(clock)
+  publish(state, journal, [(commit) => events.append(commit), (commit) => watch.note(commit)])
   seed(state)
 
   const core = { state, clock, random }
@@ -74,7 +77,7 @@ export async function startNomadEngine(options: EngineOptions): Promise<NomadEng
   })
   const routes = toRoutes({ ...deps, client, broker, hostName: hostname() })
   const intercept = options.intercept ?? ((_call, next) => next())
-  const server = createServer({ routes, intercept, log })
+  const server = createServer({ routes, intercept, log, beforeAnswer: () => journal.flush() })
   const port = await server.listen(host, options.port)
   address = `${host}:${port}`
 
@@ -110,6 +113,17 @@ export async function startNomadEngine(options: EngineOptions): Promise<NomadEng
       lock.release()
     },
   }
+}
+
+/** Tells the outside of commits only once they are recorded. */
+function publish(state: State, journal: Journal, readers: ((commit: Commit) => void)[]): void {
+  let recorded: Commit[] = []
+  state.onCommit((commit) => recorded.push(commit))
+  journal.onFlush(() => {
+    const commits = recorded
+    recorded = []
+    for (const commit of commits) for (const tell of readers) tell(commit)
+  })
 }
 
 /** What exists on a server that nobody has used yet. */

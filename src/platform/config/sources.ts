@@ -9,6 +9,8 @@ export interface SettingsFlags {
   port?: number | undefined
   publicUrl?: string | undefined
   data?: string | undefined
+  store?: string | undefined
+  masterKeyFile?: string | undefined
   nomad?: string | undefined
 }
 
@@ -94,6 +96,8 @@ export function readFlags(flags: SettingsFlags, listen: string): Override[] {
   const all: readonly [path: Override['path'], flag: string, value: unknown][] = [
     [['server', 'public_url'], '--public-url', flags.publicUrl],
     [['server', 'data_dir'], '--data', flags.data],
+    [['server', 'master_key_file'], '--master-key-file', flags.masterKeyFile],
+    [['store', 'url'], '--store', flags.store],
     [['nomad', 'address'], '--nomad', flags.nomad],
     [['server', 'listen'], '--listen', toAddress(flags, listen)],
   ]

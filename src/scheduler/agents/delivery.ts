@@ -146,14 +146,13 @@ async function inspect(deps: DeliveryDeps, key: SliceKey, force: boolean): Promi
     else judged.push(verdict)
   }
   const { reported_reason: reason, reported_detail: detail } = entry.attempt
-  const isOver = reason !== null && !missing
-  if (judged.length === 0 && !isOver) return
+  const over = reason === null || missing ? null : { reason, detail }
+  if (judged.length === 0 && over === null) return
   await deps.ledger.write(async (writing) => {
     for (const each of judged) await save(deps, writing, entry, each)
-    if (reason === null || missing) return
-    await writing.record(place, { kind: 'ended', epoch: place.epoch, reason, detail })
+    if (over !== null) await writing.record(place, { kind: 'ended', epoch: place.epoch, ...over })
   })
-  if (isOver) deps.log.info('slice finished', { slice: key, reason, detail })
+  if (over !== null) deps.log.info('slice finished', { slice: key, ...over })
 }
 
 /** @returns null while bytes are missing that may still come. */

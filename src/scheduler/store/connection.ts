@@ -39,10 +39,7 @@ export interface Dialect {
 }
 
 /** Kysely on a connection that somebody else opens, closes, and puts into transactions. */
-export function queriesOn(
-  dialect: Dialect,
-  connection: Pick<Connection, 'send'>,
-): Kysely<Tables> {
+export function queriesOn(dialect: Dialect, connection: Pick<Connection, 'send'>): Kysely<Tables> {
   const shared = toKyselyConnection(connection)
   return new Kysely<Tables>({
     dialect: {

@@ -7,7 +7,13 @@
  */
 import type { Kysely, Transaction } from 'kysely'
 import { CaravanError } from '../../model/index.ts'
-import { silentLog, systemClock, type Clock, type Log, type RandomSource } from '../../platform/index.ts'
+import {
+  silentLog,
+  systemClock,
+  type Clock,
+  type Log,
+  type RandomSource,
+} from '../../platform/index.ts'
 import { openBackend, type Backend } from './backend.ts'
 import { queriesOn, type Connection } from './connection.ts'
 import { takeInstallation } from './installation.ts'

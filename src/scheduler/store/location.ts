@@ -35,7 +35,7 @@ const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
  */
 export function parseStoreUrl(url: string, folder: string): StoreLocation {
   if (POSTGRES.test(url)) return parsePostgres(url)
-  const [file = '', query = ''] = (url.startsWith(SQLITE) ? url.slice(SQLITE.length) : url).split('?')
+  const [file, query] = splitQuery(url.startsWith(SQLITE) ? url.slice(SQLITE.length) : url)
   const parameters = new URLSearchParams(query)
   const synchronous = parameters.get('synchronous') ?? 'normal'
   refuseOthers(parameters, ['synchronous'], 'a SQLite store')
@@ -49,20 +49,26 @@ export function parseStoreUrl(url: string, folder: string): StoreLocation {
 /** What people may see of it: no user, no password. */
 export function showLocation(location: StoreLocation): string {
   if (location.kind === 'sqlite') return `${SQLITE}${location.file}`
-  const { host, pathname, searchParams } = new URL(location.connectionString)
-  const place = host === '' ? (searchParams.get('host') ?? '') : host
-  return `postgres://${place}${pathname} (schema ${location.schema})`
+  const [place = ''] = location.connectionString.split('?')
+  return `${place.replace(/\/\/.*@/, '//')} (schema ${location.schema})`
 }
 
-function parsePostgres(text: string): PostgresLocation {
-  if (!URL.canParse(text)) throw invalid('this is not a URL')
-  const url = new URL(text)
-  const schema = url.searchParams.get('schema') ?? DEFAULT_SCHEMA
-  url.searchParams.delete('schema')
+/** Cut apart by hand: what people write for a socket (`postgres:///db?host=/run/...`) is not always a URL. */
+function parsePostgres(url: string): PostgresLocation {
+  const [place, query] = splitQuery(url)
+  const parameters = new URLSearchParams(query)
+  const schema = parameters.get('schema') ?? DEFAULT_SCHEMA
+  parameters.delete('schema')
   if (!SCHEMA_NAME.test(schema)) {
     throw invalid(`a schema is named with a-z, 0-9 and _, not "${schema}"`)
   }
-  return { kind: 'postgres', connectionString: url.href, schema }
+  const rest = parameters.toString()
+  return { kind: 'postgres', connectionString: rest === '' ? place : `${place}?${rest}`, schema }
+}
+
+function splitQuery(url: string): [place: string, query: string] {
+  const at = url.indexOf('?')
+  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
 }
 
 function refuseOthers(parameters: URLSearchParams, known: readonly string[], what: string): void {

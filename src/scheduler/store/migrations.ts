@@ -8,7 +8,7 @@ import type { Writer } from './index.ts'
 
 const MIGRATIONS: Record<string, (database: Kysely<unknown>) => Promise<void>> = {
   '0001_builds_and_slices': createBuildsAndSlices,
-  '0002_build_states': addBuildStates,
+  '0002_ownership': addOwnership,
 }
 
 /** The table has the shape and the name that Kysely's own migrator gives it. */
@@ -121,7 +121,8 @@ async function createSlices(database: Kysely<unknown>): Promise<void> {
     .addColumn('finished_ms', 'bigint')
     .addPrimaryKeyConstraint('slices_pk', ['build_id', 'slice_index'])
     .execute()
-  await database.schema.createIndex('slices_state').on('slices').column('state').execute()
+  const index = database.schema.createIndex('slices_state')
+  await index.on('slices').columns(['state', 'build_id']).execute()
   // Partial, so that the finished slices of years cost nothing to skip.
   await sql`create index slices_job_open on slices (build_id) where job_open = 1`.execute(database)
 }
@@ -182,13 +183,7 @@ async function createReports(database: Kysely<unknown>): Promise<void> {
     .execute()
 }
 
-async function addBuildStates(database: Kysely<unknown>): Promise<void> {
-  // The states of a build's slices, without a look at each of thousands of rows.
-  await database.schema
-    .createIndex('slices_build_state')
-    .on('slices')
-    .columns(['build_id', 'state'])
-    .execute()
+async function addOwnership(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .alterTable('installation')
     .addColumn('generation', 'integer', (column) => column.notNull().defaultTo(0))

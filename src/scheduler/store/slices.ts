@@ -58,7 +58,8 @@ export async function readOpenSlices(reader: Reader): Promise<SliceRow[]> {
   const lingering = await reader
     .selectFrom('slices')
     .selectAll()
-    .where('job_open', '=', 1)
+    // Literal, not bound: only then does SQLite see that the partial index will do.
+    .where('job_open', '=', sql.lit(1))
     .where('state', 'not in', LIVE_SLICE_STATES)
     .execute()
   return [...live, ...lingering]
@@ -69,7 +70,9 @@ export async function readSliceStates(reader: Reader, build: BuildId): Promise<S
   const { rows } = await sql<{ state: SliceState }>`
     with known(state) as (values ${sql.join(SLICE_STATES.map((state) => sql`(${state})`))})
     select known.state as state from known where exists (
-      select 1 from slices where build_id = ${build} and slices.state = known.state)`.execute(reader)
+      select 1 from slices where build_id = ${build} and slices.state = known.state)`.execute(
+    reader,
+  )
   return rows.map((row) => row.state)
 }
 

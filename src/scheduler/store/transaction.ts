@@ -1,7 +1,13 @@
 /** One transaction of the store, as its work sees it. */
 import type { Compilable, QueryResult } from 'kysely'
 import { CaravanError } from '../../model/index.ts'
-import { queriesOn, toStatement, type Connection, type Dialect, type Statement } from './connection.ts'
+import {
+  queriesOn,
+  toStatement,
+  type Connection,
+  type Dialect,
+  type Statement,
+} from './connection.ts'
 import type { Writer } from './index.ts'
 
 /** So many statements of one transaction may be on their way unanswered; then its work has to wait. */
@@ -15,7 +21,8 @@ const transactions = new WeakMap<Writer, OpenTransaction>()
  */
 export async function sendAhead(writer: Writer, query: Compilable): Promise<void> {
   const transaction = transactions.get(writer)
-  if (transaction === undefined) throw new CaravanError('INTERNAL', 'this is no writer of the store')
+  if (transaction === undefined)
+    throw new CaravanError('INTERNAL', 'this is no writer of the store')
   await transaction.ahead(toStatement(query.compile()))
 }
 

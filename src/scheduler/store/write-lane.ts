@@ -137,7 +137,8 @@ class Group {
       } catch (cause) {
         await transaction.settle().catch(() => undefined)
         this.#pending = TAKE_BACK
-        if (!this.isBroken && tries < TRIES_MAX && this.#options.dialect.isTransient(cause)) continue
+        if (!this.isBroken && tries < TRIES_MAX && this.#options.dialect.isTransient(cause))
+          continue
         member.reject(cause)
         return
       } finally {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, utimesSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -36,7 +37,7 @@ t.test(
 )
 
 t.test('a cgroup takes everything with it, where the machine has one', async (t) => {
-  const cgroup = await createCgroup({ name: `caravan-test-${process.pid}`, clock, killedMs: 5000 })
+  const cgroup = await createCgroup({ name: `test-${process.pid}`, clock, killedMs: 5000 })
   if (cgroup === null) {
     t.comment('there is no cgroup v2 that this user may use')
     return
@@ -55,6 +56,22 @@ t.test('a cgroup takes everything with it, where the machine has one', async (t)
   t.same(await running.exited, { exitCode: 137, signal: 'SIGKILL' })
   t.ok(await isGone(escaped))
   t.equal(await cgroup.destroy(), true, 'twice does no harm')
+})
+
+t.test('a cgroup that nobody uses any more is removed by the next agent', async (t) => {
+  const place = { clock, killedMs: 5000 }
+  const stale = await createCgroup({ ...place, name: `stale-${process.pid}` })
+  if (stale === null) {
+    t.comment('there is no cgroup v2 that this user may use')
+    return
+  }
+  const next = await createCgroup({ ...place, name: `next-${process.pid}` })
+  t.ok(existsSync(stale.folder), 'it may be in use in a moment')
+  await next?.destroy()
+  utimesSync(stale.folder, 0, 0)
+  const last = await createCgroup({ ...place, name: `last-${process.pid}` })
+  t.notOk(existsSync(stale.folder))
+  await last?.destroy()
 })
 
 async function readWhenThere(file: string): Promise<string> {

@@ -108,6 +108,8 @@ t.test('an allocation that Nomad does not show yet is told to ask again', async 
   })
   t.match(await early.claim(), { refusal: 'not_ready' })
   cluster.place(job.ID, { ID: 'soon' })
+  const replaced = new ScriptedAgent(scheduler.agents, job, cluster.place(job.ID, { ID: 'later' }))
+  t.match(await replaced.claim(), { refusal: 'fenced' })
   t.ok((await early.claim()).ok)
   const view = await scheduler.readBuild('1')
   t.match(view?.slices[0], { state: 'starting', allocation_id: 'soon', node_name: 'worker-1' })
@@ -122,6 +124,9 @@ t.test('a slice that is over has nothing to claim, and an old session no say', a
   t.match(await agent.claim(), { refusal: 'fenced' })
   t.match(await scheduler.agents.accept(agent.caller), { refusal: 'fenced' })
   t.match(await agent.send({ type: 'notice', text: 'x' }), { refusal: 'fenced' })
+  const { signal } = new AbortController()
+  const orders = await scheduler.agents.control(agent.caller, { seen: 9, waitMs: 0 }, signal)
+  t.match(orders, { refusal: 'fenced' })
   await until(() => cluster.stopped.length > 0, 'the job is stopped')
 })
 

@@ -1,12 +1,14 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { isResult, type BuildView } from '../../../src/model/index.ts'
+import { TestClock, systemClock, type Clock } from '../../../src/platform/index.ts'
 import { agentOf, stepFinished, unwrap } from '../support/agent.ts'
 import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from '../support/scheduler.ts'
 
 const isOver = (build: BuildView) => isResult(build.state)
 
-async function runningAgent(t: Parameters<typeof startScheduler>[0], steps: readonly string[]) {
-  const started = await startScheduler(t)
+/** @param clock one that stands still leaves nothing but what is told to move the slice on. */
+async function runningAgent(t: Test, steps: readonly string[], clock: Clock = systemClock) {
+  const started = await startScheduler(t, { clock })
   await started.scheduler.submit(aRequest({}, steps))
   const agent = await agentOf(started.cluster, started.scheduler)
   await agent.begin()
@@ -38,7 +40,7 @@ t.test('events are applied once and in order, however they are sent', async (t) 
 })
 
 t.test('the result waits for the output of all steps that are over', async (t) => {
-  const { scheduler, agent } = await runningAgent(t, ['one', 'two'])
+  const { scheduler, agent } = await runningAgent(t, ['one', 'two'], new TestClock())
   await agent.send(stepFinished(0, 'hello world'), stepFinished(1, 'second'))
   unwrap(await agent.report('succeeded'))
   unwrap(await agent.output(0, 0, 'hello '))
@@ -143,19 +145,12 @@ t.test('what makes no sense is counted, and changes nothing', async (t) => {
 
 t.test('a cancel reaches the agent at once, and its report is the result', async (t) => {
   const { scheduler, agent } = await runningAgent(t, ['sleep'])
+  const { signal } = new AbortController()
   const { agents } = scheduler
-  const still = await agents.control(
-    agent.caller,
-    { seen: 1, waitMs: 0 },
-    AbortSignal.timeout(9000),
-  )
+  const still = await agents.control(agent.caller, { seen: 1, waitMs: 0 }, signal)
   t.match(unwrap(still), { control: { version: 1, action: 'none' } })
 
-  const waiting = agents.control(
-    agent.caller,
-    { seen: 1, waitMs: 60_000 },
-    AbortSignal.timeout(9000),
-  )
+  const waiting = agents.control(agent.caller, { seen: 1, waitMs: 60_000 }, signal)
   const view = await scheduler.cancelBuild('1')
   t.equal(view?.state, 'running', 'its agent has yet to end it')
   const orders = { version: 2, action: 'cancel', reason: 'canceled_by_user' }

@@ -145,3 +145,35 @@ t.test('a statement that fails names itself and keeps the store usable', async (
   )
   t.equal(await store.write(takeBuildNumber), 1)
 })
+
+t.test('transactions take turns, in the order in which they were asked for', async (t) => {
+  const store = await openStore(':memory:', deps)
+  t.teardown(() => store.close())
+  const order: string[] = []
+  const work = (name: string) =>
+    store.write(async (writer) => {
+      order.push(`${name} begins`)
+      await takeBuildNumber(writer)
+      await new Promise((resolve) => setImmediate(resolve))
+      order.push(`${name} ends`)
+    })
+  const failing = () => store.write(() => Promise.reject(new Error('no')))
+  await Promise.all([
+    work('one'),
+    failing().catch(() => order.push('failed')),
+    work('two'),
+    findBuild(store.read, '1'),
+    work('three'),
+  ])
+  const turns = ['one begins', 'one ends', 'failed', 'two begins', 'two ends']
+  t.strictSame(order, [...turns, 'three begins', 'three ends'])
+})
+
+t.test('whoever still waits when the store is closed is told so', async (t) => {
+  const store = await openStore(':memory:', deps)
+  const reads = Array.from({ length: 3 }, () => findBuild(store.read, '1'))
+  const results = Promise.allSettled(reads)
+  await store.close()
+  await t.rejects(findBuild(store.read, '1'))
+  t.equal((await results).length, 3, 'nobody waits for ever')
+})

@@ -42,6 +42,10 @@ export class ScriptedAgent {
     return this.#caller
   }
 
+  get allocationId(): string {
+    return this.#allocation.ID
+  }
+
   get token(): string {
     const env = this.#job.TaskGroups[0]?.Tasks[0]?.Env ?? {}
     return env['CARAVAN_CLAIM_TOKEN'] ?? ''

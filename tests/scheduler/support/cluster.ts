@@ -18,6 +18,8 @@ import {
 import type { SchedulerNomad } from '../../../src/scheduler/index.ts'
 import { aNode, anAllocation } from './nomad.ts'
 
+type Fate = 'lost' | undefined
+
 export class FakeCluster implements SchedulerNomad {
   readonly namespace = 'default'
   nodes: NomadNode[] = [aNode()]
@@ -31,26 +33,24 @@ export class FakeCluster implements SchedulerNomad {
   registrations = 0
   /** Places each new job at once. */
   places = true
-  /** Called before a registration is carried out; throw to refuse, return 'lost' to lose the answer. */
-  onRegister: (job: NomadJob) => 'lost' | undefined = () => undefined
+  /** Called before a registration is carried out; throw to refuse, give 'lost' to lose the answer. */
+  onRegister: (job: NomadJob) => Fate | Promise<Fate> = () => undefined
   /** Without events, lists are all there is. */
   hasEvents = true
   hasStatuses = true
   #index = 100
   readonly #streams = new Set<(item: StreamItem) => void>()
 
-  registerJob(job: NomadJob): Promise<RegisterOutcome> {
-    return attempt(() => {
-      const fate = this.onRegister(job)
-      if (this.jobs.has(job.ID)) return { kind: 'conflict', index: 0 }
-      this.registrations += 1
-      const index = ++this.#index
-      const stored = { ...job, Stop: false, Status: 'pending', JobModifyIndex: index }
-      this.jobs.set(job.ID, stored)
-      if (this.places) this.place(job.ID)
-      if (fate === 'lost') throw new CaravanError('NOMAD_UNKNOWN_OUTCOME', 'the answer was lost')
-      return { kind: 'registered', evalId: 'e', jobModifyIndex: index, index, warnings: '' }
-    })
+  async registerJob(job: NomadJob): Promise<RegisterOutcome> {
+    const fate = await this.onRegister(job)
+    if (this.jobs.has(job.ID)) return { kind: 'conflict', index: 0 }
+    this.registrations += 1
+    const index = ++this.#index
+    const stored = { ...job, Stop: false, Status: 'pending', JobModifyIndex: index }
+    this.jobs.set(job.ID, stored)
+    if (this.places) this.place(job.ID)
+    if (fate === 'lost') throw new CaravanError('NOMAD_UNKNOWN_OUTCOME', 'the answer was lost')
+    return { kind: 'registered', evalId: 'e', jobModifyIndex: index, index, warnings: '' }
   }
 
   readJob(id: string): Promise<NomadJob | null> {
@@ -214,9 +214,4 @@ export class FakeCluster implements SchedulerNomad {
       })),
     }
   }
-}
-
-/** Runs at once, and turns what it throws into a rejection. */
-async function attempt<T>(run: () => T): Promise<T> {
-  return run()
 }

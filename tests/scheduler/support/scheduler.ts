@@ -1,5 +1,6 @@
 /** A whole scheduler on real files, with a fake cluster and, unless the test drives it, a real clock. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
@@ -39,9 +40,16 @@ export interface StartOptions {
   settings?: SettingsInput
 }
 
+/** Removed after everything that was started in it is closed, which `t.testdir` is not. */
+export function aFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'caravan-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
 /** Started; closed when the test ends. */
 export async function startScheduler(t: Test, options: StartOptions = {}) {
-  const dataDir = options.dataDir ?? t.testdir()
+  const dataDir = options.dataDir ?? aFolder(t)
   const cluster = new FakeCluster()
   const clock = options.clock ?? systemClock
   const scheduler = await createScheduler({

@@ -66,8 +66,9 @@ export class AllocationRunner {
     for (const each of this.#tasks) each.detach()
   }
 
-  task(name: string): TaskRunner | undefined {
-    return this.#tasks.find((each) => each.task.Name === name)
+  /** Whether anything of it is on disk: simulated tasks leave nothing. */
+  get hasFiles(): boolean {
+    return this.#tasks.some((each) => each.keepsFiles)
   }
 
   get tasks(): readonly TaskRunner[] {

@@ -11,12 +11,14 @@ import { createEvaluation } from '../objects/evaluation.ts'
 import { toNanoseconds } from '../objects/values.ts'
 import { nextReschedule } from '../scheduling/reschedule.ts'
 import { toTaskKey } from '../state/rows.ts'
-import type { RowChange, Write } from '../state/rows.ts'
+import type { RowChange, TaskHandle, Write } from '../state/rows.ts'
 import type { State } from '../state/state.ts'
 import { AllocationRunner } from './allocation-runner.ts'
 import type { ClientUpdate, RunnerDeps } from './allocation-runner.ts'
 import type { Driver } from './driver.ts'
-import { removeFolders } from './folders.ts'
+import { FinishedAllocations } from './finished.ts'
+import { hasFolders } from './folders.ts'
+import { isRunning } from './processes.ts'
 import type { Sweeper } from './sweeper.ts'
 
 export interface ClientDeps {
@@ -46,6 +48,7 @@ export class Client {
   readonly #deps: ClientDeps
   readonly #runners = new Map<string, AllocationRunner>()
   readonly #updates = new Map<string, ClientUpdate>()
+  readonly #finished: FinishedAllocations
   #isFlushing = false
   #reportTimer: Timer | null = null
   #rotateTimer: Timer | null = null
@@ -53,6 +56,7 @@ export class Client {
 
   constructor(deps: ClientDeps) {
     this.#deps = deps
+    this.#finished = new FinishedAllocations(deps.dataDir, deps.log)
     deps.state.onCommit((commit) => {
       for (const change of commit.changes) this.#note(change)
     })
@@ -60,9 +64,13 @@ export class Client {
 
   /** Takes up what the state says should run, once the nodes are there. */
   start(): void {
-    for (const allocation of this.#deps.state.tables.allocation.rows.values()) {
-      this.#adopt(allocation)
+    const { allocation } = this.#deps.state.tables
+    const byAge = [...allocation.rows.values()].sort((a, b) => a.ModifyTime - b.ModifyTime)
+    for (const each of byAge) {
+      if (!isClientTerminal(each)) this.#adopt(each)
+      else if (hasFolders(this.#deps.dataDir, each.ID)) this.#finished.add(each.ID)
     }
+    this.#endStrays()
     this.#rotate()
   }
 
@@ -79,11 +87,13 @@ export class Client {
       const abort = new AbortController()
       await Promise.race([allDone, sleep(this.#deps.clock, CLOSE_WAIT_MS, abort.signal)])
       abort.abort()
-      this.#sweepRest()
+      for (const handle of this.#deps.state.tables.task.rows.values()) this.#sweep(handle)
+      this.#deps.sweeper.finish()
     }
     for (const each of runners) each.detach()
     this.#flush()
     this.#closed = true
+    await this.#finished.close()
     this.#reportTimer?.cancel()
     this.#rotateTimer?.cancel()
   }
@@ -96,7 +106,7 @@ export class Client {
     const runner = this.#runners.get(change.key)
     if (after === undefined) {
       this.#runners.delete(change.key)
-      if (change.before) removeFolders(this.#deps.dataDir, change.key)
+      if (change.before) this.#finished.remove(change.key)
     } else if (after.DesiredStatus !== 'run' || after.ClientStatus === 'lost') {
       const { NoShutdownDelay } = after.DesiredTransition
       runner?.stop(NoShutdownDelay ? { noDelay: true } : {})
@@ -135,13 +145,19 @@ export class Client {
     }
   }
 
-  /** What did not end in time. */
-  #sweepRest(): void {
-    const { state, sweeper } = this.#deps
-    for (const { allocation, task, pid } of state.tables.task.rows.values()) {
-      sweeper.sweep({ allocation, task, session: pid })
+  /** Tasks of allocations that were over before their processes were, when the engine was killed. */
+  #endStrays(): void {
+    const { state } = this.#deps
+    for (const [key, handle] of state.tables.task.rows) {
+      if (this.#runners.has(handle.allocation)) continue
+      this.#sweep(handle)
+      state.commit('Internal', [{ table: 'task', key, drop: true }])
     }
-    sweeper.finish()
+  }
+
+  #sweep(handle: TaskHandle): void {
+    const session = isRunning(handle.pid, handle.startTime) ? handle.pid : null
+    this.#deps.sweeper.sweep({ ...handle, session })
   }
 
   /** The machine is gone, and everything on it. */
@@ -155,7 +171,9 @@ export class Client {
   #settle(id: string, runner: AllocationRunner): void {
     queueMicrotask(() => {
       this.#flush()
-      if (this.#runners.get(id) === runner) this.#runners.delete(id)
+      if (this.#runners.get(id) !== runner || this.#closed) return
+      this.#runners.delete(id)
+      if (runner.hasFiles) this.#finished.add(id)
     })
   }
 

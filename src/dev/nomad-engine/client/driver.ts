@@ -54,6 +54,6 @@ export interface Driver {
     launch: Omit<Launch, 'config' | 'environment' | 'remember'>,
     handle: TaskHandle,
   ): RunningTask | null
-  /** Whether its tasks outlive this process. */
-  readonly survivesRestart: boolean
+  /** Whether its tasks write anything to disk. */
+  readonly keepsFiles: boolean
 }

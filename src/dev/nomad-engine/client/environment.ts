@@ -45,13 +45,10 @@ export function buildEnvironment(input: EnvironmentInput): Environment {
   Object.assign(environment, describeAllocation(input), describePorts(input.allocation))
   const lookup = (name: string) => environment[name] ?? readNode(input.node, name)
   Object.assign(environment, describeMeta(input, lookup))
+  // In the order of their names: one can use another that stands before it.
   const own = input.task.Env ?? {}
-  for (const name of Object.keys(own)) {
+  for (const name of Object.keys(own).sort()) {
     environment[name] = interpolate(own[name] ?? '', lookup)
-  }
-  // Once more for variables that name others of the task's own.
-  for (const name of Object.keys(own)) {
-    environment[name] = interpolate(environment[name] ?? '', lookup)
   }
   return environment
 }

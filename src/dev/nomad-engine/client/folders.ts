@@ -1,5 +1,5 @@
 /** Where the files of an allocation are. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface TaskFolders {
@@ -51,7 +51,11 @@ export function createFolders(folders: TaskFolders): void {
   mkdirSync(run, { recursive: true })
 }
 
-export function removeFolders(dataDir: string, allocationId: string): void {
-  rmSync(toAllocationFolder(dataDir, allocationId), { recursive: true, force: true })
-  rmSync(join(dataDir, 'client', allocationId), { recursive: true, force: true })
+export function hasFolders(dataDir: string, allocationId: string): boolean {
+  return existsSync(toAllocationFolder(dataDir, allocationId))
+}
+
+/** Everything on disk that belongs to an allocation. */
+export function foldersOf(dataDir: string, allocationId: string): string[] {
+  return [toAllocationFolder(dataDir, allocationId), join(dataDir, 'client', allocationId)]
 }

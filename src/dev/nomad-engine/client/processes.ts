@@ -70,8 +70,8 @@ export function readSessionUsage(
 export interface TaskMark {
   allocation: string
   task: string
-  /** Of the process that waits for the task: its session is the task's. */
-  session: number
+  /** The session it started in; null when the number may belong to somebody else by now. */
+  session: number | null
 }
 
 /**
@@ -82,8 +82,8 @@ export interface TaskMark {
 export function findTaskProcesses(marks: readonly TaskMark[]): number[] {
   if (marks.length === 0) return []
   // A negative number means the whole process group, which is as far as other systems let us look.
-  if (!HAS_PROC) return marks.map((mark) => -mark.session).filter((pid) => sendSignal(pid, 0))
-  const sessions = new Set(marks.map((mark) => mark.session))
+  const sessions = new Set(marks.flatMap((mark) => mark.session ?? []))
+  if (!HAS_PROC) return [...sessions].map((pid) => -pid).filter((pid) => sendSignal(pid, 0))
   const names = new Set(marks.map(({ allocation, task }) => `${allocation}\0${task}`))
   return [...listProcesses()]
     .filter(({ pid, session }) => sessions.has(session) || names.has(readTaskName(pid)))

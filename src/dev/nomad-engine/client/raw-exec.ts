@@ -11,10 +11,12 @@ import { z } from 'zod'
 import type { Clock, Timer } from '../../../platform/index.ts'
 import type { TaskHandle } from '../state/rows.ts'
 import type { Driver, Launch, RunningTask, StartOutcome, TaskExit } from './driver.ts'
+import { createFolders } from './folders.ts'
 import type { TaskFolders } from './folders.ts'
 import { logFile, openLog } from './log-files.ts'
 import { isChildOf, isRunning, readSessionUsage, readStartTime, sendSignal } from './processes.ts'
 import { DEFAULT_KILL_SIGNAL, toExitSignal, toSignalNumber } from './signals.ts'
+import type { TaskMark } from './processes.ts'
 import type { Sweeper } from './sweeper.ts'
 
 /**
@@ -42,7 +44,7 @@ const config = z.strictObject({
 
 export function createRawExecDriver(clock: Clock, sweeper: Sweeper): Driver {
   return {
-    survivesRestart: true,
+    keepsFiles: true,
     start: (launch) => start(clock, sweeper, launch),
     recover: ({ folders }, handle) => recover(clock, sweeper, folders, handle),
   }
@@ -54,6 +56,7 @@ async function start(clock: Clock, sweeper: Sweeper, launch: Launch): Promise<St
     return { ok: false, type: 'Failed Validation', message: describeConfig(parsed.error) }
   }
   const { folders, environment } = launch
+  createFolders(folders)
   const command = findCommand(parsed.data.command, folders.task, environment['PATH'] ?? '')
   if (command === null) {
     const message = `failed to launch command with executor: binary "${parsed.data.command}" could not be found`
@@ -93,7 +96,7 @@ async function start(clock: Clock, sweeper: Sweeper, launch: Launch): Promise<St
   stdin?.on('error', () => undefined)
   stdin?.end('go\n')
   child.unref()
-  return { ok: true, running: watch(clock, sweeper, folders, handle, ended) }
+  return { ok: true, running: watch(clock, sweeper, folders, { ...handle, session: pid }, ended) }
 }
 
 /** Finds a task that an earlier process started. */
@@ -104,6 +107,8 @@ function recover(
   handle: TaskHandle,
 ): RunningTask {
   let timer: Timer | null = null
+  // Long after its end the number of its session may be another's.
+  const session = isRunning(handle.pid, handle.startTime) ? handle.pid : null
   const ended = new Promise<void>((done) => {
     const look = () => {
       if (isRunning(handle.pid, handle.startTime)) timer = clock.after(RECOVERED_POLL_MS, look)
@@ -111,7 +116,7 @@ function recover(
     }
     look()
   })
-  const running = watch(clock, sweeper, folders, handle, ended)
+  const running = watch(clock, sweeper, folders, { ...handle, session }, ended)
   return {
     ...running,
     detach() {
@@ -126,7 +131,7 @@ function watch(
   clock: Clock,
   sweeper: Sweeper,
   folders: TaskFolders,
-  handle: TaskHandle,
+  handle: TaskHandle & Pick<TaskMark, 'session'>,
   ended: Promise<void>,
 ): RunningTask {
   const sent = new Set<number>()
@@ -154,7 +159,7 @@ function watch(
   return {
     exit: ended.then(() => {
       stopTimers()
-      sweeper.sweep({ allocation: handle.allocation, task: handle.task, session: handle.pid })
+      sweeper.sweep(handle)
       return toExit(readNumber(join(folders.run, 'exit')), sent)
     }),
     kill(signal, timeoutMs) {

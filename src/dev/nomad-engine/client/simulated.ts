@@ -28,7 +28,7 @@ const config = z.looseObject({
 
 export function createSimulatedDriver(clock: Clock): Driver {
   return {
-    survivesRestart: false,
+    keepsFiles: false,
     recover: () => null,
     start(launch: Launch): Promise<StartOutcome> {
       const parsed = config.safeParse(launch.config)

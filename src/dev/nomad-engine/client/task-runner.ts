@@ -13,7 +13,6 @@ import { fromNanoseconds, toTimestamp } from '../objects/values.ts'
 import type { TaskHandle } from '../state/rows.ts'
 import type { Driver, RunningTask, StartOutcome, TaskExit } from './driver.ts'
 import { buildEnvironment, interpolateConfig } from './environment.ts'
-import { createFolders } from './folders.ts'
 import type { TaskFolders } from './folders.ts'
 import { decideRestart, NO_RESTARTS } from './restarts.ts'
 import type { RestartCount } from './restarts.ts'
@@ -123,6 +122,10 @@ export class TaskRunner {
     this.#running?.detach()
   }
 
+  get keepsFiles(): boolean {
+    return this.#deps.driver.keepsFiles
+  }
+
   usage() {
     return this.#running?.usage() ?? null
   }
@@ -159,7 +162,6 @@ export class TaskRunner {
     const { driver, folders, host, remember, log } = this.#deps
     const place = { allocation: this.#allocation, group: this.#group, task: this.task }
     try {
-      createFolders(folders)
       const environment = buildEnvironment({ ...place, node: this.#node, folders, host })
       const config = interpolateConfig(this.task.Config ?? {}, environment, this.#node)
       if (!config.ok) {
@@ -170,7 +172,7 @@ export class TaskRunner {
       return await driver.start({ ...place, folders, environment, config: value, remember })
     } catch (cause) {
       log.warn('task could not be started', { allocation: this.#allocation.ID, cause })
-      const message = `failed to build task directory: ${cause instanceof Error ? cause.message : String(cause)}`
+      const message = `failed to start task: ${cause instanceof Error ? cause.message : String(cause)}`
       return { ok: false, type: 'Driver Failure', message }
     }
   }

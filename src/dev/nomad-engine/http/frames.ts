@@ -80,6 +80,8 @@ function findStart(
   files: readonly SourceFile[],
   { origin, offset }: StreamOptions,
 ): { index: number; offset: number } {
+  // So does Nomad, and its CLI counts on it: `logs -f` begins with what the last file holds.
+  if (origin === 'end' && offset === 0) return { index: files.at(-1)?.index ?? 0, offset: 0 }
   const total = files.reduce((sum, file) => sum + file.size, 0)
   let left = origin === 'start' ? offset : Math.max(total - offset, 0)
   for (const file of files) {

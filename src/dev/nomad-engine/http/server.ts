@@ -17,6 +17,8 @@ export type Intercept = (call: Call, next: () => Promise<Reply>) => Promise<Repl
 export interface ServerOptions {
   routes: Routes
   intercept: Intercept
+  /** Makes sure that what the call changed outlives this process. */
+  beforeAnswer: () => void
   log: Log
 }
 
@@ -64,19 +66,22 @@ function addRoute(
   app: FastifyInstance,
   path: string,
   methods: Methods,
-  { intercept, log }: ServerOptions,
+  { intercept, beforeAnswer, log }: ServerOptions,
   closing: AbortSignal,
 ): void {
   app.all(path, async (request, reply) => {
     const call = toCall(request, reply, closing)
-    const answer = await intercept(call, () => handle(methods, call, log))
+    const answer = await intercept(call, async () => {
+      const made = await handle(methods, call, log)
+      beforeAnswer()
+      return made
+    })
     return send(reply, answer)
   })
 }
 
 function toCall(request: FastifyRequest, reply: FastifyReply, closing: AbortSignal): Call {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  let signal: AbortSignal | null = null
   const question = request.url.indexOf('?')
   return {
     method: request.method,
@@ -84,8 +89,18 @@ function toCall(request: FastifyRequest, reply: FastifyReply, closing: AbortSign
     params: request.params as Record<string, string>,
     query: new URLSearchParams(question < 0 ? '' : request.url.slice(question)),
     body: typeof request.body === 'string' ? request.body : '',
-    signal: AbortSignal.any([gone.signal, closing]),
+    // Made for the few calls that wait: it would cost the others as much as all the rest.
+    get signal() {
+      return (signal ??= toSignal(reply, closing))
+    },
   }
+}
+
+function toSignal(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  if (reply.raw.destroyed) gone.abort()
+  else reply.raw.once('close', () => gone.abort())
+  return AbortSignal.any([gone.signal, closing])
 }
 
 /** Refusals are answers. Anything else that is thrown is a fault of ours, and is told as one. */

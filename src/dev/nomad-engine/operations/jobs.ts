@@ -4,6 +4,7 @@ import { completeJob } from '../jobs/defaults.ts'
 import type { CompleteJob } from '../jobs/defaults.ts'
 import { checkJob, toMultiError } from '../jobs/validate.ts'
 import { isSpecificationChanged } from '../jobs/changes.ts'
+import { isClientTerminal } from '../objects/allocation.ts'
 import { createEvaluation } from '../objects/evaluation.ts'
 import type { Evaluation } from '../objects/evaluation.ts'
 import type { Job, JobSpecification, Submission } from '../objects/job.ts'
@@ -100,7 +101,11 @@ export function deregisterJob(
     JobModifyIndex: index,
   }
   const stop: Write[] = options.purge
-    ? [{ table: 'job', key, drop: true }, ...dropSubmissions(state, key, Number.MAX_SAFE_INTEGER)]
+    ? [
+        { table: 'job', key, drop: true },
+        ...dropSubmissions(state, key, Number.MAX_SAFE_INTEGER),
+        ...dropFinished(state, key),
+      ]
     : [
         {
           table: 'job',
@@ -173,6 +178,26 @@ function keepSubmission(key: string, version: number, submission: Submission): W
   const row = { ...submission, JobKey: key, Version: version }
   return { table: 'submission', key: toSubmissionKey(key, version), put: row }
 }
+
+/** What is over goes with its job. */
+function dropFinished(state: State, jobKey: string): Write[] {
+  const { allocations, evaluations } = state.indexes.ofJob(jobKey)
+  const drop = (table: 'allocation' | 'evaluation', key: string): Write => ({
+    table,
+    key,
+    drop: true,
+  })
+  return [
+    ...[...allocations]
+      .filter((id) => isClientTerminal(state.tables.allocation.get(id) ?? OVER))
+      .map((id) => drop('allocation', id)),
+    ...[...evaluations]
+      .filter((id) => !state.indexes.pending.has(id) && !state.indexes.blocked.has(id))
+      .map((id) => drop('evaluation', id)),
+  ]
+}
+
+const OVER = { ClientStatus: 'complete' } as const
 
 /** Texts of this version and the ones before it. */
 function dropSubmissions(state: State, jobKey: string, version: number): Write[] {

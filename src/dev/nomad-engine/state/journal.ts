@@ -1,8 +1,9 @@
 /**
  * The state on disk: one snapshot file, and a journal of every write since.
  *
- * A commit is written before anybody hears of it, without waiting for the disk: it survives the death
- * of this process, not that of the machine, on which the tasks would be gone too.
+ * Commits of one turn are written together, before anybody outside hears of them, and without waiting
+ * for the disk: they survive the death of this process, not that of the machine, on which the tasks
+ * would be gone too.
  */
 import {
   closeSync,
@@ -25,6 +26,10 @@ import { toWrites } from './state.ts'
 import type { State, View } from './state.ts'
 
 export interface Journal {
+  /** Writes what was put off. Called before every answer. */
+  flush(): void
+  /** Calls back after every flush: what was committed until now may be told. */
+  onFlush(run: () => void): void
   close(): void
 }
 
@@ -63,12 +68,26 @@ export function openJournal(folder: string, state: State, log: Log): Journal {
     journalBytes = writeSync(journal, `${JSON.stringify({ format: FORMAT })}\n`, 0)
     log.debug('engine state compacted', { index: state.index, snapshotBytes })
   }
-  state.recordWith((index, writes) => {
-    journalBytes += writeSync(journal, `${toLine(state, index, writes)}\n`, journalBytes)
+  const listeners: (() => void)[] = []
+  let pending: string[] = []
+  const flush = () => {
+    if (pending.length === 0) return
+    const text = pending.join('')
+    pending = []
+    journalBytes += writeSync(journal, text, journalBytes)
     if (journalBytes > Math.max(COMPACT_BYTES_MIN, 2 * snapshotBytes)) compact()
+    for (const run of listeners) run()
+  }
+  state.recordWith((index, writes) => {
+    if (pending.push(`${toLine(state, index, writes)}\n`) === 1) setImmediate(flush)
+    // A task is let go right after its handle is recorded.
+    if (writes.some((write) => write.table === 'task' && write.put)) flush()
   })
   return {
+    flush,
+    onFlush: (run) => void listeners.push(run),
     close() {
+      flush()
       state.recordWith(() => undefined)
       compact()
       closeSync(journal)
@@ -88,10 +107,8 @@ function readFile(file: string, state: State, options: { tornTail: boolean }): v
     header.parse(JSON.parse(first))
     for (const text of rest) {
       const { i, w } = line.parse(JSON.parse(text))
-      state.apply(
-        i,
-        w.map((write) => fromStored(state, write as Write)),
-      )
+      // One after the other: an allocation names a job version that may stand before it.
+      for (const write of w) state.apply(i, [fromStored(state, write)])
     }
   } catch (cause) {
     throw toDamage(file, cause)

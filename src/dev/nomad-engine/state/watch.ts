@@ -1,20 +1,21 @@
 /** Waits for news: how blocking queries learn that something changed. */
 import type { Clock } from '../../../platform/index.ts'
-import type { TableName } from './rows.ts'
-import type { State } from './state.ts'
+import type { Commit, TableName } from './rows.ts'
 
 export class Watch {
   readonly #clock: Clock
   readonly #waiting = new Map<TableName, Set<() => void>>()
   #closed = false
 
-  constructor(state: State, clock: Clock) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    state.onCommit((commit) => {
-      for (const table of new Set(commit.changes.map((change) => change.table))) {
-        for (const wake of this.#waiting.get(table) ?? []) wake()
-      }
-    })
+  }
+
+  /** Wakes whoever waits for news of these tables. */
+  note(commit: Commit): void {
+    for (const table of new Set(commit.changes.map((change) => change.table))) {
+      for (const wake of this.#waiting.get(table) ?? []) wake()
+    }
   }
 
   /** Lets everybody go who waits, now and later. */

@@ -23,7 +23,9 @@ const INT8 = 20
 export function toConfig(pg: Pg, { connectionString }: PostgresLocation): ClientConfig {
   const types: CustomTypesConfig = {
     getTypeParser: ((oid: number, format?: 'text') =>
-      oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
+      oid === INT8
+        ? Number
+        : pg.types.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
   }
   return {
     connectionString,
@@ -104,7 +106,11 @@ export async function query(
   { sql, parameters }: Statement,
   more: { name?: string } = {},
 ): Promise<QueryResult<unknown>> {
-  const { rows, rowCount, command } = await client.query({ ...more, text: sql, values: [...parameters] })
+  const { rows, rowCount, command } = await client.query({
+    ...more,
+    text: sql,
+    values: [...parameters],
+  })
   if (command === 'SELECT') return { rows }
   return { rows, numAffectedRows: BigInt(rowCount ?? 0) }
 }

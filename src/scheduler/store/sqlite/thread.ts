@@ -25,6 +25,9 @@ const ANSWER_MAX_MS = 300_000
 
 const WATCH_MS = 10_000
 
+/** So many orders cross at once: with more, the thread would idle until the last of them is made. */
+const ORDERS_MAX = 32
+
 const WORKER = new URL('./worker.ts', import.meta.url)
 
 /** @throws CaravanError STORE_FAILED when the file cannot be opened. */
@@ -75,6 +78,7 @@ class Calls {
   readonly #clock: Clock
   readonly #calls = new Map<number, Call>()
   readonly #ended: Promise<void>
+  #orders: Order[] = []
   #lastId = -1
   #isClosing = false
   #watch: Timer | null = null
@@ -83,7 +87,9 @@ class Calls {
     this.#worker = worker
     this.#clock = clock
     this.opened = this.#register('open')
-    worker.on('message', (reply: Reply) => this.#answer(reply))
+    worker.on('message', (replies: Reply[]) => {
+      for (const reply of replies) this.#answer(reply)
+    })
     worker.on('error', (cause) => this.#fail('the thread of the store failed', cause))
     this.#ended = new Promise((resolve) => {
       worker.on('exit', (code) => {
@@ -100,7 +106,10 @@ class Calls {
     }
     const answer = this.#register(sql)
     const order: Order = { id: this.#lastId, role, sql, parameters }
-    this.#worker.postMessage(order)
+    // What is sent in the same moment crosses in one message: each costs more than a statement.
+    if (this.#orders.length === 0) queueMicrotask(() => this.#post())
+    this.#orders.push(order)
+    if (this.#orders.length >= ORDERS_MAX) this.#post()
     return answer
   }
 
@@ -116,6 +125,12 @@ class Calls {
       this.#worker.postMessage('close')
     }
     await this.#ended
+  }
+
+  #post(): void {
+    if (this.#orders.length === 0) return
+    this.#worker.postMessage(this.#orders)
+    this.#orders = []
   }
 
   #register(sql: string): Promise<Exclude<Reply, { failure: unknown }>> {
@@ -139,7 +154,9 @@ class Calls {
       return
     }
     const { message, code } = reply.failure
-    const cause = Object.assign(new Error(message), { code: code === null ? 'SQLITE' : `SQLITE_${code}` })
+    const cause = Object.assign(new Error(message), {
+      code: code === null ? 'SQLITE' : `SQLITE_${code}`,
+    })
     call.reject(toStoreFailure(cause, call.sql))
   }
 

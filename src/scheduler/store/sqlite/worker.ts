@@ -15,33 +15,34 @@ if (database !== null) serve(database)
 function open(options: ThreadOptions): Database | null {
   try {
     const opened = openDatabase(options)
-    post({ id: 0, changes: 0 })
+    post([{ id: 0, changes: 0 }])
     return opened
   } catch (cause) {
     // Nothing listens any more then, and the thread ends.
-    post({ id: 0, failure: toFailure(cause) })
+    post([{ id: 0, failure: toFailure(cause) }])
     return null
   }
 }
 
 function serve(opened: Database): void {
-  port.on('message', (order: Order | 'close') => {
-    if (order === 'close') {
+  port.on('message', (orders: Order[] | 'close') => {
+    if (orders === 'close') {
       opened.close()
       port.close()
       return
     }
-    carryOut(opened, order)
-    for (const each of held.splice(0)) carryOut(opened, each)
+    const replies: Reply[] = []
+    for (const order of orders) {
+      for (const each of [order, ...held.splice(0)]) {
+        const reply = opened.carryOut(each)
+        if (reply === null) held.push(each)
+        else replies.push(reply)
+      }
+    }
+    post(replies)
   })
 }
 
-function carryOut(opened: Database, order: Order): void {
-  const reply = opened.carryOut(order)
-  if (reply === null) held.push(order)
-  else post(reply)
-}
-
-function post(reply: Reply): void {
-  port.postMessage(reply)
+function post(replies: Reply[]): void {
+  port.postMessage(replies)
 }
