@@ -111,17 +111,7 @@ export function createOpenSlices(): OpenSliceIndex {
     async load(reader) {
       for (const entry of await readEntries(reader)) put(entry)
     },
-    async read(reader) {
-      const open = await readEntries(reader)
-      const found = new Set(open.map(({ key }) => key))
-      const others: SliceRow[] = []
-      for (const { key, build, slice } of entries.values()) {
-        if (found.has(key)) continue
-        const row = await readSlice(reader, { build: build.id, index: slice.slice_index })
-        if (row !== null) others.push(row)
-      }
-      return { entries: open, others }
-    },
+    read: (reader) => readRows(reader, entries),
     merge(rows) {
       const isNewer = ({ version, ...row }: SliceRow): boolean =>
         version > (entries.get(keyOf(row))?.slice.version ?? 0)
@@ -142,6 +132,21 @@ export function createOpenSlices(): OpenSliceIndex {
 
 export function keyOf(row: { build_id: BuildId; slice_index: number }): SliceKey {
   return toSliceKey(row.build_id, row.slice_index)
+}
+
+async function readRows(
+  reader: Reader,
+  known: ReadonlyMap<SliceKey, OpenSlice>,
+): Promise<OpenRows> {
+  const entries = await readEntries(reader)
+  const found = new Set(entries.map(({ key }) => key))
+  const others: SliceRow[] = []
+  for (const { key, build, slice } of known.values()) {
+    if (found.has(key)) continue
+    const row = await readSlice(reader, { build: build.id, index: slice.slice_index })
+    if (row !== null) others.push(row)
+  }
+  return { entries, others }
 }
 
 async function readEntries(reader: Reader): Promise<OpenSlice[]> {

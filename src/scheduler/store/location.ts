@@ -10,6 +10,8 @@ export interface SqliteLocation {
   file: string
   /** `full`: a commit also survives a power cut. `normal`: only the end of any process. */
   synchronous: 'full' | 'normal'
+  /** `main`: no thread of its own, so that a clock that is driven by hand waits for no other. */
+  thread: 'own' | 'main'
 }
 
 export interface PostgresLocation {
@@ -29,21 +31,20 @@ const DEFAULT_SCHEMA = 'caravan'
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
 /**
- * @param url `sqlite:FILE[?synchronous=full]`, `postgres://...[?schema=NAME]`, or a path.
+ * @param url `sqlite:FILE[?synchronous=full][&thread=main]`, `postgres://...[?schema=NAME]`, or a path.
  * @param folder paths count from it.
  * @throws CaravanError SETTINGS_INVALID.
  */
 export function parseStoreUrl(url: string, folder: string): StoreLocation {
   if (POSTGRES.test(url)) return parsePostgres(url)
   const [file, query] = splitQuery(url.startsWith(SQLITE) ? url.slice(SQLITE.length) : url)
-  const parameters = new URLSearchParams(query)
-  const synchronous = parameters.get('synchronous') ?? 'normal'
-  refuseOthers(parameters, ['synchronous'], 'a SQLite store')
   if (file === '') throw invalid('the name of the file is missing')
-  if (synchronous !== 'full' && synchronous !== 'normal') {
-    throw invalid(`synchronous is full or normal, not "${synchronous}"`)
-  }
-  return { kind: 'sqlite', file: file === ':memory:' ? file : resolve(folder, file), synchronous }
+  const parameters = new URLSearchParams(query)
+  const synchronous = choose(parameters, 'synchronous', ['normal', 'full'])
+  const thread = choose(parameters, 'thread', ['own', 'main'])
+  for (const key of parameters.keys()) throw invalid(`a SQLite store has no parameter ${key}`)
+  const path = file === ':memory:' ? file : resolve(folder, file)
+  return { kind: 'sqlite', file: path, synchronous, thread }
 }
 
 /** What people may see of it: no user, no password. */
@@ -71,9 +72,17 @@ function splitQuery(url: string): [place: string, query: string] {
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
 }
 
-function refuseOthers(parameters: URLSearchParams, known: readonly string[], what: string): void {
-  const other = [...parameters.keys()].find((key) => !known.includes(key))
-  if (other !== undefined) throw invalid(`${what} has no parameter ${other}`)
+/** Takes the parameter out. @returns its value, or the first choice when it is absent. */
+function choose<T extends string>(
+  parameters: URLSearchParams,
+  key: string,
+  choices: readonly [T, ...T[]],
+): T {
+  const text = parameters.get(key) ?? choices[0]
+  const choice = choices.find((each) => each === text)
+  if (choice === undefined) throw invalid(`${key} is ${choices.join(' or ')}, not "${text}"`)
+  parameters.delete(key)
+  return choice
 }
 
 function invalid(problem: string): CaravanError {

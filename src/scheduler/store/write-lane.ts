@@ -3,7 +3,7 @@
  *
  * A commit costs far more than a row. So whoever waits for a turn while another transaction runs is
  * taken into the same database transaction, behind a savepoint of its own: its failure takes back what
- * it did and nothing else. Nobody hears of success before the commit that they share.
+ * it did and nothing else. Nobody hears how it went before the commit that they share: what one saw may be another's.
  */
 import { CaravanError } from '../../model/index.ts'
 import type { Clock } from '../../platform/index.ts'
@@ -104,7 +104,8 @@ const TAKE_BACK = `ROLLBACK TO SAVEPOINT member; ${RELEASE}`
 class Group {
   readonly #options: WriteLaneOptions
   readonly #connection: Connection
-  readonly #done: { member: Member; value: unknown }[] = []
+  /** What each comes to when all is committed, and nobody learns before: it may rest on the others. */
+  readonly #done: { member: Member; settle: () => void }[] = []
   /** The first statement of its own that failed: then none of the group is to be trusted. */
   #failure: { cause: unknown } | null = null
   /** What has to be said before the next statement. */
@@ -132,14 +133,14 @@ class Group {
         const value = await member.work(transaction.writer)
         await transaction.settle()
         this.#pending = RELEASE
-        this.#done.push({ member, value })
+        this.#done.push({ member, settle: () => member.resolve(value) })
         return
       } catch (cause) {
         await transaction.settle().catch(() => undefined)
         this.#pending = TAKE_BACK
         if (!this.isBroken && tries < TRIES_MAX && this.#options.dialect.isTransient(cause))
           continue
-        member.reject(cause)
+        this.#done.push({ member, settle: () => member.reject(cause) })
         return
       } finally {
         transaction.end()
@@ -163,7 +164,7 @@ class Group {
       for (const { member } of this.#done) member.reject(failure)
       return
     }
-    for (const { member, value } of this.#done) member.resolve(value)
+    for (const { settle } of this.#done) settle()
   }
 
   /** Sent together with what is left to say about the member before: each message costs. */

@@ -160,12 +160,12 @@ t.test('transactions take turns, in the order in which they were asked for', asy
   const failing = () => store.write(() => Promise.reject(new Error('no')))
   await Promise.all([
     work('one'),
-    failing().catch(() => order.push('failed')),
+    failing().catch(() => undefined),
     work('two'),
     findBuild(store.read, '1'),
     work('three'),
   ])
-  const turns = ['one begins', 'one ends', 'failed', 'two begins', 'two ends']
+  const turns = ['one begins', 'one ends', 'two begins', 'two ends']
   t.strictSame(order, [...turns, 'three begins', 'three ends'])
 })
 

@@ -52,8 +52,11 @@ export async function startScheduler(t: Test, options: StartOptions = {}) {
   const dataDir = options.dataDir ?? aFolder(t)
   const cluster = new FakeCluster()
   const clock = options.clock ?? systemClock
+  const settings = settingsSchema.parse(options.settings ?? {})
+  // A clock that the test moves waits for no other thread.
+  if (options.clock !== undefined) settings.store.url = 'sqlite:caravan.db?thread=main'
   const scheduler = await createScheduler({
-    settings: settingsSchema.parse(options.settings ?? {}),
+    settings,
     dataDir,
     nomad: options.nomad ?? cluster,
     outputs: createOutputStore({ directory: join(dataDir, 'output'), log: silentLog }),

@@ -1,11 +1,12 @@
 /** Clients of `pg` as the store uses them. */
+import type pg from 'pg'
 import type { Client, ClientConfig, CustomTypesConfig, QueryResult as PgResult } from 'pg'
 import type { QueryResult } from 'kysely'
 import { CaravanError } from '../../../model/index.ts'
 import { toStoreFailure, type Connection, type Statement } from '../connection.ts'
 import type { PostgresLocation } from '../location.ts'
 
-export type Pg = (typeof import('pg'))['default']
+export type Pg = typeof pg
 
 /** A server that takes no connection in this time is away. */
 const CONNECT_MAX_MS = 5000
@@ -20,12 +21,11 @@ const KEEP_ALIVE_MS = 10_000
 const INT8 = 20
 
 /** What all connections have in common. */
-export function toConfig(pg: Pg, { connectionString }: PostgresLocation): ClientConfig {
+export function toConfig(library: Pg, { connectionString }: PostgresLocation): ClientConfig {
+  const { getTypeParser }: CustomTypesConfig = library.types
   const types: CustomTypesConfig = {
-    getTypeParser: ((oid: number, format?: 'text') =>
-      oid === INT8
-        ? Number
-        : pg.types.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
+    getTypeParser: ((oid: Parameters<typeof getTypeParser>[0], format?: 'text') =>
+      Number(oid) === INT8 ? Number : getTypeParser(oid, format)) as typeof getTypeParser,
   }
   return {
     connectionString,
@@ -74,10 +74,10 @@ export function connectionOn(client: Client): Connection & { onLost(listener: ()
     return { name }
   }
 
-  const run = async <T>(sql: string, query: () => Promise<T>): Promise<T> => {
+  const run = async <T>(sql: string, ask: () => Promise<T>): Promise<T> => {
     if (lost !== null) throw lost
     try {
-      return await query()
+      return await ask()
     } catch (cause) {
       if (isOfConnection(cause)) lose(cause)
       throw lost ?? toStoreFailure(cause, sql)

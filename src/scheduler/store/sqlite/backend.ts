@@ -1,8 +1,10 @@
 /** The store in one SQLite file: the embedded default. */
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { CaravanError, isCaravanError } from '../../../model/index.ts'
 import type { Backend, BackendDeps } from '../backend.ts'
 import type { Dialect } from '../connection.ts'
 import type { SqliteLocation } from '../location.ts'
+import { openInPlace } from './in-place.ts'
 import { startSqliteThread } from './thread.ts'
 
 /** A healthy disk answers within milliseconds. */
@@ -10,10 +12,18 @@ const SILENCE_MS = 15_000
 
 /** @throws CaravanError STORE_FAILED when the file cannot be opened. */
 export async function openSqlite(
-  { file, synchronous }: SqliteLocation,
+  { file, synchronous, thread: where }: SqliteLocation,
   { clock }: Pick<BackendDeps, 'clock'>,
 ): Promise<Backend> {
-  const thread = await startSqliteThread({ file, synchronous, readOnly: false }, clock)
+  const options = { file, synchronous, readOnly: false }
+  const thread = await (
+    where === 'main'
+      ? Promise.resolve().then(() => openInPlace(options))
+      : startSqliteThread(options, clock)
+  ).catch((failure: unknown) => {
+    const cause = isCaravanError(failure) ? (failure.cause ?? failure) : failure
+    throw new CaravanError('STORE_FAILED', `the store can not be opened: ${file}`, { cause })
+  })
   return {
     dialect: sqliteDialect,
     reader: thread.reader,

@@ -5,10 +5,10 @@
  * streams and timers. Orders go over in the order in which they were sent and are carried out so.
  */
 import { Worker } from 'node:worker_threads'
-import type { QueryResult } from 'kysely'
 import { CaravanError } from '../../../model/index.ts'
 import type { Clock, Timer } from '../../../platform/index.ts'
-import { toStoreFailure, type Connection } from '../connection.ts'
+import type { Connection } from '../connection.ts'
+import { toFailure, toResult, type Success } from './answers.ts'
 import type { Order, Reply, Role, ThreadOptions } from './protocol.ts'
 
 export interface SqliteThread {
@@ -16,7 +16,7 @@ export interface SqliteThread {
   readonly reader: Connection
   /** For how long the oldest order has been waiting for its answer, in ms. */
   silentMs(): number
-  /** Ends the thread when it has carried out what was sent. */
+  /** Ends it when it has carried out what was sent. */
   close(): Promise<void>
 }
 
@@ -30,7 +30,7 @@ const ORDERS_MAX = 32
 
 const WORKER = new URL('./worker.ts', import.meta.url)
 
-/** @throws CaravanError STORE_FAILED when the file cannot be opened. */
+/** @throws CaravanError STORE_FAILED, or what SQLite throws, when the file cannot be opened. */
 export async function startSqliteThread(
   options: ThreadOptions,
   clock: Clock,
@@ -38,11 +38,7 @@ export async function startSqliteThread(
   // Flags of this process, such as a loader's, are not for a thread that runs three files.
   const worker = new Worker(WORKER, { workerData: options, execArgv: [], name: 'caravan-store' })
   const calls = new Calls(worker, clock)
-  await calls.opened.catch((failure: CaravanError) => {
-    throw new CaravanError('STORE_FAILED', `the store can not be opened: ${options.file}`, {
-      cause: failure.cause ?? failure,
-    })
-  })
+  await calls.opened
   return {
     writer: connectionOf(calls, 'writer'),
     reader: connectionOf(calls, 'reader'),
@@ -66,7 +62,7 @@ function connectionOf(calls: Calls, role: Role): Connection {
 interface Call {
   sql: string
   sentMs: number
-  resolve: (reply: Exclude<Reply, { failure: unknown }>) => void
+  resolve: (reply: Success) => void
   reject: (cause: CaravanError) => void
 }
 
@@ -122,18 +118,24 @@ class Calls {
     if (!this.#isClosing && this.failure === null) {
       this.#isClosing = true
       this.#worker.ref()
-      this.#worker.postMessage('close')
+      this.#post()
+      this.#send('close')
     }
     await this.#ended
   }
 
   #post(): void {
     if (this.#orders.length === 0) return
-    this.#worker.postMessage(this.#orders)
+    this.#send(this.#orders)
     this.#orders = []
   }
 
-  #register(sql: string): Promise<Exclude<Reply, { failure: unknown }>> {
+  #send(message: Order[] | 'close'): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+    this.#worker.postMessage(message)
+  }
+
+  #register(sql: string): Promise<Success> {
     // A process may end while its store idles, not while it waits for an answer.
     if (this.#calls.size === 0) this.#worker.ref()
     this.#lastId += 1
@@ -149,15 +151,8 @@ class Calls {
     this.#calls.delete(reply.id)
     if (this.#calls.size === 0 && !this.#isClosing) this.#worker.unref()
     if (call === undefined) return
-    if (!('failure' in reply)) {
-      call.resolve(reply)
-      return
-    }
-    const { message, code } = reply.failure
-    const cause = Object.assign(new Error(message), {
-      code: code === null ? 'SQLITE' : `SQLITE_${code}`,
-    })
-    call.reject(toStoreFailure(cause, call.sql))
+    if ('failure' in reply) call.reject(toFailure(reply, call.sql))
+    else call.resolve(reply)
   }
 
   /** One timer for all: one for each statement would cost more than the statement. */
@@ -188,15 +183,4 @@ class Calls {
     this.#calls.clear()
     void this.#worker.terminate()
   }
-}
-
-function toResult(reply: Exclude<Reply, { failure: unknown }>): QueryResult<unknown> {
-  if ('changes' in reply) return { rows: [], numAffectedRows: BigInt(reply.changes) }
-  const { columns } = reply
-  const rows = reply.rows.map((values) => {
-    const row: Record<string, unknown> = {}
-    for (let at = 0; at < columns.length; at++) row[columns[at] ?? ''] = values[at]
-    return row
-  })
-  return { rows }
 }
