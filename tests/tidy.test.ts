@@ -34,6 +34,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pino: ['src/platform/pino.ts'],
   yaml: ['src/scheduler/config/'],
   kysely: ['src/scheduler/store/'],
+  pg: ['src/scheduler/store/'],
   'node:sqlite': ['src/scheduler/store/', 'src/dev/nomad-engine/', 'src/platform/lock.ts'],
   fastify: ['src/api/', 'src/dev/'],
   'fastify-type-provider-zod': ['src/api/'],

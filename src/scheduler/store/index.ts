@@ -85,15 +85,13 @@ export async function openStore(url: string, deps: StoreDeps): Promise<Store> {
 }
 
 function toStore(backend: Backend, lane: WriteLane, installId: string): Store {
+  let closing: Promise<void> | null = null
   return {
     read: queriesOn(backend.dialect, backend.reader),
     installId,
     write: (work) => lane.write(work),
     fault: () => backend.fault(),
-    async close() {
-      await lane.close()
-      await backend.close()
-    },
+    close: () => (closing ??= lane.close().then(() => backend.close())),
   }
 }
 

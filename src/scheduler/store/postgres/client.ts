@@ -17,15 +17,15 @@ const ANSWER_MAX_MS = 30_000
 /** So soon is a silent peer asked whether it is still there. */
 const KEEP_ALIVE_MS = 10_000
 
-/** int8: our times and counters are far below what a number holds exactly. */
-const INT8 = 20
-
 /** What all connections have in common. */
 export function toConfig(library: Pg, { connectionString }: PostgresLocation): ClientConfig {
   const { getTypeParser }: CustomTypesConfig = library.types
   const types: CustomTypesConfig = {
+    // Our times and counters are far below what a number holds exactly.
     getTypeParser: ((oid: Parameters<typeof getTypeParser>[0], format?: 'text') =>
-      Number(oid) === INT8 ? Number : getTypeParser(oid, format)) as typeof getTypeParser,
+      oid === library.types.builtins.INT8
+        ? Number
+        : getTypeParser(oid, format)) as typeof getTypeParser,
   }
   return {
     connectionString,

@@ -50,6 +50,7 @@ class Orders {
   }
 
   close(): void {
+    if (this.#isClosed) return
     this.#isClosed = true
     this.#wake()
     this.#database.close()

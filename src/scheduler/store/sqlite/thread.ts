@@ -34,9 +34,14 @@ const WORKER = new URL('./worker.ts', import.meta.url)
 export async function startSqliteThread(
   options: ThreadOptions,
   clock: Clock,
+  entry: URL = WORKER,
 ): Promise<SqliteThread> {
-  // Flags of this process, such as a loader's, are not for a thread that runs three files.
-  const worker = new Worker(WORKER, { workerData: options, execArgv: [], name: 'caravan-store' })
+  const worker = new Worker(entry, {
+    name: 'caravan-store',
+    workerData: options,
+    // Flags of this process, such as a loader's, are not for a thread that runs three files.
+    execArgv: [],
+  })
   const calls = new Calls(worker, clock)
   await calls.opened
   return {
