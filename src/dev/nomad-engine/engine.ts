@@ -20,6 +20,7 @@ import { jobRoutes } from './http/routes/jobs.ts'
 import { nodeRoutes } from './http/routes/nodes.ts'
 import { operatorRoutes } from './http/routes/operator.ts'
 import { statsRoutes } from './http/routes/stats.ts'
+import { unsupportedRoutes } from './http/routes/unsupported.ts'
 import { createServer } from './http/server.ts'
 import { describeNode, SIMULATED } from './node-registration.ts'
 import { setNodeStatus } from './operations/nodes.ts'
@@ -230,5 +231,6 @@ function toRoutes(deps: AllDeps): Routes {
     ...eventRoutes(deps),
     ...fileRoutes(deps),
     ...statsRoutes(deps),
+    ...unsupportedRoutes(),
   }
 }
