@@ -36,8 +36,8 @@ export interface ClientDeps {
 const ROTATE_MS = 1000
 
 /** Grace for tasks when the whole engine goes: `caravan dev` promises to be gone in five seconds. */
-const CLOSE_KILL_MS = 2000
-const CLOSE_WAIT_MS = 4000
+const CLOSE_KILL_MS = 1000
+const CLOSE_WAIT_MS = 3000
 
 export class Client {
   readonly #deps: ClientDeps

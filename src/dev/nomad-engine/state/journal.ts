@@ -114,6 +114,7 @@ function readFile(file: string, state: State, options: { tornTail: boolean }): v
     header.parse(JSON.parse(first))
     for (const text of rest) {
       const { i, w } = line.parse(JSON.parse(text))
+      state.apply(i, [])
       // One after the other: an allocation names a job version that may stand before it.
       for (const write of w) state.apply(i, [fromStored(state, write)])
     }
