@@ -43,8 +43,17 @@ export async function startAgent(nomad: string): Promise<RealAgent> {
     await end()
     throw new Error(`the agent did not start:\n${output.join('')}`, { cause })
   }
-  // Tasks outlive their agent: what still runs is ended while there is one.
-  return { url, stop: () => stopJobs(url).finally(end) }
+  return {
+    url,
+    async stop() {
+      // Tasks outlive their agent: what still runs is ended while there is one.
+      try {
+        await stopJobs(url)
+      } finally {
+        await end()
+      }
+    },
+  }
 }
 
 /** Nothing leaves the machine: no update check, no look at a cloud's metadata address. */
