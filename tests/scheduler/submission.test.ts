@@ -30,14 +30,15 @@ t.test('a registration whose answer is lost is read back and adopted, and made o
 
 t.test('an outcome that nobody knows is tried again until it is known', async (t) => {
   const { scheduler, cluster } = await startScheduler(t)
-  let failures = 2
+  let isBroken = true
   cluster.onRegister = () => {
-    if (failures-- > 0) throw nomadError('NOMAD_UNKNOWN_OUTCOME', 'No cluster leader', 'no_leader')
+    if (isBroken) throw nomadError('NOMAD_UNKNOWN_OUTCOME', 'No cluster leader', 'no_leader')
     return undefined
   }
   await scheduler.submit(aRequest())
   const waiting = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail !== '')
   t.match(waiting.slices[0], { state: 'submitting', detail: /^could not be submitted yet/ })
+  isBroken = false
   await untilBuild(scheduler, '1', isPlaced)
   t.equal(cluster.registrations, 1)
 })
