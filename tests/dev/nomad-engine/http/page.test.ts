@@ -21,8 +21,8 @@ function call(query: Record<string, string>): Call {
 
 const ORDERS = {
   key: byKey<Row>((row) => row.ID),
-  index: byIndex<Row>((row) => `${row.Index}.${row.ID}`),
-  newest: byIndex<Row>((row) => `${row.Index}.${row.ID}`, 'descending'),
+  index: byIndex<Row>((row) => [row.Index, row.ID]),
+  newest: byIndex<Row>((row) => [row.Index, row.ID], 'descending'),
 }
 
 t.test('pages put together are the list, in whatever order and size', (t) => {

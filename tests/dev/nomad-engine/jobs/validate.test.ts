@@ -23,6 +23,8 @@ t.test('what the engine would do differently than Nomad, it refuses by name', (t
     [{ task: { Vault: { Policies: ['x'] } } }, 'vault'],
     [{ task: { Lifecycle: { Hook: 'prestart' } } }, 'lifecycle'],
     [{ task: { Resources: { Cores: 2 } } }, 'resources.cores'],
+    [{ task: { User: 'nobody' } }, 'user, its tasks run as its own user'],
+    [{ group: { Constraints: [{ Operand: 'distinct_property' }] } }, 'distinct_property'],
   ]
   t.same(checkJob(read(aJob('job', 'exit 0'))), [])
   for (const [more, feature] of cases) {
