@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
-import { aJob, eventTypes, eventually, startTestEngine, talkTo, untilStatus } from './support.ts'
+import {
+  aJob,
+  eventTypes,
+  eventually,
+  isRunning,
+  startTestEngine,
+  talkTo,
+  untilStatus,
+} from './support.ts'
 
 const program = join(import.meta.dirname, 'engine-process.ts')
 
@@ -28,14 +36,6 @@ async function startProcess(dataDir: string) {
 async function killHard(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
   await once(child, 'exit')
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }
 
 t.test('running tasks are found again after the engine was killed', async (t) => {
