@@ -94,14 +94,17 @@ class Submitter {
   /** @returns how long to rest. */
   async turn(): Promise<number> {
     const { open } = this.#deps.ledger
-    const { classes } = this.#deps
+    const { classes, clock } = this.#deps
+    // One moment for the whole turn: what is not due at it is what the rest is measured by.
+    const nowMs = clock.monotonic()
     // Intents from before: whether their requests arrived is found out by sending them again.
-    const unsettled = this.#due(open.inState('submitting'))
-    const waiting = this.#due(open.inState('waiting_run'))
-    if (unsettled.length + waiting.length === 0) return this.#restMs(IDLE_REST_MS)
-    if (this.#leftMs(this.#hold) > 0) {
+    const unsettled = this.#due(open.inState('submitting'), nowMs)
+    const waiting = this.#due(open.inState('waiting_run'), nowMs)
+    if (unsettled.length + waiting.length === 0) return this.#restMs(IDLE_REST_MS, nowMs)
+    const heldMs = leftOf(this.#hold, nowMs)
+    if (heldMs > 0) {
       this.#explain([...unsettled, ...waiting], () => this.#hold?.reason ?? null)
-      return this.#leftMs(this.#hold)
+      return heldMs
     }
     const nodes = await this.#readNodes()
     if (nodes === null) return 0
@@ -114,7 +117,7 @@ class Submitter {
     for (const entry of sent) this.#start(entry)
     const left = placeable.filter(({ key }) => !this.#inFlight.has(key))
     this.#explain(left, ({ build }) => decision.waits.get(build.resource_class))
-    return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS)
+    return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS, nowMs)
   }
 
   hurry(): void {
@@ -127,9 +130,9 @@ class Submitter {
     await this.#queue.onIdle()
   }
 
-  #due(entries: Iterable<OpenSlice>): OpenSlice[] {
+  #due(entries: Iterable<OpenSlice>, nowMs: number): OpenSlice[] {
     return [...entries].filter(
-      ({ key }) => !this.#inFlight.has(key) && this.#leftMs(this.#setbacks.get(key)) === 0,
+      ({ key }) => !this.#inFlight.has(key) && leftOf(this.#setbacks.get(key), nowMs) === 0,
     )
   }
 
@@ -141,16 +144,12 @@ class Submitter {
     return [...registered, ...leaving]
   }
 
-  #leftMs(setback: Setback | null | undefined): number {
-    return setback ? Math.max(0, setback.untilMs - this.#deps.clock.monotonic()) : 0
-  }
-
-  #restMs(atMost: number): number {
+  #restMs(atMost: number, nowMs: number): number {
     const open = this.#deps.ledger.open
     let restMs = atMost
     for (const [key, setback] of this.#setbacks) {
       const state = open.get(key)?.slice.state
-      const leftMs = this.#leftMs(setback)
+      const leftMs = leftOf(setback, nowMs)
       if (state !== 'waiting_run' && state !== 'submitting') this.#setbacks.delete(key)
       else if (leftMs > 0) restMs = Math.min(restMs, leftMs)
     }
@@ -232,7 +231,8 @@ class Submitter {
     }
     hints.set(key, 'queue', outcome.reason)
     // Those that were under way when the first one failed tell nothing new.
-    if (this.#leftMs(this.#hold) === 0) this.#holdAll(outcome.reason)
+    const heldMs = leftOf(this.#hold, this.#deps.clock.monotonic())
+    if (heldMs === 0) this.#holdAll(outcome.reason)
   }
 
   #holdAll(reason: string, cause?: unknown): void {
@@ -257,4 +257,9 @@ class Submitter {
     const restMs = backoffMs(failures, { ...BACKOFF, random: () => random.number() })
     return { reason, failures, untilMs: clock.monotonic() + restMs }
   }
+}
+
+/** How long until the next try. */
+function leftOf(setback: Setback | null | undefined, nowMs: number): number {
+  return setback ? Math.max(0, setback.untilMs - nowMs) : 0
 }
