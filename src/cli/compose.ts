@@ -1,6 +1,5 @@
 /** Puts the rooms together: the only file that builds the object graph. */
-import { createHmac } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApi } from '../api/index.ts'
@@ -12,6 +11,7 @@ import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
 import { createShutdown, systemClock, systemRandom } from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
+import { deriveKey, readMasterKey } from './master-key.ts'
 import { VERSION } from './version.ts'
 
 export interface ControlPlane {
@@ -27,7 +27,6 @@ interface ControlPlaneOptions {
   shutdown?: Shutdown
 }
 
-const MASTER_KEY_BYTES = 32
 const TEMPLATE = fileURLToPath(new URL('../../nomad/jobs/build-slice.nomad.hcl', import.meta.url))
 const LAUNCHER = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
 
@@ -74,11 +73,9 @@ async function readMaterial(
   settings: Settings,
   dataDir: string,
 ): Promise<Pick<SchedulerDeps, 'serverKey' | 'agentCommand' | 'template' | 'clock' | 'random'>> {
-  const { master_key_file: keyFile } = settings.server
-  const master = await readMasterKey(keyFile ?? join(dataDir, 'master.key'), keyFile === undefined)
+  const master = await readMasterKey(settings, dataDir)
   return {
-    // One key per purpose: what leaks of one tells nothing of another.
-    serverKey: createHmac('sha256', master).update('claim tokens').digest(),
+    serverKey: deriveKey(master, 'claim tokens'),
     agentCommand: agentCommandOf(settings),
     template: await readTemplate(settings),
     clock: systemClock,
@@ -146,27 +143,12 @@ export async function readTemplate(settings: Settings): Promise<{ file: string; 
   return { file, text: (await readSettingsFile(file, 'nomad.template')).toString('utf8') }
 }
 
-async function readMasterKey(file: string, mayCreate: boolean): Promise<Uint8Array> {
-  if (mayCreate) {
-    const fresh = Buffer.from(systemRandom.bytes(MASTER_KEY_BYTES)).toString('hex')
-    // Exclusive: of two first starts at once, one wins and both use its key.
-    await writeFile(file, `${fresh}\n`, { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
-  }
-  const text = (await readSettingsFile(file, 'server.master_key_file')).toString('utf8').trim()
-  if (/^[0-9a-f]{64,}$/i.test(text)) return Buffer.from(text, 'hex')
-  throw new CaravanError('SETTINGS_INVALID', `${file} must hold at least 64 hex digits`)
-}
-
 async function readSettingsFile(file: string, setting: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (cause) {
     throw new CaravanError('SETTINGS_INVALID', `${setting}: cannot read ${file}`, { cause })
   }
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }
 
 /** `host:port`, `[::1]:port`. */

@@ -25,6 +25,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addRun(program, io, finish)
   addServing(program, io, finish)
   addBuilds(program, io, finish)
+  addStore(program, io, finish)
   addDoctor(program, io, finish)
   addAgent(program, finish)
   program
@@ -78,11 +79,11 @@ function addServing(program: Command, io: Io, finish: Finish): void {
     .option('--nomad <url>', 'address of Nomad (NOMAD_ADDR)')
     .option('--listen <host>', 'address to listen on')
     .option('--port <n>', 'port of the API', toPort)
-    .option('--data <dir>', 'where builds and output live')
-    .option('--store <url>', 'sqlite:FILE in the data directory, or postgres://...')
-    .option('--master-key-file <file>', 'key of this installation; PostgreSQL needs one')
+    .addOption(dataOption())
+    .addOption(storeOption())
+    .addOption(masterKeyOption())
     .option('--public-url <url>', 'where agents reach this server')
-    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
+    .addOption(settingsOption())
     .addOption(new Option('--log-format <format>', 'log lines').choices(['text', 'json']))
     .addOption(logLevelOption())
     .action(async (options: ServeOptions) => {
@@ -117,6 +118,31 @@ function addBuilds(program: Command, io: Io, finish: Finish): void {
   })
 }
 
+function addStore(program: Command, io: Io, finish: Finish): void {
+  const withStore = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .addOption(dataOption())
+      .addOption(storeOption())
+      .addOption(masterKeyOption())
+      .addOption(settingsOption())
+      .option('--json', 'print one JSON object')
+  withStore('backup <file>', 'write builds and their sources into one file; the server may run')
+    .option('--with-output', 'also the output of all steps')
+    .option('--with-sources', 'also the sources of builds that are over')
+    .option('--with-master-key', 'also the master key: whoever has the file has the installation')
+    .option('--force', 'replace the file when it is there')
+    .action(async (file: string, options) => {
+      finish(await (await import('./backup.ts')).backup(file, options, io))
+    })
+  withStore('restore <file>', 'put a backup in the place of the store; the server must not run')
+    .option('--force', 'replace what the store holds')
+    .action(async (file: string, options) => {
+      finish(await (await import('./restore.ts')).restore(file, options, io))
+    })
+}
+
 function addDoctor(program: Command, io: Io, finish: Finish): void {
   program
     .command('doctor')
@@ -124,7 +150,7 @@ function addDoctor(program: Command, io: Io, finish: Finish): void {
     .option('--nomad <url>', 'Nomad to check (NOMAD_ADDR)')
     .addOption(serverOption())
     .addOption(tokenOption())
-    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
+    .addOption(settingsOption())
     .option('--json', 'print JSON')
     .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options, io)))
 }
@@ -141,6 +167,13 @@ function addAgent(program: Command, finish: Finish): void {
     })
 }
 
+const dataOption = () => new Option('--data <dir>', 'where builds and output live')
+const storeOption = () =>
+  new Option('--store <url>', 'sqlite:FILE in the data directory, or postgres://...')
+const masterKeyOption = () =>
+  new Option('--master-key-file <file>', 'key of this installation; PostgreSQL needs one')
+const settingsOption = () =>
+  new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS')
 const serverOption = () =>
   new Option('--server <url>', 'address of a Caravan server').env('CARAVAN_SERVER')
 const tokenOption = () => new Option('--token <token>', 'token for the server').env('CARAVAN_TOKEN')

@@ -12,6 +12,12 @@ export interface Loop {
   stop(): Promise<void>
 }
 
+/** Several of them, as one. */
+export interface Loops {
+  faults(): string[]
+  stop(): Promise<void>
+}
+
 export interface LoopOptions {
   name: string
   /** One turn. @returns how long to rest before the next one, unless woken. */

@@ -8,6 +8,7 @@ import {
   type BuildView,
 } from '../model/index.ts'
 import { lockFolder } from '../platform/index.ts'
+import { startAfterRestore } from './backup/newer-jobs.ts'
 import { createAgentGate, createDelivery, toClaimToken } from './agents/index.ts'
 import { createChanges } from './changes.ts'
 import { createCluster } from './cluster.ts'
@@ -16,6 +17,7 @@ import { createIntake } from './intake.ts'
 import { buildSliceJob, resourceClassOf, type SliceJob } from './job-builder.ts'
 import { createJobStops } from './job-stops.ts'
 import { createLeases } from './leases.ts'
+import type { Loops } from './loop.ts'
 import { createLedger, placeOf, type Ledger } from './ledger.ts'
 import { keyOf } from './open-slices.ts'
 import { createFollow } from './output/index.ts'
@@ -101,6 +103,7 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
     buildJob,
     installId: store.installId,
     storeFault: () => store.fault(),
+    restoredMs: store.restoredMs,
     leases: createLeases(clock),
     reading: createReading({ read: store.read, outputs, hints }),
     delivery: createDelivery({ ledger, outputs, outputMax, clock, log }),
@@ -147,7 +150,7 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
       ),
     async start() {
       await sources.tidy()
-      loops ??= startLoops(deps, parts)
+      loops ??= start(deps, parts)
     },
     async close() {
       closing.abort(new Error('the scheduler is closing'))
@@ -163,9 +166,10 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
   }
 }
 
-interface Loops {
-  faults(): string[]
-  stop(): Promise<void>
+/** After a restore, what Nomad knows better comes first: it may hold names that are needed. */
+function start(deps: SchedulerDeps, parts: Parts): Loops {
+  const startAll = () => startLoops(deps, parts)
+  return parts.restoredMs === null ? startAll() : startAfterRestore(startAll, { ...deps, ...parts })
 }
 
 function startLoops(deps: SchedulerDeps, parts: Parts): Loops {

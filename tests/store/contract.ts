@@ -19,6 +19,7 @@ import {
 import { NOW_MS, aBuild, aSlice, aSpec, someTexts } from '../scheduler/support/rows.ts'
 import { storeBuild } from '../scheduler/support/ledger.ts'
 import { open, openWithLedger, type TestBackend } from './backend.ts'
+import { testBackups } from './backups.ts'
 import { testCrashes } from './crash.ts'
 import { testMigrations } from './migrating.ts'
 import { testReports } from './reports.ts'
@@ -31,6 +32,7 @@ export function testContract(t: Test, backend: TestBackend): void {
   t.test('reports of agents', (t) => testReports(t, backend))
   t.test('migrations', (t) => testMigrations(t, backend))
   t.test('crashes', (t) => testCrashes(t, backend))
+  t.test('backups', (t) => testBackups(t, backend))
 }
 
 async function testNumbers(t: Test, backend: TestBackend): Promise<void> {

@@ -2,6 +2,7 @@
 import type { RandomSource } from '../../platform/index.ts'
 import type { Reader, Writer } from './index.ts'
 import type { InstallationRow } from './tables.ts'
+import { sendAhead } from './transaction.ts'
 
 /** Makes it when there is none, and counts that it was opened. */
 export async function takeInstallation(
@@ -43,4 +44,20 @@ export async function readLastBuildNumber(reader: Reader): Promise<number> {
     .select('last_build_number')
     .executeTakeFirstOrThrow()
   return row.last_build_number
+}
+
+/** @param generation above the one before: whoever had the store until now is to notice. */
+export async function markRestored(
+  writer: Writer,
+  { generation, nowMs }: { generation: number; nowMs: number },
+): Promise<void> {
+  const change = { generation, restored_ms: nowMs }
+  await sendAhead(writer, writer.updateTable('installation').set(change))
+}
+
+/** @param lastNumber of the builds that Nomad still knows: it is not given again. */
+export async function endRestore(writer: Writer, lastNumber: number): Promise<void> {
+  const known = await readLastBuildNumber(writer)
+  const change = { restored_ms: null, last_build_number: Math.max(known, lastNumber) }
+  await sendAhead(writer, writer.updateTable('installation').set(change))
 }

@@ -57,9 +57,12 @@ export class FakeCluster implements SchedulerNomad {
     return Promise.resolve(this.jobs.get(id) ?? null)
   }
 
-  deregisterJob(id: string): Promise<{ evalId: string; index: number }> {
+  deregisterJob(
+    id: string,
+    { purge = false }: { purge?: boolean } = {},
+  ): Promise<{ evalId: string; index: number }> {
     this.stopped.push(id)
-    this.stopJob(id)
+    this.stopJob(id, { purge })
     return Promise.resolve({ evalId: '', index: this.#index })
   }
 
@@ -98,6 +101,7 @@ export class FakeCluster implements SchedulerNomad {
       CreateIndex: 0,
       ModifyIndex: 0,
       JobModifyIndex: 0,
+      Meta: job.Meta ?? null,
     }))
     yield { items, index: this.#index }
   }

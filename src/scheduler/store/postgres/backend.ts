@@ -3,8 +3,9 @@ import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'ky
 import { CaravanError } from '../../../model/index.ts'
 import type { Backend, BackendDeps } from '../backend.ts'
 import { toStoreFailure, type Dialect } from '../connection.ts'
-import type { PostgresLocation } from '../location.ts'
-import { configure, query, sqlState, toConfig } from './client.ts'
+import { showLocation, type PostgresLocation } from '../location.ts'
+import type { SnapshotConnection } from '../snapshot.ts'
+import { configure, connectionOn, query, sqlState, toConfig } from './client.ts'
 import { PostgresWriter } from './writer.ts'
 
 /** Views and agents' calls; each is short. PostgreSQL pays for every connection with a process. */
@@ -48,6 +49,25 @@ export async function openPostgres(
       await pool.end()
     },
   }
+}
+
+/** @throws CaravanError STORE_FAILED when it cannot be reached. */
+export async function openPostgresSnapshot(
+  location: PostgresLocation,
+): Promise<SnapshotConnection> {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client(toConfig(pg, location))
+  const connection = connectionOn(client)
+  try {
+    await client.connect()
+    await configure(client, location.schema, 'caravan snapshot')
+    await connection.control('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  } catch (cause) {
+    await client.end().catch(() => undefined)
+    const message = `PostgreSQL at ${showLocation(location)} can not be reached`
+    throw new CaravanError('STORE_FAILED', message, { cause })
+  }
+  return { dialect: postgresDialect, connection, close: () => client.end() }
 }
 
 /** serialization_failure and deadlock_detected. */

@@ -4,8 +4,9 @@ import { CaravanError, isCaravanError } from '../../../model/index.ts'
 import type { Backend, BackendDeps } from '../backend.ts'
 import type { Dialect } from '../connection.ts'
 import type { SqliteLocation } from '../location.ts'
+import type { SnapshotConnection } from '../snapshot.ts'
 import { openInPlace } from './in-place.ts'
-import { startSqliteThread } from './thread.ts'
+import { startSqliteThread, type SqliteThread } from './thread.ts'
 
 /** A healthy disk answers within milliseconds. */
 const SILENCE_MS = 15_000
@@ -16,14 +17,9 @@ export async function openSqlite(
   { clock }: Pick<BackendDeps, 'clock'>,
 ): Promise<Backend> {
   const options = { file, synchronous, readOnly: false }
-  const thread = await (
-    where === 'main'
-      ? Promise.resolve().then(() => openInPlace(options))
-      : startSqliteThread(options, clock)
-  ).catch((failure: unknown) => {
-    const cause = isCaravanError(failure) ? (failure.cause ?? failure) : failure
-    throw new CaravanError('STORE_FAILED', `the store can not be opened: ${file}`, { cause })
-  })
+  const thread = await orRefused(file, async () =>
+    where === 'main' ? openInPlace(options) : startSqliteThread(options, clock),
+  )
   return {
     dialect: sqliteDialect,
     reader: thread.reader,
@@ -54,4 +50,21 @@ export const sqliteDialect: Dialect = {
   createAdapter: () => new OrderedAdapter(),
   createQueryCompiler: () => new SqliteQueryCompiler(),
   createIntrospector: (database) => new SqliteIntrospector(database),
+}
+
+/** @throws CaravanError STORE_FAILED when there is no such file. */
+export async function openSqliteSnapshot({ file }: SqliteLocation): Promise<SnapshotConnection> {
+  const options = { file, synchronous: 'normal', readOnly: true } as const
+  const database = await orRefused(file, async () => openInPlace(options))
+  await database.reader.control('BEGIN')
+  return { dialect: sqliteDialect, connection: database.reader, close: () => database.close() }
+}
+
+async function orRefused(file: string, open: () => Promise<SqliteThread>): Promise<SqliteThread> {
+  try {
+    return await open()
+  } catch (failure) {
+    const cause = isCaravanError(failure) ? (failure.cause ?? failure) : failure
+    throw new CaravanError('STORE_FAILED', `the store can not be opened: ${file}`, { cause })
+  }
 }
