@@ -126,11 +126,11 @@ t.test(
       t,
       aTask({
         steps: [
-          'echo started; (trap "" TERM; while :; do echo tick; echo $BASHPID > ~/daemon; sleep 0.05; done) & sleep 0.2; echo "ended"',
+          'echo started; (trap "" TERM; echo $BASHPID > ~/daemon; while :; do echo tick; sleep 0.05; done) & until [ -s ~/daemon ]; do sleep 0.02; done; echo "ended"',
           'sleep 0.5; kill -0 $(cat ~/daemon) && echo alive',
           {
             command:
-              "setsid sh -c 'echo $$ > ~/escaped; exec sleep 600' > /dev/null 2>&1 & sleep 0.2; cat ~/daemon ~/escaped",
+              "setsid sh -c 'echo $$ > ~/escaped; exec sleep 600' > /dev/null 2>&1 & until [ -s ~/escaped ]; do sleep 0.02; done; cat ~/daemon ~/escaped",
           },
         ],
       }),
