@@ -73,4 +73,6 @@ export interface AgentOptions {
   random: RandomSource
   signals: Signals
   timings?: Partial<AgentTimings>
+  /** What the output that the server lacks may take of the disk. */
+  spoolBytes?: number
 }

@@ -45,6 +45,8 @@ interface Parts {
 /** How long before its end a job that runs too long is warned: a tenth of its time, and a minute. */
 const WARNING_SHARE = 0.1
 const WARNING_MS = 60_000
+/** A minute of a server that is away at more than any build prints; a quarter of the usual ephemeral disk. */
+const SPOOL_BYTES = 256 * 1024 ** 2
 /** As much as the protocol takes. */
 const DETAIL_MAX = 4000
 
@@ -87,7 +89,10 @@ function assemble(input: SliceInput): Parts {
     calls,
     claim,
     orphanMs: claim.task.limits.orphan_ms,
-    onControl: (control) => obey(control, { mask, ending }),
+    onControl(control) {
+      obey(control, { mask, ending })
+      outputs.repace()
+    },
     onFenced,
     onOrphaned: () => {
       log.error('the server was silent for too long', { ms: claim.task.limits.orphan_ms })
@@ -114,7 +119,9 @@ function assemble(input: SliceInput): Parts {
     events,
     chunkBytes: claim.chunk_bytes,
     limitBytes: claim.task.limits.output_bytes,
+    spoolBytes: options.spoolBytes ?? SPOOL_BYTES,
     signal: ending.outputOver,
+    hurry: ending.signal,
     onFenced,
   })
   return { mask, session, events, outputs }
