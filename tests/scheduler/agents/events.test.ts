@@ -153,7 +153,7 @@ t.test('a cancel reaches the agent at once, and its report is the result', async
   const waiting = agents.control(agent.caller, { seen: 1, waitMs: 60_000 }, signal)
   const view = await scheduler.cancelBuild('1')
   t.equal(view?.state, 'running', 'its agent has yet to end it')
-  const orders = { version: 2, action: 'cancel', reason: 'canceled_by_user' }
+  const orders = { action: 'cancel', reason: 'canceled_by_user' }
   t.match(unwrap(await waiting), { control: orders })
   t.match(unwrap(await agents.why(agent.caller)), { control: orders })
   t.match(unwrap(await agent.report('canceled_by_user')), { control: orders })
