@@ -28,20 +28,27 @@ export interface Ending {
 /** @param read gets up to `into.length` bytes of the step's output from `at` on. */
 type ReadRaw = (at: number, into: Buffer) => Promise<Buffer>
 
+interface GapFacts {
+  /** How much the step wrote. */
+  length: number
+  why: DropReason
+  /** How much of it the server may have, which therefore stays. */
+  sent: number
+  /** How far a write got that was under way, which has overwritten the beginning of the tail. */
+  until?: number
+}
+
 const CHARACTER_BYTES = 3
 
 /**
  * No character is cut in two where something is missing.
- *
- * @param facts.length how much the step wrote.
- * @param facts.sent how much of it the server may have, which therefore stays.
  */
 export async function closeGap(
   layout: Layout,
-  { length, why, sent }: { length: number; why: DropReason; sent: number },
+  { length, why, sent, until = length }: GapFacts,
   read: ReadRaw,
 ): Promise<Ending> {
-  const from = tailFrom(layout, length)
+  const from = tailFrom(layout, until)
   const cut = Math.min(layout.head, length)
   if (from === cut) return { head: length, marker: '', tailFrom: length, length, dropped: 0 }
   const looked = Math.min(CHARACTER_BYTES, cut)

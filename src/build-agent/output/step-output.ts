@@ -36,6 +36,12 @@ export function toSpoolName({ step, attempt }: { step: number; attempt: number }
   return `step-${step}.${attempt}.out`
 }
 
+/** @returns null for the name of anything else. */
+export function parseSpoolName(name: string): { step: number; attempt: number } | null {
+  const [, step, attempt] = /^step-(\d+)\.(\d+)\.out$/.exec(name) ?? []
+  return step === undefined ? null : { step: Number(step), attempt: Number(attempt) }
+}
+
 /** The outputs of all steps of a slice. */
 export class Outputs {
   readonly #options: OutputsOptions

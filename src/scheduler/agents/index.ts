@@ -13,6 +13,7 @@ import { createClaim } from './claim.ts'
 import { createControl, createWhy } from './control.ts'
 import type { Delivery } from './delivery.ts'
 import { createEvents } from './events.ts'
+import { createLateOutput } from './late-output.ts'
 import type { Orders } from './orders.ts'
 import { createOutput } from './output.ts'
 
@@ -55,7 +56,12 @@ export function createAgentGate(deps: GateDeps): AgentGate {
       return { ok: true, value: { control: orders.of(slice) } }
     },
     events: createEvents({ ...deps, identify }),
-    output: createOutput({ ...deps, open: ledger.open, identify }),
+    output: createOutput({
+      ...deps,
+      open: ledger.open,
+      identify,
+      late: createLateOutput({ ...deps, outputMax: deps.settings.limits.output }),
+    }),
     control: createControl({ ...deps, identify }),
     why: createWhy({ ...deps, identify }),
     async source(caller) {

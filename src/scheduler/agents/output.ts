@@ -6,6 +6,7 @@ import type { Reading } from '../reading.ts'
 import { hasAccepted } from '../slice-machine.ts'
 import { refuse, type Identify } from './callers.ts'
 import type { Delivery } from './delivery.ts'
+import type { LateOutput } from './late-output.ts'
 import type { Orders } from './orders.ts'
 
 export function createOutput(deps: {
@@ -14,18 +15,18 @@ export function createOutput(deps: {
   delivery: Delivery
   reading: Reading
   outputs: OutputStore
+  late: LateOutput
   orders: Orders
 }): AgentGate['output'] {
-  const { identify, open, delivery, reading, outputs, orders } = deps
+  const { identify, open, delivery, reading, outputs, late, orders } = deps
   return async (caller, { step, attempt, offset }, bytes) => {
-    const known = await identify(caller)
+    const known = await identify(caller, true)
     if (!known.ok) return known
     const who = known.value
     const stream = { slice: who.key, epoch: who.place.epoch, step, attempt }
     if (who.isOver) {
-      const have = await outputs.length(stream)
-      // All of it is here: the answer to an earlier call was lost. More would come too late.
-      if (offset + bytes.length > have) return refuse('fenced')
+      const have = await late.take(who, { step, attempt, offset }, bytes)
+      if (have === null) return refuse('fenced')
       return { ok: true, value: { have, control: orders.of(who.slice) } }
     }
     const { spec } = await reading.texts(who.place.build)
