@@ -3,18 +3,16 @@
 // wrong, on a Node.js that can not even parse the rest of Caravan.
 import { existsSync } from 'node:fs'
 import { spawn } from 'node:child_process'
-import * as module from 'node:module'
+import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 24
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
-  // A checkout runs its sources, so that what you edit is what runs; a package has only dist/.
-  const isCheckout = existsSync(here('../src/cli/main.ts'))
-  // Taking the types off the sources costs 30 MB and more time than all else; so it is done once.
-  if (isCheckout) module.enableCompileCache?.(here('../node_modules/.cache/caravan'))
-  await import(new URL(isCheckout ? '../src/cli/main.ts' : '../dist/main.mjs', import.meta.url))
+  // Half of a start from sources is reading them: what was compiled once is kept beside other caches.
+  module.enableCompileCache()
+  await import(new URL('../src/cli/main.ts', import.meta.url))
 } else {
   runWithOwnNode(here('../node_modules/node/bin/node'))
 }

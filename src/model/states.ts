@@ -29,7 +29,6 @@ export const LIVE_SLICE_STATES = [
   'running',
   'finishing',
 ] as const
-export type LiveSliceState = (typeof LIVE_SLICE_STATES)[number]
 
 export const SLICE_STATES = [...LIVE_SLICE_STATES, ...RESULTS] as const
 export type SliceState = (typeof SLICE_STATES)[number]

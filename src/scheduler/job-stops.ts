@@ -21,6 +21,9 @@ const CONCURRENCY = 8
 /** A stop that had no effect by then is worth asking for again. */
 const REPEAT_MS = 30_000
 
+/** After a request that failed: Nomad may be away, and thousands may be waiting for it. */
+const RETRY_MS = 5000
+
 const REQUEST_MAX_MS = 15_000
 
 export function createJobStops(deps: {
@@ -38,8 +41,7 @@ export function createJobStops(deps: {
       await nomad.deregisterJob(slice.nomad_job_id, { signal: limit.signal })
       log.info('Nomad job stopped', { slice: key, job: slice.nomad_job_id })
     } catch (cause) {
-      // Forgotten, so that whoever looks after open slices asks again at its next turn.
-      askedMs.delete(key)
+      askedMs.set(key, clock.monotonic() - REPEAT_MS + RETRY_MS)
       log.warn('a Nomad job could not be stopped yet', { slice: key, cause })
     } finally {
       limit.cancel()

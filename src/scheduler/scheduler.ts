@@ -142,17 +142,20 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     storeSource: (bytes) => sources.store(bytes),
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
     health: () => Promise.resolve(loops === null ? ['not started'] : loops.faults()),
-    start() {
+    async start() {
+      await sources.tidy()
       loops ??= startLoops(deps, parts)
-      return Promise.resolve()
     },
     async close() {
       closing.abort(new Error('the scheduler is closing'))
-      await loops?.stop()
-      await parts.stops.close()
-      await parts.delivery.settle()
-      await outputs.close()
-      await release()
+      try {
+        await loops?.stop()
+        await parts.stops.close()
+        await parts.delivery.settle()
+        await outputs.close()
+      } finally {
+        await release()
+      }
     },
   }
 }
@@ -174,6 +177,7 @@ function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
     ...deps,
     ...parts,
     limits,
+    onConnected: () => submitter.hurry(),
     onNodesChanged: () => submitter.wake(),
   })
   const watch = startWatch({ ...deps, ...parts, limits })
@@ -222,15 +226,15 @@ async function cancelSlices(ledger: Ledger, build: BuildRow): Promise<void> {
 const SERVER_KEY_BYTES_MIN = 32
 
 function checkSettings({ serverKey, settings, agentCommand }: SchedulerDeps): void {
-  const problem =
-    serverKey.length < SERVER_KEY_BYTES_MIN
-      ? `the server key has ${serverKey.length} bytes, it needs ${SERVER_KEY_BYTES_MIN}`
-      : agentCommand.length === 0
-        ? 'nomad.agent_command is empty'
-        : settings.store.url.startsWith(SQLITE)
-          ? null
-          : `store.url: only ${SQLITE}FILE is supported, not "${settings.store.url}"`
-  if (problem !== null) throw new CaravanError('SETTINGS_INVALID', problem)
+  const refuse = (message: string): never => {
+    throw new CaravanError('SETTINGS_INVALID', message)
+  }
+  const { url } = settings.store
+  if (!url.startsWith(SQLITE)) refuse(`store.url: only ${SQLITE}FILE is supported, not "${url}"`)
+  if (agentCommand.length === 0) refuse('nomad.agent_command is empty')
+  if (serverKey.length < SERVER_KEY_BYTES_MIN) {
+    refuse(`the server key has ${serverKey.length} bytes, it needs ${SERVER_KEY_BYTES_MIN}`)
+  }
 }
 
 const SQLITE = 'sqlite:'

@@ -1,7 +1,7 @@
 /** Uploaded git bundles: one file each, named by the SHA-256 of its bytes. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { CaravanError } from '../model/index.ts'
@@ -14,9 +14,14 @@ export interface Sources {
    */
   store(bytes: Readable): Promise<string>
   has(id: string): Promise<boolean>
+  /** Removes what an upload left behind that was cut short with its server. */
+  tidy(): Promise<void>
   /** Null when there is no such bundle. */
   open(id: string): Promise<{ bytes: Readable; length: number } | null>
 }
+
+/** Ends the name of a file that is still being written. */
+const PART = '.part'
 
 /** A history of this size is better cloned from where it lives. */
 const SOURCE_BYTES_MAX = 2 * 1024 ** 3
@@ -30,9 +35,15 @@ export function createSources(deps: {
   const fileOf = (id: string) => join(directory, id)
 
   return {
+    async tidy() {
+      await mkdir(directory, { recursive: true })
+      const names = await readdir(directory)
+      const parts = names.filter((name) => name.endsWith(PART))
+      await Promise.all(parts.map((name) => rm(fileOf(name), { force: true })))
+    },
     async store(bytes) {
       await mkdir(directory, { recursive: true })
-      const part = fileOf(`${Buffer.from(random.bytes(8)).toString('hex')}.part`)
+      const part = fileOf(Buffer.from(random.bytes(8)).toString('hex') + PART)
       try {
         const id = await write(part, bytes, bytesMax)
         await rename(part, fileOf(id))

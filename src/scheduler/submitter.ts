@@ -40,13 +40,22 @@ const BACKOFF = { baseMs: 250, maxMs: 30_000 }
 /** States in which a slice has, or may soon have, a place on a node. */
 const LIVE_STATES = ['submitting', 'placing', 'starting', 'running', 'finishing'] as const
 
-export function startSubmitter(deps: SubmitterDeps): Loop {
+export interface SubmitterLoop extends Loop {
+  /** What stood in the way may be gone: tries again now. */
+  hurry(): void
+}
+
+export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   const submitter = new Submitter(deps)
   const { clock, random, log } = deps
   const loop = startLoop({ name: 'submission', turn: () => submitter.turn(), clock, random, log })
   submitter.onSettled = () => loop.wake()
   return {
     wake: () => loop.wake(),
+    hurry() {
+      submitter.hurry()
+      loop.wake()
+    },
     fault: () => loop.fault() ?? submitter.holdReason(),
     async stop() {
       await loop.stop()
@@ -84,17 +93,21 @@ class Submitter {
 
   /** @returns how long to rest. */
   async turn(): Promise<number> {
-    const { ledger, cluster, classes } = this.#deps
-    const { open } = ledger
+    const { open } = this.#deps.ledger
+    const { classes, clock } = this.#deps
+    // One moment for the whole turn: what is not due at it is what the rest is measured by.
+    const nowMs = clock.monotonic()
     // Intents from before: whether their requests arrived is found out by sending them again.
-    const unsettled = this.#due(open.inState('submitting'))
-    const waiting = this.#due(open.inState('waiting_run'))
-    if (unsettled.length + waiting.length === 0) return this.#restMs(IDLE_REST_MS)
-    if (this.#leftMs(this.#hold) > 0) {
+    const unsettled = this.#due(open.inState('submitting'), nowMs)
+    const waiting = this.#due(open.inState('waiting_run'), nowMs)
+    if (unsettled.length + waiting.length === 0) return this.#restMs(IDLE_REST_MS, nowMs)
+    const heldMs = leftOf(this.#hold, nowMs)
+    if (heldMs > 0) {
       this.#explain([...unsettled, ...waiting], () => this.#hold?.reason ?? null)
-      return this.#leftMs(this.#hold)
+      return heldMs
     }
-    const nodes = await cluster.nodes(NODES_AGE_MAX_MS)
+    const nodes = await this.#readNodes()
+    if (nodes === null) return 0
     const placeable = await this.#endUnplaceable(waiting, nodes)
     const live = this.#live()
     const decision = chooseNext({ waiting: placeable, live, nodes, classes })
@@ -104,7 +117,11 @@ class Submitter {
     for (const entry of sent) this.#start(entry)
     const left = placeable.filter(({ key }) => !this.#inFlight.has(key))
     this.#explain(left, ({ build }) => decision.waits.get(build.resource_class))
-    return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS)
+    return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS, nowMs)
+  }
+
+  hurry(): void {
+    if (this.#hold !== null) this.#hold.untilMs = 0
   }
 
   async close(): Promise<void> {
@@ -113,9 +130,9 @@ class Submitter {
     await this.#queue.onIdle()
   }
 
-  #due(entries: Iterable<OpenSlice>): OpenSlice[] {
+  #due(entries: Iterable<OpenSlice>, nowMs: number): OpenSlice[] {
     return [...entries].filter(
-      ({ key }) => !this.#inFlight.has(key) && this.#leftMs(this.#setbacks.get(key)) === 0,
+      ({ key }) => !this.#inFlight.has(key) && leftOf(this.#setbacks.get(key), nowMs) === 0,
     )
   }
 
@@ -127,20 +144,26 @@ class Submitter {
     return [...registered, ...leaving]
   }
 
-  #leftMs(setback: Setback | null | undefined): number {
-    return setback ? Math.max(0, setback.untilMs - this.#deps.clock.monotonic()) : 0
-  }
-
-  #restMs(atMost: number): number {
+  #restMs(atMost: number, nowMs: number): number {
     const open = this.#deps.ledger.open
     let restMs = atMost
     for (const [key, setback] of this.#setbacks) {
       const state = open.get(key)?.slice.state
-      const leftMs = this.#leftMs(setback)
+      const leftMs = leftOf(setback, nowMs)
       if (state !== 'waiting_run' && state !== 'submitting') this.#setbacks.delete(key)
       else if (leftMs > 0) restMs = Math.min(restMs, leftMs)
     }
     return restMs
+  }
+
+  /** @returns null when they can not be read, which holds the queue. */
+  async #readNodes(): Promise<readonly NodeCapacity[] | null> {
+    try {
+      return await this.#deps.cluster.nodes(NODES_AGE_MAX_MS)
+    } catch (cause) {
+      this.#holdAll(cause instanceof Error ? cause.message : String(cause), cause)
+      return null
+    }
   }
 
   /** @returns those that some node can hold. */
@@ -208,9 +231,14 @@ class Submitter {
     }
     hints.set(key, 'queue', outcome.reason)
     // Those that were under way when the first one failed tell nothing new.
-    if (this.#leftMs(this.#hold) > 0) return
-    if (this.#hold === null) log.warn('submission is held', { reason: outcome.reason })
-    this.#hold = this.#toSetback(this.#hold, outcome.reason)
+    const heldMs = leftOf(this.#hold, this.#deps.clock.monotonic())
+    if (heldMs === 0) this.#holdAll(outcome.reason)
+  }
+
+  #holdAll(reason: string, cause?: unknown): void {
+    const why = cause === undefined ? { reason } : { reason, cause }
+    if (this.#hold === null) this.#deps.log.warn('submission is held', why)
+    this.#hold = this.#toSetback(this.#hold, reason)
   }
 
   /** Only this slice is put off: what it met may have to do with it alone. */
@@ -229,4 +257,9 @@ class Submitter {
     const restMs = backoffMs(failures, { ...BACKOFF, random: () => random.number() })
     return { reason, failures, untilMs: clock.monotonic() + restMs }
   }
+}
+
+/** How long until the next try. */
+function leftOf(setback: Setback | null | undefined, nowMs: number): number {
+  return setback ? Math.max(0, setback.untilMs - nowMs) : 0
 }

@@ -16,6 +16,8 @@ import type { SliceRow } from './store/index.ts'
 
 export interface TrackerDeps extends InspectionDeps {
   random: RandomSource
+  /** Called when Nomad can be heard, at first or again. */
+  onConnected: () => void
   /** Called when nodes came, went or changed. */
   onNodesChanged: () => void
 }
@@ -108,7 +110,7 @@ class Tracking {
     }
     this.isBlind = false
     this.#fullLookMs = 0
-    this.#deps.onNodesChanged()
+    this.#deps.onConnected()
     this.onNews()
   }
 

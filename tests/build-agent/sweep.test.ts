@@ -55,6 +55,7 @@ t.test(
     const agent = spawnAgent(server, dir)
     await server.until(() => server.finished(0) !== undefined)
     agent.kill('SIGTERM')
+    await server.until(() => server.calls.why > 0)
     agent.kill('SIGTERM')
     const code = await new Promise((resolve) => agent.once('exit', resolve))
     t.equal(code, 30)

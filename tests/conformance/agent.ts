@@ -31,7 +31,7 @@ export async function startAgent(nomad: string): Promise<RealAgent> {
   }
   const ended = once(agent, 'exit')
   const url = `http://127.0.0.1:${http}`
-  const stop = async () => {
+  const end = async () => {
     agent.kill('SIGINT')
     await ended
     for (const mount of findMounts(folder)) spawnSync('umount', [mount])
@@ -40,10 +40,20 @@ export async function startAgent(nomad: string): Promise<RealAgent> {
   try {
     await eventually(() => isReady(url), 'the agent to be ready', START_DEADLINE_MS)
   } catch (cause) {
-    await stop()
+    await end()
     throw new Error(`the agent did not start:\n${output.join('')}`, { cause })
   }
-  return { url, stop }
+  return {
+    url,
+    async stop() {
+      // Tasks outlive their agent: what still runs is ended while there is one.
+      try {
+        await stopJobs(url)
+      } finally {
+        await end()
+      }
+    },
+  }
 }
 
 /** Nothing leaves the machine: no update check, no look at a cloud's metadata address. */
@@ -80,6 +90,16 @@ async function isReady(url: string): Promise<boolean> {
     // It does not listen yet.
     return false
   }
+}
+
+async function stopJobs(url: string): Promise<void> {
+  const jobs = (await (await fetch(`${url}/v1/jobs?namespace=*`)).json()) as { ID: string }[]
+  for (const { ID } of jobs) await fetch(`${url}/v1/job/${ID}`, { method: 'DELETE' })
+  await eventually(async () => {
+    const response = await fetch(`${url}/v1/allocations?namespace=*`)
+    const allocations = (await response.json()) as { ClientStatus: string }[]
+    return allocations.every(({ ClientStatus }) => !['pending', 'running'].includes(ClientStatus))
+  }, 'the tasks to end')
 }
 
 /** An agent that runs as root leaves the secrets folders of its allocations mounted. */

@@ -23,6 +23,12 @@ t.test('a bundle is kept under the hash of its bytes, and read back', async (t) 
   t.equal(await sources.open('0'.repeat(64)), null)
 })
 
+t.test('what a dead server left half-written is removed', async (t) => {
+  const directory = t.testdir({ 'abc.part': 'half', ['0'.repeat(64)]: 'whole' })
+  await createSources({ directory, random: systemRandom }).tidy()
+  t.strictSame(readdirSync(directory), ['0'.repeat(64)])
+})
+
 t.test('a bundle that is too large, or breaks off, leaves nothing behind', async (t) => {
   const directory = t.testdir()
   const sources = createSources({ directory, random: systemRandom, bytesMax: 5 })

@@ -1,6 +1,4 @@
 /** The embedded Nomad engine: Nomad's HTTP API on a machine with nothing but Node.js. */
 export { startNomadEngine } from './engine.ts'
 export type { NomadEngine } from './engine.ts'
-export type { EngineNodeOptions, EngineOptions, SimulatedTask } from './options.ts'
-export type { Call, Reply } from './http/call.ts'
-export type { Intercept } from './http/server.ts'
+export type { EngineNodeOptions, EngineOptions } from './options.ts'

@@ -1,6 +1,12 @@
 /** How tasks run, and what is told about their ends. */
 import type { Test } from 'tap'
-import { aJob, eventTypes, eventually, untilStatus } from '../../dev/nomad-engine/support.ts'
+import {
+  aJob,
+  eventTypes,
+  eventually,
+  isRunning,
+  untilStatus,
+} from '../../dev/nomad-engine/support.ts'
 import type { AllocationStub } from '../../dev/nomad-engine/support.ts'
 import type { Target } from '../target.ts'
 
@@ -152,12 +158,4 @@ export async function allocationFlows(t: Test, target: Target): Promise<void> {
 async function readOutput(target: Target, allocation: string): Promise<string> {
   const path = `/v1/client/fs/logs/${allocation}?task=main&type=stdout&plain=true`
   return (await target.fetch(path)).text()
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,6 @@
 /** The engine over HTTP, with real processes. */
 import t from 'tap'
-import { aJob, eventTypes, startTestEngine, untilStatus } from './support.ts'
+import { aJob, eventTypes, eventually, isRunning, startTestEngine, untilStatus } from './support.ts'
 
 t.test('a batch job runs to its end and keeps its output', async (t) => {
   const talk = await startTestEngine(t)
@@ -58,6 +58,17 @@ t.test('stopping a job asks its task first and forces it after the kill timeout'
     t.same(eventTypes(allocation).slice(-3), ['Killing', 'Terminated', 'Killed'])
     t.equal(events.find((event) => event.Type === 'Terminated')?.DisplayMessage, how)
   }
+})
+
+t.test('what a task of a task left behind ends with the outer one', async (t) => {
+  const talk = await startTestEngine(t)
+  // As an engine inside a task would start it: with the outer task's mark, and its own surroundings.
+  const inner = 'CARAVAN_TASK_CHAIN="$CARAVAN_TASK_CHAIN inner/main" NOMAD_ALLOC_ID=inner'
+  await talk.register(aJob('outer', `${inner} setsid sleep 61.3 & echo $!; sleep 0.1`))
+  const { ID } = await untilStatus(talk, 'outer', 'complete')
+  const path = `/v1/client/fs/logs/${ID}?task=main&type=stdout&plain=true`
+  const pid = Number(await (await talk.fetch(path)).text())
+  await eventually(() => !isRunning(pid), 'the inner process to be gone')
 })
 
 t.test('registering is create-only when asked to be', async (t) => {

@@ -154,6 +154,15 @@ export function untilStatus(
   }, `${job} to be ${status}`)
 }
 
+/** Whether there is such a process, still or already. */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 export function eventTypes(allocation: AllocationStub): string[] {
   return Object.values(allocation.TaskStates ?? {}).flatMap((state) =>
     state.Events.map((event) => event.Type),

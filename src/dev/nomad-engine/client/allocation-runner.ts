@@ -10,6 +10,7 @@ import type { TaskHandle } from '../state/rows.ts'
 import type { Driver } from './driver.ts'
 import { toTaskFolders } from './folders.ts'
 import { LOG_TYPES, rotateLogs } from './log-files.ts'
+import type { ClientUpdate } from './reporter.ts'
 import { taskEvent } from './task-events.ts'
 import { TaskRunner } from './task-runner.ts'
 import type { StopOptions } from './task-runner.ts'
@@ -20,15 +21,12 @@ export interface RunnerDeps {
   log: Log
   dataDir: string
   host: Readonly<Record<string, string | undefined>>
-  driverFor: (name: string) => Driver | undefined
+  driverFor: (name: string) => Driver
   handleOf: (allocation: string, task: string) => TaskHandle | undefined
   remember: (handle: TaskHandle) => void
   forget: (allocation: string, task: string) => void
   report: (id: string, update: ClientUpdate) => void
 }
-
-/** What the client may say about an allocation. */
-export type ClientUpdate = Pick<Allocation, 'ClientStatus' | 'ClientDescription' | 'TaskStates'>
 
 export class AllocationRunner {
   readonly allocation: Allocation
@@ -88,7 +86,6 @@ export class AllocationRunner {
   #createTask(task: TaskGroup['Tasks'][number], node: Node): TaskRunner {
     const { clock, random, log, dataDir, host, remember, driverFor } = this.#deps
     const driver = driverFor(task.Driver)
-    if (driver === undefined) throw new Error(`node ${node.ID} has no driver ${task.Driver}`)
     const folders = toTaskFolders(dataDir, this.allocation.ID, task.Name)
     const onChange = () => this.#report()
     const forget = () => this.#deps.forget(this.allocation.ID, task.Name)

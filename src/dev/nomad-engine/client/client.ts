@@ -7,18 +7,17 @@ import { sleep } from '../../../platform/index.ts'
 import type { Clock, Log, RandomSource, Timer } from '../../../platform/index.ts'
 import { isClientTerminal } from '../objects/allocation.ts'
 import type { Allocation } from '../objects/allocation.ts'
-import { createEvaluation } from '../objects/evaluation.ts'
-import { toNanoseconds } from '../objects/values.ts'
-import { nextReschedule } from '../scheduling/reschedule.ts'
+import type { Node } from '../objects/node.ts'
 import { toTaskKey } from '../state/rows.ts'
-import type { RowChange, TaskHandle, Write } from '../state/rows.ts'
+import type { RowChange, TaskHandle } from '../state/rows.ts'
 import type { State } from '../state/state.ts'
 import { AllocationRunner } from './allocation-runner.ts'
-import type { ClientUpdate, RunnerDeps } from './allocation-runner.ts'
+import type { RunnerDeps } from './allocation-runner.ts'
 import type { Driver } from './driver.ts'
 import { FinishedAllocations } from './finished.ts'
 import { hasFolders } from './folders.ts'
 import { isRunning } from './processes.ts'
+import { Reporter } from './reporter.ts'
 import type { Sweeper } from './sweeper.ts'
 
 export interface ClientDeps {
@@ -29,33 +28,28 @@ export interface ClientDeps {
   dataDir: string
   /** What tasks inherit from the engine's own process. */
   host: Readonly<Record<string, string | undefined>>
-  /** @returns undefined when the node has no such driver. */
-  driverFor: (nodeId: string, driver: string) => Driver | undefined
+  driverFor: (nodeId: string, driver: string) => Driver
   sweeper: Sweeper
 }
-
-/** Nomad's client gathers news for this long; what changes no status can wait here too. */
-const REPORT_MS = 200
 
 /** Often enough that a task writing 10 MB a second stays within one file too many. */
 const ROTATE_MS = 1000
 
 /** Grace for tasks when the whole engine goes: `caravan dev` promises to be gone in five seconds. */
-const CLOSE_KILL_MS = 2000
-const CLOSE_WAIT_MS = 4000
+const CLOSE_KILL_MS = 1000
+const CLOSE_WAIT_MS = 3000
 
 export class Client {
   readonly #deps: ClientDeps
-  readonly #runners = new Map<string, AllocationRunner>()
-  readonly #updates = new Map<string, ClientUpdate>()
+  readonly #reporter: Reporter
   readonly #finished: FinishedAllocations
-  #isFlushing = false
-  #reportTimer: Timer | null = null
+  readonly #runners = new Map<string, AllocationRunner>()
   #rotateTimer: Timer | null = null
   #closed = false
 
   constructor(deps: ClientDeps) {
     this.#deps = deps
+    this.#reporter = new Reporter(deps)
     this.#finished = new FinishedAllocations(deps.dataDir, deps.log)
     deps.state.onCommit((commit) => {
       for (const change of commit.changes) this.#note(change)
@@ -83,7 +77,9 @@ export class Client {
     const runners = [...this.#runners.values()]
     if (options.stopTasks) {
       for (const each of runners) each.stop({ noDelay: true, timeoutMaxMs: CLOSE_KILL_MS })
-      const allDone = Promise.all(runners.map((each) => each.done))
+      // Simulated ones have nothing to leave behind, and their clock may stand still.
+      const real = runners.filter((each) => each.hasFiles)
+      const allDone = Promise.all(real.map((each) => each.done))
       const abort = new AbortController()
       await Promise.race([allDone, sleep(this.#deps.clock, CLOSE_WAIT_MS, abort.signal)])
       abort.abort()
@@ -91,57 +87,74 @@ export class Client {
       this.#deps.sweeper.finish()
     }
     for (const each of runners) each.detach()
-    this.#flush()
+    this.#reporter.flush()
+    this.#reporter.close()
     this.#closed = true
-    await this.#finished.close()
-    this.#reportTimer?.cancel()
     this.#rotateTimer?.cancel()
+    await this.#finished.close()
   }
 
   #note(change: RowChange): void {
     if (this.#closed) return
-    if (change.table === 'node' && change.after === undefined) this.#loseNode(change.key)
+    if (change.table === 'node') this.#noteNode(change.key, change.before, change.after)
     if (change.table !== 'allocation') return
     const { after } = change
-    const runner = this.#runners.get(change.key)
     if (after === undefined) {
       this.#runners.delete(change.key)
-      if (change.before) this.#finished.remove(change.key)
-    } else if (after.DesiredStatus !== 'run' || after.ClientStatus === 'lost') {
-      const { NoShutdownDelay } = after.DesiredTransition
-      runner?.stop(NoShutdownDelay ? { noDelay: true } : {})
-    } else if (runner === undefined) {
-      this.#adopt(after)
+      this.#finished.remove(change.key)
+      return
     }
+    // A node that is cut off hears nothing; it is told when it is back.
+    if (!this.#isReachable(after.NodeID)) return
+    const runner = this.#runners.get(change.key)
+    if (runner === undefined) this.#adopt(after)
+    else if (!isWanted(after)) {
+      runner.stop({ noDelay: after.DesiredTransition.NoShutdownDelay === true })
+    }
+  }
+
+  #noteNode(nodeId: string, before: Node | undefined, after: Node | undefined): void {
+    const isBack = before?.Status === 'down' && after !== undefined && after.Status !== 'down'
+    if (after !== undefined && !isBack) return
+    for (const [id, runner] of this.#runners) {
+      if (runner.allocation.NodeID !== nodeId) continue
+      const known = this.#deps.state.tables.allocation.get(id)
+      // A purged node is a machine that is gone, and everything on it.
+      if (after === undefined) runner.stop({ noDelay: true, timeoutMaxMs: 0 })
+      else if (known === undefined || !isWanted(known)) runner.stop()
+    }
+    this.#reporter.flushSoon()
+  }
+
+  #isReachable(nodeId: string): boolean {
+    const node = this.#deps.state.tables.node.get(nodeId)
+    return node !== undefined && node.Status !== 'down'
   }
 
   /** Starts what is new, finds again what an earlier process started. */
   #adopt(allocation: Allocation): void {
-    if (isClientTerminal(allocation) || this.#runners.has(allocation.ID)) return
     const { state, log } = this.#deps
     const node = state.tables.node.get(allocation.NodeID)
-    if (node === undefined) return
+    if (isClientTerminal(allocation) || node === undefined) return
     try {
       const runner = new AllocationRunner(this.#runnerDeps(allocation), allocation, node)
       this.#runners.set(allocation.ID, runner)
-      if (allocation.DesiredStatus !== 'run') runner.stop()
+      if (!isWanted(allocation)) runner.stop()
       void runner.done.then(() => this.#settle(allocation.ID, runner))
     } catch (cause) {
       log.error('allocation could not be started', { allocation: allocation.ID, cause })
     }
   }
 
-  #runnerDeps(allocation: Allocation): RunnerDeps {
+  #runnerDeps({ NodeID }: Allocation): RunnerDeps {
     const { state, driverFor } = this.#deps
-    const keep = (write: Write) => void state.commit('Internal', [write])
     return {
       ...this.#deps,
-      driverFor: (name) => driverFor(allocation.NodeID, name),
-      handleOf: (id, task) => state.tables.task.get(toTaskKey({ allocation: id, task })),
-      remember: (put) => keep({ table: 'task', key: toTaskKey(put), put }),
-      forget: (id, task) =>
-        keep({ table: 'task', key: toTaskKey({ allocation: id, task }), drop: true }),
-      report: (id, update) => this.#report(id, update),
+      driverFor: (name) => driverFor(NodeID, name),
+      handleOf: (allocation, task) => state.tables.task.get(toTaskKey({ allocation, task })),
+      remember: (handle) => this.#reporter.noteStart(handle),
+      forget: (allocation, task) => this.#reporter.noteEnd({ allocation, task }),
+      report: (id, update) => this.#reporter.report(id, update),
     }
   }
 
@@ -160,81 +173,14 @@ export class Client {
     this.#deps.sweeper.sweep({ ...handle, session })
   }
 
-  /** The machine is gone, and everything on it. */
-  #loseNode(nodeId: string): void {
-    for (const runner of this.#runners.values()) {
-      if (runner.allocation.NodeID === nodeId) runner.stop({ noDelay: true, timeoutMaxMs: 0 })
-    }
-  }
-
   /** A runner is kept until its last word has been written. */
   #settle(id: string, runner: AllocationRunner): void {
     queueMicrotask(() => {
-      this.#flush()
+      this.#reporter.flush()
       if (this.#runners.get(id) !== runner || this.#closed) return
       this.#runners.delete(id)
       if (runner.hasFiles) this.#finished.add(id)
     })
-  }
-
-  #report(id: string, update: ClientUpdate): void {
-    if (this.#closed) return
-    this.#updates.set(id, update)
-    const known = this.#deps.state.tables.allocation.get(id)
-    if (known?.ClientStatus === update.ClientStatus) {
-      this.#reportTimer ??= this.#deps.clock.after(REPORT_MS, () => this.#flush()).unref()
-      return
-    }
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    queueMicrotask(() => {
-      this.#isFlushing = false
-      this.#flush()
-    })
-  }
-
-  #flush(): void {
-    this.#reportTimer?.cancel()
-    this.#reportTimer = null
-    if (this.#updates.size === 0 || this.#closed) return
-    const { state, clock } = this.#deps
-    const updates = [...this.#updates]
-    this.#updates.clear()
-    const ModifyTime = toNanoseconds(clock.now())
-    const writes: Write[] = []
-    const nodes = new Set<string>()
-    for (const [id, update] of updates) {
-      const known = state.tables.allocation.get(id)
-      // What the server has given up as lost stays so, whatever its client says later.
-      if (known === undefined || known.ClientStatus === 'lost') continue
-      writes.push({ table: 'allocation', key: id, patch: { ...update, ModifyTime } })
-      writes.push(...this.#followFailure(known, { ...known, ...update, ModifyTime }))
-      nodes.add(known.NodeID)
-    }
-    if (writes.length === 0) return
-    for (const key of nodes) {
-      const ModifyIndex = state.tables.node.get(key)?.ModifyIndex
-      if (ModifyIndex === undefined) continue
-      const patch = { LastAllocUpdateIndex: state.index + 1, ModifyIndex }
-      writes.push({ table: 'node', key, patch })
-    }
-    state.commit('AllocationUpdated', writes)
-  }
-
-  /** A new look at the job, when what ended is to be placed again. */
-  #followFailure(before: Allocation, after: Allocation): Write[] {
-    const { clock, random } = this.#deps
-    const ended = isClientTerminal(after) && !isClientTerminal(before)
-    if (!ended || after.DesiredStatus !== 'run') return []
-    const { Type } = after.Job
-    const isFollowed =
-      Type === 'batch'
-        ? after.ClientStatus === 'failed' && nextReschedule(after, clock.now()).when === 'at'
-        : Type === 'service' || Type === 'system'
-    if (!isFollowed) return []
-    const context = { nowMs: clock.now(), random }
-    const put = createEvaluation(after.Job, 'alloc-failure', context)
-    return [{ table: 'evaluation', key: put.ID, put }]
   }
 
   #rotate(): void {
@@ -242,4 +188,9 @@ export class Client {
     if (this.#closed) return
     this.#rotateTimer = this.#deps.clock.after(ROTATE_MS, () => this.#rotate()).unref()
   }
+}
+
+/** Whether the server still wants it to run. */
+function isWanted(allocation: Allocation): boolean {
+  return allocation.DesiredStatus === 'run' && allocation.ClientStatus !== 'lost'
 }

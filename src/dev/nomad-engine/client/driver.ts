@@ -49,11 +49,11 @@ export type StartOutcome =
 
 export interface Driver {
   start(launch: Launch): Promise<StartOutcome>
-  /** @returns null when nothing is known of such a task. */
+  /** @returns null when nothing of the user's ever ran under this handle. */
   recover(
     launch: Omit<Launch, 'config' | 'environment' | 'remember'>,
     handle: TaskHandle,
-  ): RunningTask | null
+  ): Promise<RunningTask | null>
   /** Whether its tasks write anything to disk. */
   readonly keepsFiles: boolean
 }

@@ -9,6 +9,7 @@ import type { Node } from '../objects/node.ts'
 import { readNode } from '../scheduling/constraints.ts'
 import { indexOf } from '../scheduling/reconciler.ts'
 import type { TaskFolders } from './folders.ts'
+import { TASK_CHAIN, toTaskMark } from './processes.ts'
 
 export type Environment = Record<string, string>
 
@@ -43,6 +44,8 @@ export function buildEnvironment(input: EnvironmentInput): Environment {
     if (value !== undefined && !isForeign && !DENIED.has(name)) environment[name] = value
   }
   Object.assign(environment, describeAllocation(input), describePorts(input.allocation))
+  const mark = toTaskMark(input.allocation.ID, input.task.Name)
+  environment[TASK_CHAIN] = [input.host[TASK_CHAIN], mark].filter(Boolean).join(' ')
   const lookup = (name: string) => environment[name] ?? readNode(input.node, name)
   Object.assign(environment, describeMeta(input, lookup))
   // In the order of their names: one can use another that stands before it.

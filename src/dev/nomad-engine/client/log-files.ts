@@ -45,7 +45,11 @@ export function listLogs(folder: string, task: string, type: LogType): LogFile[]
     .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
     .map((name) => ({ name, path: join(folder, name), index: Number(name.slice(prefix.length)) }))
     .sort((left, right) => left.index - right.index)
-    .map((file) => ({ ...file, size: statSync(file.path).size }))
+    .flatMap((file) => {
+      // It may be removed between two looks, with all of its allocation.
+      const stats = statSync(file.path, { throwIfNoEntry: false })
+      return stats ? [{ ...file, size: stats.size }] : []
+    })
 }
 
 /**

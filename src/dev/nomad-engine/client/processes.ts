@@ -75,36 +75,45 @@ export interface TaskMark {
 }
 
 /**
+ * Names the tasks on whose behalf a process runs, in its environment.
+ *
+ * There is more than one where a task starts an engine of its own, as a build of Caravan does: when the
+ * outer task ends, what the inner ones left behind ends too.
+ */
+export const TASK_CHAIN = 'CARAVAN_TASK_CHAIN'
+
+export function toTaskMark(allocation: string, task: string): string {
+  return `${allocation}/${task}`
+}
+
+/**
  * Processes that belong to one of these tasks: of its session, or started with its environment.
  *
  * The second finds what made itself a session of its own, as daemons do.
  */
-export function findTaskProcesses(marks: readonly TaskMark[]): number[] {
-  if (marks.length === 0) return []
+export function findTaskProcesses(tasks: readonly TaskMark[]): number[] {
+  if (tasks.length === 0) return []
+  const sessions = new Set(tasks.flatMap((mark) => mark.session ?? []))
   // A negative number means the whole process group, which is as far as other systems let us look.
-  const sessions = new Set(marks.flatMap((mark) => mark.session ?? []))
   if (!HAS_PROC) return [...sessions].map((pid) => -pid).filter((pid) => sendSignal(pid, 0))
-  const names = new Set(marks.map(({ allocation, task }) => `${allocation}\0${task}`))
+  const marks = new Set(tasks.map(({ allocation, task }) => toTaskMark(allocation, task)))
   return [...listProcesses()]
-    .filter(({ pid, session }) => sessions.has(session) || names.has(readTaskName(pid)))
+    .filter(({ pid, session }) => sessions.has(session) || readMarks(pid).some((m) => marks.has(m)))
     .map(({ pid }) => pid)
     .filter((pid) => pid !== process.pid)
 }
 
-/** Allocation and task of a process, as its environment at start says. */
-function readTaskName(pid: number): string {
+/** The tasks of a process, as its environment at start says. */
+function readMarks(pid: number): string[] {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/environ`, 'latin1')
   } catch {
     // It ended meanwhile, or it is somebody else's.
-    return ''
+    return []
   }
-  if (!text.includes('NOMAD_ALLOC_ID=')) return ''
-  const variables = text.split('\0')
-  const read = (name: string) =>
-    variables.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? ''
-  return `${read('NOMAD_ALLOC_ID')}\0${read('NOMAD_TASK_NAME')}`
+  const variable = text.split('\0').find((each) => each.startsWith(`${TASK_CHAIN}=`))
+  return variable?.slice(TASK_CHAIN.length + 1).split(' ') ?? []
 }
 
 function* listProcesses(): Iterable<ProcessStat> {

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, readFileSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { sleep } from '../../../platform/index.ts'
 import type { Clock, Timer } from '../../../platform/index.ts'
 import type { TaskHandle } from '../state/rows.ts'
 import type { Driver, Launch, RunningTask, StartOutcome, TaskExit } from './driver.ts'
@@ -100,12 +101,13 @@ async function start(clock: Clock, sweeper: Sweeper, launch: Launch): Promise<St
 }
 
 /** Finds a task that an earlier process started. */
-function recover(
+async function recover(
   clock: Clock,
   sweeper: Sweeper,
   folders: TaskFolders,
   handle: TaskHandle,
-): RunningTask {
+): Promise<RunningTask | null> {
+  if (!(await hasStarted(clock, folders, handle))) return null
   let timer: Timer | null = null
   // Long after its end the number of its session may be another's.
   const session = isRunning(handle.pid, handle.startTime) ? handle.pid : null
@@ -123,6 +125,24 @@ function recover(
       timer?.cancel()
       running.detach()
     },
+  }
+}
+
+/**
+ * The earlier process may have died before it gave the word: then the supervisor ends without having
+ * started anything, and starting the task now is its first start, not its second.
+ */
+async function hasStarted(
+  clock: Clock,
+  folders: TaskFolders,
+  handle: TaskHandle,
+): Promise<boolean> {
+  const isMarked = () => readNumber(join(folders.run, 'pid')) !== null
+  for (;;) {
+    const isWaiting = isRunning(handle.pid, handle.startTime)
+    if (isMarked()) return true
+    if (!isWaiting) return false
+    await sleep(clock, PID_POLL_MS)
   }
 }
 

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { parseDurationMs } from '../../../model/index.ts'
 import type { Clock } from '../../../platform/index.ts'
 import type { Driver, Launch, RunningTask, StartOutcome, TaskExit } from './driver.ts'
-import { toSignalNumber } from './signals.ts'
+import { DEFAULT_KILL_SIGNAL, toSignalNumber } from './signals.ts'
 
 const duration = z.union([z.number().nonnegative(), z.string()]).transform((value, context) => {
   // A number is nanoseconds, as everywhere in Nomad's JSON.
@@ -29,7 +29,7 @@ const config = z.looseObject({
 export function createSimulatedDriver(clock: Clock): Driver {
   return {
     keepsFiles: false,
-    recover: () => null,
+    recover: () => Promise.resolve(null),
     start(launch: Launch): Promise<StartOutcome> {
       const parsed = config.safeParse(launch.config)
       if (!parsed.success) {
@@ -58,10 +58,11 @@ function run(clock: Clock, plan: z.infer<typeof config>): RunningTask {
       isKilled = true
       natural.cancel()
       const obeys = plan.kill_after <= timeoutMs
-      const number = toSignalNumber(obeys ? signal : 'SIGKILL')
-      clock.after(Math.min(plan.kill_after, timeoutMs), () =>
-        finish({ code: 128 + number, signal: number }),
-      )
+      const number = toSignalNumber(obeys ? signal || DEFAULT_KILL_SIGNAL : 'SIGKILL')
+      const delayMs = Math.min(plan.kill_after, timeoutMs)
+      const die = () => finish({ code: 128 + number, signal: number })
+      if (delayMs > 0) clock.after(delayMs, die)
+      else die()
     },
     usage: () => ({ memoryBytes: 0, userMs: 0, systemMs: 0 }),
     detach: () => natural.cancel(),

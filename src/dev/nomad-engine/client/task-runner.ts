@@ -66,6 +66,7 @@ export class TaskRunner {
   #running: RunningTask | null = null
   #restarts: RestartCount = NO_RESTARTS
   #detached = false
+  #killTimeoutMs = 0
 
   constructor(
     deps: TaskDeps,
@@ -88,8 +89,12 @@ export class TaskRunner {
     if (this.state.State === 'dead') return
     const { driver, folders } = this.#deps
     const { task } = this
-    const recovered =
-      handle && driver.recover({ allocation: this.#allocation, task, folders }, handle)
+    const known = { allocation: this.#allocation, task, folders }
+    const recovered = handle && (await driver.recover(known, handle))
+    if (this.#detached) {
+      recovered?.detach()
+      return
+    }
     if (recovered) {
       if (this.state.State !== 'running') this.#noteStart()
       await this.#waitFor(recovered)
@@ -111,9 +116,9 @@ export class TaskRunner {
     if (this.#isOver()) return
     this.#stopped.abort()
     const timeoutMaxMs = options.timeoutMaxMs ?? KILL_TIMEOUT_MAX_MS
-    const timeoutMs = Math.min(fromNanoseconds(this.task.KillTimeout), timeoutMaxMs)
-    this.#note(taskEvent.killing(timeoutMs, options.reason ?? ''))
-    this.#running?.kill(this.task.KillSignal, timeoutMs)
+    this.#killTimeoutMs = Math.min(fromNanoseconds(this.task.KillTimeout), timeoutMaxMs)
+    this.#note(taskEvent.killing(this.#killTimeoutMs, options.reason ?? ''))
+    this.#running?.kill(this.task.KillSignal, this.#killTimeoutMs)
   }
 
   /** Leaves a real process alone; the next engine finds it. */
@@ -179,7 +184,7 @@ export class TaskRunner {
 
   async #waitFor(running: RunningTask): Promise<void> {
     this.#running = running
-    if (this.#stopped.signal.aborted) running.kill(this.task.KillSignal, 0)
+    if (this.#stopped.signal.aborted) running.kill(this.task.KillSignal, this.#killTimeoutMs)
     const exit = await running.exit
     this.#running = null
     if (this.#detached) return

@@ -16,34 +16,46 @@ export interface Page<Row> {
 /** Nomad hands out at most what was asked for, and everything when nothing was. */
 const PER_PAGE_MAX = 2 ** 31 - 1
 
-/** The order of a list, and the name of a row's place in it, at which a page can start. */
+/** A row's place in its list: a number first, then a text. */
+type Place = readonly [number, string]
+
+/** The order of a list, and the token that names the place at which a page starts. */
 export interface Order<Row> {
-  token(row: Row): string
-  compare(left: string, right: string): number
+  placeOf(row: Row): Place
+  toToken(place: Place): string
+  parseToken(token: string): Place
+  compare(left: Place, right: Place): number
 }
 
 /** Ids in the order of their characters. */
-export function byKey<Row>(token: (row: Row) => string): Order<Row> {
-  return { token, compare: (left, right) => (left < right ? -1 : left > right ? 1 : 0) }
+export function byKey<Row>(keyOf: (row: Row) => string): Order<Row> {
+  return {
+    placeOf: (row) => [0, keyOf(row)],
+    toToken: ([, key]) => key,
+    parseToken: (token) => [0, token],
+    compare: comparePlaces,
+  }
 }
 
-/** A number, a dot, and an id for rows with the same number. */
+/** A number, a dot in the token, and an id for rows with the same number. */
 export function byIndex<Row>(
-  token: (row: Row) => string,
+  placeOf: (row: Row) => Place,
   direction: 'ascending' | 'descending' = 'ascending',
 ): Order<Row> {
   const sign = direction === 'ascending' ? 1 : -1
-  const split = (text: string): [number, string] => {
-    const dot = text.indexOf('.')
-    return dot < 0 ? [Number(text), ''] : [Number(text.slice(0, dot)), text.slice(dot + 1)]
-  }
   return {
-    token,
-    compare(left, right) {
-      const [a, b] = [split(left), split(right)]
-      return sign * (a[0] - b[0]) || (a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0)
+    placeOf,
+    toToken: ([index, id]) => `${index}.${id}`,
+    parseToken(token) {
+      const dot = token.indexOf('.')
+      return dot < 0 ? [Number(token), ''] : [Number(token.slice(0, dot)), token.slice(dot + 1)]
     },
+    compare: (left, right) => sign * comparePlaces(left, right),
   }
+}
+
+function comparePlaces([a, left]: Place, [b, right]: Place): number {
+  return a - b || (left < right ? -1 : left > right ? 1 : 0)
 }
 
 /** @throws Refusal 400 for a filter or page size that makes no sense. */
@@ -57,27 +69,21 @@ export function toPage<Row extends object>(
   const limit = perPage > 0 ? Math.min(perPage, PER_PAGE_MAX) : PER_PAGE_MAX
   const filter = readFilter(call)
   const sign = readFlag(call, 'reverse') ? -1 : 1
-  const start = call.query.get('next_token') ?? ''
-  const compare = (left: string, right: string) => sign * order.compare(left, right)
+  const token = call.query.get('next_token')
+  const start = token ? order.parseToken(token) : null
+  const compare = (left: Place, right: Place) => sign * order.compare(left, right)
+  // Rows come nearly in order, or nearly in reverse: either costs a sort no more than a look.
+  const places = Array.from(rows, (row) => ({ row, place: order.placeOf(row) }))
+  places.sort((left, right) => compare(left.place, right.place))
   const page: Row[] = []
-  for (const { row, token } of inOrder(rows, order, compare)) {
-    if (start !== '' && compare(token, start) < 0) continue
+  for (const { row, place } of places) {
+    if (start !== null && compare(place, start) < 0) continue
     if (filter !== null && !isMatch(filter, row)) continue
+    if (page.length < limit) page.push(row)
     // The token names the row a page begins with, and holds when that row is gone by then.
-    if (page.length >= limit) return { rows: page, headers: { 'x-nomad-nexttoken': token } }
-    page.push(row)
+    else return { rows: page, headers: { 'x-nomad-nexttoken': order.toToken(place) } }
   }
   return { rows: page, headers: {} }
-}
-
-function inOrder<Row>(
-  rows: Iterable<Row>,
-  order: Order<Row>,
-  compare: (left: string, right: string) => number,
-): { row: Row; token: string }[] {
-  return Array.from(rows, (row) => ({ row, token: order.token(row) })).sort((left, right) =>
-    compare(left.token, right.token),
-  )
 }
 
 function readFilter(call: Call): Expression | null {

@@ -107,6 +107,7 @@ function checkTask(task: Task): string[] {
   }
   if (task.KillTimeout < 0) faults.push('KillTimeout must be a positive value')
   if (Cores > 0) faults.push(toRefusal('resources.cores'))
+  if (task.User !== '') faults.push(toRefusal('user, its tasks run as its own user'))
   faults.push(...checkConstraints(task.Constraints))
   return [
     ...faults,
@@ -130,6 +131,7 @@ function checkTask(task: Task): string[] {
 function checkConstraints(constraints: readonly Constraint[] | null): string[] {
   return (constraints ?? []).flatMap(({ Operand, LTarget, RTarget }) => {
     if (Operand === '' && LTarget === '' && RTarget === '') return ['Missing constraint operand']
+    if (Operand === 'distinct_property') return [toRefusal(Operand)]
     return isOperand(Operand) ? [] : [`Unknown constraint type "${Operand}"`]
   })
 }

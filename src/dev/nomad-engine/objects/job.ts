@@ -31,7 +31,6 @@ const network = z.object({
   DynamicPorts: listOf(port),
   ReservedPorts: listOf(port),
 })
-export type Network = z.infer<typeof network>
 
 const restartPolicy = z.object({
   Attempts: optionalInteger,

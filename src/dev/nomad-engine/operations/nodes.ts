@@ -105,6 +105,19 @@ export function purgeNode(core: Core, id: string): NodeOutcome {
   return { index, nodeModifyIndex: index, evaluationIds: evaluateNode(core, node) }
 }
 
+/** Takes a node in, or takes it up again as it presents itself now. Its pool is made when it is new. */
+export function registerNode(core: Core, node: Node): void {
+  const { state } = core
+  const known = state.tables.node.get(node.ID)
+  const writes: Write[] = [{ table: 'node', key: node.ID, put: node }]
+  if (state.tables.pool.get(node.NodePool) === undefined) {
+    const put = { Name: node.NodePool, Description: '', CreateIndex: 0, ModifyIndex: 0 }
+    writes.unshift({ table: 'pool', key: put.Name, put })
+  }
+  state.commit('NodeRegistration', writes)
+  if (known?.Status !== 'ready') evaluateNode(core, node)
+}
+
 /** As if its heartbeats had stopped, or come back. @throws Refusal */
 export function setNodeStatus(core: Core, id: string, status: 'ready' | 'down'): NodeOutcome {
   const node = find(core, id)

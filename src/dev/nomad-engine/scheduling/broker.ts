@@ -4,6 +4,7 @@
  */
 import type { Clock, Log, RandomSource, Timer } from '../../../platform/index.ts'
 import { isClientTerminal } from '../objects/allocation.ts'
+import type { Evaluation } from '../objects/evaluation.ts'
 import { isPlaceable } from '../objects/node.ts'
 import { toNanoseconds } from '../objects/values.ts'
 import { SETTING_KEY } from '../state/rows.ts'
@@ -157,10 +158,23 @@ export class Broker {
     return id
   }
 
+  /** A plan that fails is a fault of ours: its evaluation ends, and the others go on. */
   #process(id: string): void {
-    const { state, clock, random, log } = this.#deps
+    const { state, log } = this.#deps
     const evaluation = state.tables.evaluation.get(id)
     if (evaluation?.Status !== 'pending') return
+    try {
+      this.#carryOut(evaluation)
+    } catch (cause) {
+      log.error('evaluation failed', { evaluation: id, job: evaluation.JobID, cause })
+      const patch = { Status: 'failed', StatusDescription: 'the scheduler failed' } as const
+      state.commit('EvaluationUpdated', [{ table: 'evaluation', key: id, patch }])
+    }
+  }
+
+  #carryOut(evaluation: Evaluation): void {
+    const { state, clock, random, log } = this.#deps
+    const { ID: id } = evaluation
     const nowMs = clock.now()
     const configuration = this.#configuration()
     const context = { nowMs, random, configuration, candidates: this.#candidates }

@@ -72,14 +72,21 @@ export function openJournal(folder: string, state: State, log: Log): Journal {
   let pending: string[] = []
   const flush = () => {
     if (pending.length === 0) return
-    const text = pending.join('')
+    journalBytes += writeSync(journal, pending.join(''), journalBytes)
     pending = []
-    journalBytes += writeSync(journal, text, journalBytes)
     if (journalBytes > Math.max(COMPACT_BYTES_MIN, 2 * snapshotBytes)) compact()
     for (const run of listeners) run()
   }
+  const flushLater = () => {
+    try {
+      flush()
+    } catch (cause) {
+      // What was not written stays pending, and so do the answers that depend on it.
+      log.error('engine state could not be recorded', { folder, cause })
+    }
+  }
   state.recordWith((index, writes) => {
-    if (pending.push(`${toLine(state, index, writes)}\n`) === 1) setImmediate(flush)
+    if (pending.push(`${toLine(state, index, writes)}\n`) === 1) setImmediate(flushLater)
     // A task is let go right after its handle is recorded.
     if (writes.some((write) => write.table === 'task' && write.put)) flush()
   })
@@ -107,6 +114,7 @@ function readFile(file: string, state: State, options: { tornTail: boolean }): v
     header.parse(JSON.parse(first))
     for (const text of rest) {
       const { i, w } = line.parse(JSON.parse(text))
+      state.apply(i, [])
       // One after the other: an allocation names a job version that may stand before it.
       for (const write of w) state.apply(i, [fromStored(state, write)])
     }

@@ -12,7 +12,7 @@ import type { ReadDeps } from '../read.ts'
 
 type Deps = Core & ReadDeps
 
-const ORDER = byIndex<Allocation>((row) => `${row.CreateIndex}.${row.ID}`)
+const ORDER = byIndex<Allocation>((row) => [row.CreateIndex, row.ID])
 
 export function allocationRoutes(deps: Deps): Routes {
   return {

@@ -12,7 +12,7 @@ import type { ReadDeps } from '../read.ts'
 
 type Deps = Core & ReadDeps
 
-const ORDER = byIndex<Evaluation>((row) => `${row.CreateIndex}.${row.ID}`)
+const ORDER = byIndex<Evaluation>((row) => [row.CreateIndex, row.ID])
 
 export function evaluationRoutes(deps: Deps): Routes {
   return {

@@ -115,7 +115,7 @@ function listStatuses(deps: Deps, call: Call): Promise<Reply> {
   const named = call.body === '' ? null : (readBody(call, statusesBody).Jobs ?? null)
   const changedAt = (job: Job) =>
     Math.max(job.ModifyIndex, state.indexes.ofJob(toJobKey(job)).summaryIndex)
-  const order = byIndex<Job>((job) => `${changedAt(job)}.${job.Namespace}.${job.ID}`, 'descending')
+  const order = byIndex<Job>((job) => [changedAt(job), `${job.Namespace}.${job.ID}`], 'descending')
   const select = (): Iterable<Job> =>
     named === null
       ? jobsOf(deps, call)

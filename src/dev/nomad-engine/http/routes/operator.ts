@@ -13,7 +13,7 @@ import { collectGarbage } from '../../garbage-collector.ts'
 import { toMetrics } from '../../metrics.ts'
 import type { MetricsDeps } from '../../metrics.ts'
 
-type Deps = Core & ReadDeps & MetricsDeps
+export type OperatorDeps = Core & ReadDeps & MetricsDeps
 
 const flag = z
   .boolean()
@@ -56,7 +56,7 @@ const CONTEXTS = [
   'host_volumes',
 ]
 
-export function operatorRoutes(deps: Deps): Routes {
+export function operatorRoutes(deps: OperatorDeps): Routes {
   return {
     '/v1/operator/scheduler/configuration': {
       GET: (call) => readConfiguration(deps, call),
@@ -69,7 +69,7 @@ export function operatorRoutes(deps: Deps): Routes {
   }
 }
 
-function readConfiguration(deps: Deps, call: Call): Promise<Reply> {
+function readConfiguration(deps: OperatorDeps, call: Call): Promise<Reply> {
   const { setting } = deps.state.tables
   return read(deps, call, {
     tables: ['setting'],
@@ -85,7 +85,7 @@ function readConfiguration(deps: Deps, call: Call): Promise<Reply> {
 }
 
 /** What the body leaves out falls back to its empty value, as in Nomad. @throws Refusal 400 */
-function writeConfiguration(deps: Deps, call: Call): Reply {
+function writeConfiguration(deps: OperatorDeps, call: Call): Reply {
   const { state } = deps
   const body = readBody(call, configurationBody)
   const algorithm = body.SchedulerAlgorithm || 'binpack'
@@ -116,12 +116,12 @@ function writeConfiguration(deps: Deps, call: Call): Reply {
   return written(call, index, { Updated: true, Index: index })
 }
 
-function forceGarbage({ state, clock }: Deps): Reply {
+function forceGarbage({ state, clock }: OperatorDeps): Reply {
   collectGarbage(state, findGarbage(state, GC_FORCED, clock.now()))
   return nothing(200)
 }
 
-function search(deps: Deps, call: Call): Promise<Reply> {
+function search(deps: OperatorDeps, call: Call): Promise<Reply> {
   const { tables } = deps.state
   const { Prefix, Context } = readBody(call, searchBody)
   const prefix = Prefix ?? ''
@@ -170,7 +170,7 @@ function take(ids: Iterable<string>): { ids: string[] | null; truncated: boolean
   return { ids: taken.length > 0 ? taken : null, truncated: false }
 }
 
-function readMetrics(deps: Deps, call: Call): Reply {
+function readMetrics(deps: OperatorDeps, call: Call): Reply {
   if (call.query.get('format') === 'prometheus') return plain(415, 'Prometheus is not enabled')
   return json(call, toMetrics(deps))
 }

@@ -18,7 +18,7 @@ export interface StatsDeps extends Core {
 export function statsRoutes(deps: StatsDeps): Routes {
   const meter = new CpuMeter(deps.clock)
   return {
-    '/v1/client/stats': { GET: (call) => readHost(deps, call) },
+    '/v1/client/stats': { GET: (call) => readHost(deps, meter, call) },
     '/v1/client/allocation/:id/stats': { GET: (call) => readAllocation(deps, meter, call) },
     '/v1/client/allocation/:id/checks': {
       GET: (call) => {
@@ -30,7 +30,7 @@ export function statsRoutes(deps: StatsDeps): Routes {
 }
 
 /** The machine is the same for every node. */
-function readHost(deps: StatsDeps, call: Call): Reply {
+function readHost(deps: StatsDeps, meter: CpuMeter, call: Call): Reply {
   const { state, clock, dataDir } = deps
   const id = call.query.get('node_id') ?? ''
   if (id !== '') {
@@ -41,7 +41,7 @@ function readHost(deps: StatsDeps, call: Call): Reply {
   return json(call, {
     AllocDirStats: disk,
     CPU: cpus().map((cpu, at) => describeCpu(cpu, at)),
-    CPUTicksConsumed: 0,
+    CPUTicksConsumed: toMhz(meter.percent('host', readBusyTime())),
     DeviceStats: null,
     DiskStats: [disk],
     Memory: {
@@ -53,6 +53,23 @@ function readHost(deps: StatsDeps, call: Call): Reply {
     Timestamp: toNanoseconds(clock.now()),
     Uptime: Math.floor(uptime()),
   })
+}
+
+/** Of all processors since the machine started. */
+function readBusyTime(): { userMs: number; systemMs: number } {
+  const times = cpus().map((cpu) => cpu.times)
+  const sum = (pick: (each: (typeof times)[number]) => number) =>
+    times.reduce((total, each) => total + pick(each), 0)
+  return {
+    userMs: sum((each) => each.user + each.nice),
+    systemMs: sum((each) => each.sys + each.irq),
+  }
+}
+
+/** Nomad counts processor use in MHz. @param percent of one processor. */
+function toMhz(percent: number): number {
+  const [cpu] = cpus()
+  return ((cpu?.speed ?? 0) * percent) / 100
 }
 
 /** Shares since the machine started: good enough for a display. */
@@ -114,14 +131,12 @@ function readAllocation(deps: StatsDeps, meter: CpuMeter, call: Call): Reply {
 }
 
 function describeUsage(usage: TaskUsage, percent: number) {
-  const [cpu] = cpus()
   return {
     CpuStats: {
       Percent: percent,
       UserMode: 0,
       SystemMode: 0,
-      // MHz in use, as Nomad counts.
-      TotalTicks: ((cpu?.speed ?? 0) * percent) / 100,
+      TotalTicks: toMhz(percent),
       ThrottledPeriods: 0,
       ThrottledTime: 0,
       Measured: ['Percent', 'Total Ticks'],
