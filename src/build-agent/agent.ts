@@ -69,7 +69,13 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
   const { allocation, server, random, runtime, environment: inherited } = options
   // A second process in the same allocation must not touch what the first has left.
   const name = `epoch-${server.epoch}-${Buffer.from(random.bytes(4)).toString('hex')}`
-  const folders = toFolders({ allocationDir: allocation.dir, taskDir: allocation.taskDir, name })
+  const folders = toFolders({
+    allocationDir: allocation.dir,
+    spoolRoot: allocation.spoolRoot,
+    taskDir: allocation.taskDir,
+    slice: server.slice,
+    name,
+  })
   await createFolders(folders)
   const [executor] = await Promise.all([
     createHostExecutor({

@@ -59,6 +59,8 @@ export interface AgentOptions {
     id: string
     /** Shared by the tasks of the allocation; the spool lives in it. */
     dir: string
+    /** Where the spool is kept instead, when the allocation's folder may be gone before it is swept. */
+    spoolRoot?: string
     /** The task's own; home and working directory of the steps live in it. */
     taskDir: string
   }
@@ -73,4 +75,6 @@ export interface AgentOptions {
   random: RandomSource
   signals: Signals
   timings?: Partial<AgentTimings>
+  /** What the output that the server lacks may take of the disk. */
+  spoolBytes?: number
 }

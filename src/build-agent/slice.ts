@@ -20,6 +20,8 @@ import type { SignalPlan } from './signals.ts'
 import type { JobContext } from './steps/context.ts'
 import type { SliceOutcome } from './steps/outcome.ts'
 import { runSteps } from './steps/run-steps.ts'
+import { writeRecord } from './sweep/record.ts'
+import { sweep, toSweepPlaces } from './sweep/sweep.ts'
 import type { AgentTimings } from './timings.ts'
 import { createWorkingDirectory, type Folders, removeInternal, removeSpool } from './workspace.ts'
 
@@ -45,6 +47,11 @@ interface Parts {
 /** How long before its end a job that runs too long is warned: a tenth of its time, and a minute. */
 const WARNING_SHARE = 0.1
 const WARNING_MS = 60_000
+/** A minute of a server that is away at more than any build prints; a quarter of the usual ephemeral disk. */
+const SPOOL_BYTES = 256 * 1024 ** 2
+/** A slice is there for its own work: a sweep that takes longer is left to the next one. */
+const SWEPT_MAX = 16
+const SWEEP_MS = 120_000
 /** As much as the protocol takes. */
 const DETAIL_MAX = 4000
 
@@ -61,10 +68,15 @@ export async function runSlice(input: SliceInput): Promise<number> {
     const refused = await accept(input, parts.session)
     if (refused !== null) return refused
     input.onAccepted()
+    await leaveRecord(input)
+    const sweeping = sweepOthers(input)
     parts.session.start()
     const outcome = await work(input, parts, pipes)
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
-    return await report(input, parts, outcome)
+    const code = await report(input, parts, outcome)
+    ending.giveUpReport()
+    await sweeping
+    return code
   } finally {
     ending.giveUpReport()
     await parts.session.close()
@@ -87,7 +99,10 @@ function assemble(input: SliceInput): Parts {
     calls,
     claim,
     orphanMs: claim.task.limits.orphan_ms,
-    onControl: (control) => obey(control, { mask, ending }),
+    onControl(control) {
+      obey(control, { mask, ending })
+      outputs.repace()
+    },
     onFenced,
     onOrphaned: () => {
       log.error('the server was silent for too long', { ms: claim.task.limits.orphan_ms })
@@ -114,7 +129,9 @@ function assemble(input: SliceInput): Parts {
     events,
     chunkBytes: claim.chunk_bytes,
     limitBytes: claim.task.limits.output_bytes,
+    spoolBytes: options.spoolBytes ?? SPOOL_BYTES,
     signal: ending.outputOver,
+    hurry: ending.signal,
     onFenced,
   })
   return { mask, session, events, outputs }
@@ -141,6 +158,30 @@ async function accept(
   }
   if (ending.cause?.kind === 'fenced') return AGENT_EXIT.fenced
   return plan.arrived.aborted ? AGENT_EXIT.signaled : AGENT_EXIT.beforeAccept
+}
+
+/** For whoever finds the spool when we are gone. */
+async function leaveRecord({ options, claim, folders }: SliceInput): Promise<void> {
+  const { url, slice, epoch } = options.server
+  const { session, chunk_bytes } = claim
+  await writeRecord(folders.spoolDir, { url, slice, epoch, session, chunk_bytes })
+}
+
+/** What other agents of this machine have left for the same server is sent beside our own work. */
+async function sweepOthers({ options, ending }: SliceInput): Promise<void> {
+  const { allocation, server, log } = options
+  try {
+    await sweep({
+      ...options,
+      ...toSweepPlaces(allocation),
+      url: server.url,
+      spoolsMax: SWEPT_MAX,
+      limitMs: SWEEP_MS,
+      signal: AbortSignal.any([ending.signal, ending.reportOver]),
+    })
+  } catch (cause) {
+    log.warn('the machine was not swept', { cause })
+  }
 }
 
 async function work(
@@ -222,7 +263,11 @@ async function report(input: SliceInput, parts: Parts, outcome: SliceOutcome): P
     options.log.error('the end of the slice could not be told, the spool stays', facts)
     return AGENT_EXIT.notAcknowledged
   }
-  if (isComplete) await removeSpool(folders)
+  if (!isComplete) {
+    options.log.error('output is left behind, the spool stays', facts)
+    return AGENT_EXIT.notAcknowledged
+  }
+  await removeSpool(folders)
   options.log.info('slice finished', facts)
   return plan.arrived.aborted ? AGENT_EXIT.signaled : AGENT_EXIT.finished
 }

@@ -16,8 +16,8 @@ export interface AgentTimings {
   /** First and longest pause between tries of one call. */
   retryBaseMs: number
   retryMaxMs: number
-  /** How long the spool waits for room on a full disk while the step is held back. */
-  diskFullMs: number
+  /** How long a step is held back while its spool waits for the server or for a full disk. */
+  spoolFullMs: number
   /** How long one long poll of `control` may last. */
   pollMaxMs: number
 }
@@ -38,7 +38,8 @@ export const TIMINGS: AgentTimings = {
   retryBaseMs: 250,
   // Often enough that a server that came back hears from everybody soon, seldom enough to let it come back.
   retryMaxMs: 10_000,
-  diskFullMs: 60_000,
+  // A server is restarted in less; a step that waits longer is worth more than its output.
+  spoolFullMs: 60_000,
   // Proxies commonly cut what is silent for 30 s or more.
   pollMaxMs: 20_000,
 }

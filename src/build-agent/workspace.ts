@@ -23,6 +23,9 @@ export interface Workspace extends JobPlace {
 
 export interface WorkspaceOptions {
   allocationDir: string
+  /** Shared by all slices of the machine. */
+  spoolRoot?: string | undefined
+  slice: string
   taskDir: string
   /** Tells the processes that have run in one allocation apart. */
   name: string
@@ -31,9 +34,16 @@ export interface WorkspaceOptions {
 /** Everything but the working directory, which only the task names. */
 export type Folders = Omit<Workspace, 'workingDirectory'>
 
-export function toFolders({ allocationDir, taskDir, name }: WorkspaceOptions): Folders {
+export function toFolders({
+  allocationDir,
+  spoolRoot,
+  taskDir,
+  slice,
+  name,
+}: WorkspaceOptions): Folders {
   const internalDir = join(taskDir, 'caravan', name)
-  const spoolDir = join(allocationDir, 'caravan', 'spool', name)
+  const ownRoot = join(allocationDir, 'caravan', 'spool')
+  const spoolDir = join(spoolRoot ?? ownRoot, `${slice}-${name}`)
   return {
     home: join(taskDir, 'home'),
     internalDir,

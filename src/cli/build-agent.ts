@@ -26,6 +26,11 @@ const INPUTS = {
   token: { env: 'CARAVAN_CLAIM_TOKEN', what: 'claim token of the slice' },
   'alloc-id': { env: 'NOMAD_ALLOC_ID', what: 'id of the allocation' },
   'alloc-dir': { env: 'NOMAD_ALLOC_DIR', what: 'folder that the tasks of the allocation share' },
+  'spool-dir': {
+    env: 'CARAVAN_SPOOL_DIR',
+    what: 'folder for output that the server lacks, shared by the slices of the machine',
+    fallback: '',
+  },
   'task-dir': { env: 'NOMAD_TASK_DIR', what: "the task's own folder" },
   'node-id': { env: 'CARAVAN_NODE_ID', what: 'id of the Nomad node', fallback: '' },
   'node-name': { env: 'CARAVAN_NODE_NAME', what: 'name of the Nomad node', fallback: hostname() },
@@ -40,6 +45,7 @@ const USAGE = 2
  * @returns one of AGENT_EXIT, or 2 for a command line that makes no sense.
  */
 export async function buildAgent(args: readonly string[]): Promise<number> {
+  if (args[0] === 'sweep') return await sweepMachine(args.slice(1), process.env)
   let options: AgentOptions
   try {
     options = readOptions(args, process.env)
@@ -69,7 +75,12 @@ function readOptions(args: readonly string[], environment: Variables): AgentOpti
   }
   return {
     server: { url: value('url'), slice: value('slice'), epoch, token: value('token') },
-    allocation: { id: value('alloc-id'), dir: value('alloc-dir'), taskDir: value('task-dir') },
+    allocation: {
+      id: value('alloc-id'),
+      dir: value('alloc-dir'),
+      taskDir: value('task-dir'),
+      ...(value('spool-dir') === '' ? {} : { spoolRoot: value('spool-dir') }),
+    },
     node: { id: value('node-id'), name: value('node-name') },
     version: VERSION,
     runtime: process.execPath,
@@ -81,6 +92,54 @@ function readOptions(args: readonly string[], environment: Variables): AgentOpti
     ),
     random: systemRandom,
     signals,
+  }
+}
+
+/** Each of 16 MiB on a slow line; a timer starts the next sweep anyway. */
+const SWEEP = { spoolsMax: 1000, limitMs: 600_000 }
+
+/**
+ * `caravan build-agent sweep`: delivers what agents of this machine have left, from a timer or by hand.
+ *
+ * @returns 0, also when there was nothing; 1 when something had to be kept; 2 for a wrong command line.
+ */
+async function sweepMachine(args: readonly string[], environment: Variables): Promise<number> {
+  const flags = parseSweepFlags(args)
+  const spoolDir = flags?.['spool-dir'] ?? environment['CARAVAN_SPOOL_DIR']
+  const allocationsDir = flags?.['allocations-dir'] ?? null
+  if (flags === null || (spoolDir === undefined && allocationsDir === null)) {
+    process.stderr.write(
+      'caravan build-agent sweep: name --spool-dir (CARAVAN_SPOOL_DIR), or --allocations-dir: ' +
+        "the folder `alloc` in the data directory of the node's Nomad client\n",
+    )
+    return USAGE
+  }
+  const { sweep } = await import('../build-agent/index.ts')
+  const swept = await sweep({
+    ...SWEEP,
+    spoolRoots: spoolDir === undefined ? [] : [spoolDir],
+    allocationsDir,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    log: createLog(
+      createTextWriter(process.stderr, () => systemClock.now()),
+      'info',
+    ),
+    random: systemRandom,
+  })
+  return swept.kept === 0 ? 0 : 1
+}
+
+function parseSweepFlags(
+  args: readonly string[],
+): { 'spool-dir'?: string; 'allocations-dir'?: string } | null {
+  const text = { type: 'string' as const }
+  try {
+    const options = { 'spool-dir': text, 'allocations-dir': text }
+    return { ...parseArgs({ args: [...args], options }).values }
+  } catch {
+    // An unknown flag, or one without a value: the usage says which there are.
+    return null
   }
 }
 

@@ -1,8 +1,6 @@
 /** The entry point: parses the command line, runs one command, turns its end into an exit code. */
-import { CommanderError } from 'commander'
 import type { Io } from './io.ts'
 import { EXIT, reportError } from './io.ts'
-import { createProgram } from './program.ts'
 
 const interrupt = new AbortController()
 const io: Io = {
@@ -24,16 +22,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await main()
 
 async function main(): Promise<number> {
-  let exitCode: number = EXIT.ok
-  const program = createProgram(io, (code) => {
-    exitCode = code
-  })
+  const [, , command, ...rest] = process.argv
   try {
-    await program.parseAsync(process.argv)
-    return exitCode
+    if (command === 'build-agent') {
+      // One for each running slice: it reads its own flags, and does without the table of commands.
+      return await (await import('./build-agent.ts')).buildAgent(rest)
+    }
+    return await (await import('./program.ts')).runProgram(process.argv, io)
   } catch (error) {
-    // Commander has said what is wrong already; help that was asked for is a success.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     return reportError(io, error)
   }
 }

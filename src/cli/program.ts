@@ -4,13 +4,26 @@
  * A command's own file is loaded when it runs, so that `--help` stays instant and the agent loads
  * nothing of the server.
  */
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { ServeOptions } from './serve-options.ts'
-import type { Io } from './io.ts'
+import { EXIT, type Io } from './io.ts'
 import type { RunOptions } from './run.ts'
 import { VERSION } from './version.ts'
 
 type Finish = (exitCode: number) => void
+
+/** @returns the exit code. Throws what the command throws. */
+export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT.ok
+  try {
+    await createProgram(io, (code) => (exitCode = code)).parseAsync(argv)
+    return exitCode
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Commander has said what is wrong already; help that was asked for is a success.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+}
 
 export function createProgram(io: Io, finish: Finish): Command {
   const program = new Command('caravan')

@@ -8,8 +8,8 @@ import {
   type BuildView,
 } from '../model/index.ts'
 import { lockFolder } from '../platform/index.ts'
+import { createAgentGate, createDelivery, createOrders, toClaimToken } from './agents/index.ts'
 import { startAfterRestore } from './backup/newer-jobs.ts'
-import { createAgentGate, createDelivery, toClaimToken } from './agents/index.ts'
 import { createChanges } from './changes.ts'
 import { createCluster } from './cluster.ts'
 import { createHints } from './hints.ts'
@@ -17,10 +17,10 @@ import { createIntake } from './intake.ts'
 import { buildSliceJob, resourceClassOf, type SliceJob } from './job-builder.ts'
 import { createJobStops } from './job-stops.ts'
 import { createLeases } from './leases.ts'
-import type { Loops } from './loop.ts'
 import { createLedger, placeOf, type Ledger } from './ledger.ts'
+import type { Loops } from './loop.ts'
 import { keyOf } from './open-slices.ts'
-import { createFollow } from './output/index.ts'
+import { createFollow, createFollowers } from './output/index.ts'
 import type { Scheduler, SchedulerDeps } from './ports.ts'
 import { createReading } from './reading.ts'
 import { createSources } from './sources.ts'
@@ -93,9 +93,12 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
       version: await cluster.version(),
     })
   const sources = createSources({ directory: join(deps.dataDir, 'sources'), random })
+  const followers = createFollowers()
   const outputMax = settings.limits.output
   return {
     ledger,
+    followers,
+    orders: createOrders(followers),
     hints,
     cluster,
     classes,
@@ -135,6 +138,7 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     },
     follow: createFollow({
       changes: ledger.changes,
+      followers: parts.followers,
       readBuild: (ref) => reading.build(ref),
       outputs,
       clock,
@@ -173,7 +177,7 @@ function start(deps: SchedulerDeps, parts: Parts): Loops {
 }
 
 function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
-  const { ledger, hints, leases, stops, delivery } = parts
+  const { ledger, hints, leases, stops, delivery, orders } = parts
   const { limits } = deps.settings
   const submitter = startSubmitter({
     ...deps,
@@ -197,6 +201,7 @@ function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
       hints.forget(key)
       leases.forget(key)
       delivery.forget(key)
+      orders.forget(key)
       const entry = ledger.open.get(key)
       if (entry === undefined) {
         watch.forget(key)

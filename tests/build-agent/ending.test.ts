@@ -136,7 +136,9 @@ t.test(
     const [run = ''] = readdirSync(join(agent.allocation.dir, 'caravan', 'spool'))
     t.same(readdirSync(join(agent.allocation.dir, 'caravan', 'spool', run)).sort(), [
       'events.jsonl',
+      'spool.json',
       'step-0.1.out',
+      'step-0.1.out.index',
     ])
   },
 )

@@ -4,7 +4,11 @@ import type { BuildId, BuildView, FollowEvent } from '../../src/model/index.ts'
 import { toSliceKey } from '../../src/model/index.ts'
 import { silentLog, systemClock } from '../../src/platform/index.ts'
 import type { Change, OutputKey } from '../../src/scheduler/index.ts'
-import { createFollow, createOutputStore } from '../../src/scheduler/output/index.ts'
+import {
+  createFollow,
+  createFollowers,
+  createOutputStore,
+} from '../../src/scheduler/output/index.ts'
 import { aBuild } from './builds.ts'
 
 export class FollowedBuild {
@@ -21,6 +25,7 @@ export class FollowedBuild {
     this.follow = createFollow({
       clock: systemClock,
       outputs: this.outputs,
+      followers: createFollowers(),
       readBuild: async (ref) => {
         this.readCount += 1
         return [this.view.id, `${this.view.number}`].includes(ref) ? this.view : null

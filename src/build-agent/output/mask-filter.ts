@@ -50,6 +50,7 @@ export class MaskFilter {
   #matcher: Matcher | null
   #state = 0
   #held = NOTHING
+  #scratch = NOTHING
   /** Secrets found whose place is not settled yet; positions count from the first held byte. */
   #regions: Region[] = []
   /** Bytes before this position belong to a secret that has been replaced already. */
@@ -60,11 +61,11 @@ export class MaskFilter {
     this.#matcher = mask.matcher
   }
 
-  /** @returns what may leave, as pieces that share memory with `chunk`. */
+  /** @returns what may leave, as pieces that are good until the next push and as long as `chunk` is. */
   push(chunk: Buffer): Buffer[] {
     if (this.#matcher !== this.#mask.matcher) return this.#switch(chunk)
     if (this.#matcher === null) return [chunk]
-    const input = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    const input = this.#behindHeld(chunk)
     const onMatch = (length: number, end: number) => this.#addRegion(end - length, end)
     this.#state = this.#matcher.scan(input, this.#held.length, this.#state, onMatch)
     return this.#release(input, input.length - this.#matcher.depth(this.#state))
@@ -78,12 +79,23 @@ export class MaskFilter {
 
   /** Secrets were added: what is held back is looked at again with all of them. */
   #switch(chunk: Buffer): Buffer[] {
-    const input = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    const input = this.#behindHeld(chunk)
     this.#matcher = this.#mask.matcher
     this.#state = 0
     this.#held = NOTHING
     this.#regions = []
     return this.push(input)
+  }
+
+  /** In one buffer that is used again: a fresh one for each chunk is memory that waits for its collection. */
+  #behindHeld(chunk: Buffer): Buffer {
+    const { length } = this.#held
+    if (length === 0) return chunk
+    const whole = length + chunk.length
+    if (this.#scratch.length < whole) this.#scratch = Buffer.allocUnsafeSlow(whole)
+    this.#held.copy(this.#scratch)
+    chunk.copy(this.#scratch, length)
+    return this.#scratch.subarray(0, whole)
   }
 
   /** Overlapping secrets become one region; regions stay in order and apart. */

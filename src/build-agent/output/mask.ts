@@ -4,7 +4,10 @@
  * The automaton of Aho and Corasick: a state stands for the longest end of what was read that begins a
  * secret. States one and two bytes deep have full tables, because nearly every byte of real output is
  * looked at there; deeper ones have lists, so that thousands of long keys stay small in memory.
+ *
+ * While no secret has begun, most bytes are not looked at at all: see the skipper.
  */
+import { createSkipper } from './mask-skipper.ts'
 
 /** Shorter values stand in too much innocent text to be hidden. */
 const LENGTH_MIN = 4
@@ -48,13 +51,17 @@ export function createMatcher(secrets: readonly string[]): Matcher {
   for (const pattern of patterns) trie.matched[addPath(trie, pattern)] = pattern.length
   linkFailures(trie)
   const tables = buildTables(trie)
+  const skip = createSkipper(patterns)
   const { tabled, fail, matched } = trie
   return {
     scan(input, from, start, onMatch) {
       let state = start
       for (let at = from; at < input.length; at++) {
+        if (state === 0) {
+          at = skip(input, at)
+          if (at >= input.length) break
+        }
         const byte = input[at] ?? 0
-        if (state === 0 && (tables[byte] ?? 0) === 0) continue
         let child = 0
         while (state >= tabled && (child = findChild(trie, state, byte)) === 0)
           state = fail[state] ?? 0

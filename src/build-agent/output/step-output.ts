@@ -5,7 +5,8 @@ import type { EventLog } from '../event-log.ts'
 import type { Session } from '../session.ts'
 import type { AgentTimings } from '../timings.ts'
 import { type Mask, MaskFilter } from './mask-filter.ts'
-import { type DropReason, Spool, type SpoolTotals } from './spool.ts'
+import { Spool } from './spool.ts'
+import type { DropReason, SpoolTotals } from './spool-end.ts'
 import { Uploader } from './uploader.ts'
 
 export interface OutputsOptions {
@@ -15,18 +16,36 @@ export interface OutputsOptions {
   events: EventLog
   chunkBytes: number
   limitBytes: number
+  /** What all spools together may take of the disk, roughly. */
+  spoolBytes: number
   clock: Clock
   log: Log
   random: RandomSource
   timings: AgentTimings
+  /** Aborts when no further try is wanted. */
   signal: AbortSignal
+  /** Aborts when no step may be held back any more. */
+  hurry: AbortSignal
   onFenced: (why: string) => void
+}
+
+/** Even when nothing is left of it, the end of a step's output has to go somewhere. */
+const ROOM_SHARE_MIN = 1 / 64
+
+export function toSpoolName({ step, attempt }: { step: number; attempt: number }): string {
+  return `step-${step}.${attempt}.out`
+}
+
+/** @returns null for the name of anything else. */
+export function parseSpoolName(name: string): { step: number; attempt: number } | null {
+  const [, step, attempt] = /^step-(\d+)\.(\d+)\.out$/.exec(name) ?? []
+  return step === undefined ? null : { step: Number(step), attempt: Number(attempt) }
 }
 
 /** The outputs of all steps of a slice. */
 export class Outputs {
   readonly #options: OutputsOptions
-  readonly #uploads = new Set<Promise<void>>()
+  readonly #uploads = new Map<Uploader, { spool: Spool; over: Promise<void> }>()
   #left = 0
 
   constructor(options: OutputsOptions) {
@@ -34,15 +53,17 @@ export class Outputs {
   }
 
   async open(step: number): Promise<StepOutput> {
-    const { folder, limitBytes, clock, timings, mask } = this.#options
+    const { folder, limitBytes, clock, timings, mask, hurry } = this.#options
     const place = { step, attempt: 1 }
     let output: StepOutput | null = null
     let uploader: Uploader | null = null
     const spool = await Spool.open({
-      path: join(folder, `step-${step}.${place.attempt}.out`),
+      path: join(folder, toSpoolName(place)),
       limitBytes,
+      roomBytes: this.#roomBytes(),
       clock,
-      diskFullMs: timings.diskFullMs,
+      fullMs: timings.spoolFullMs,
+      hurry,
       onDrop: (why, cause) => this.#tellDrop(step, why, cause),
       onChange: () => {
         uploader?.notify()
@@ -57,12 +78,26 @@ export class Outputs {
 
   /** Waits until every byte is with the server or given up. @returns whether all of it arrived. */
   async settle(): Promise<boolean> {
-    while (this.#uploads.size > 0) await Promise.all(this.#uploads)
+    while (this.#uploads.size > 0)
+      await Promise.all(Array.from(this.#uploads.values(), ({ over }) => over))
     return this.#left === 0
   }
 
+  /** The server wants another pace. */
+  repace(): void {
+    for (const uploader of this.#uploads.keys()) uploader.notify()
+  }
+
+  /** What others have not sent yet leaves less for a new one. */
+  #roomBytes(): number {
+    const { spoolBytes } = this.#options
+    let backlog = 0
+    for (const { spool } of this.#uploads.values()) backlog += spool.backlog
+    return Math.max(Math.floor(spoolBytes * ROOM_SHARE_MIN), spoolBytes - backlog)
+  }
+
   #follow(spool: Spool, uploader: Uploader): void {
-    const upload = uploader.done
+    const over = uploader.done
       .catch((cause: unknown) => {
         this.#options.log.error('the upload of a step ended', { cause })
         return false
@@ -71,17 +106,18 @@ export class Outputs {
         if (!complete) this.#left += 1
         // What did not arrive stays for whoever finds the spool.
         await spool.close({ remove: complete })
-        this.#uploads.delete(upload)
+        this.#uploads.delete(uploader)
       })
-    this.#uploads.add(upload)
+    this.#uploads.set(uploader, { spool, over })
   }
 
   #tellDrop(step: number, why: DropReason, cause: unknown): void {
     const { events, log, limitBytes } = this.#options
-    const text =
-      why === 'limit'
-        ? `Step ${step} wrote more than ${limitBytes} bytes: the rest of its output is left out.`
-        : `The disk of the allocation takes no more output of step ${step}: the rest is left out.`
+    const text = {
+      limit: `Step ${step} wrote more than ${limitBytes} bytes: the middle of its output is left out.`,
+      server: `The server took no output for too long: the middle of that of step ${step} is left out.`,
+      disk: `The disk of the allocation takes no more output of step ${step}: a part is left out.`,
+    }[why]
     log.warn('output is left out', { step, why, ...(cause === undefined ? {} : { cause }) })
     events.notice(text, step)
   }
@@ -108,7 +144,7 @@ export class StepOutput {
   }
 
   get isFull(): boolean {
-    return this.#spool.isBehind
+    return this.#spool.isFull
   }
 
   /** A line of the agent's own, which never lands in the middle of one of the step's. */

@@ -5,12 +5,26 @@
  * stream, and we are the one who must stop.
  */
 import { isCaravanError } from '../../model/index.ts'
-import { type Clock, type RandomSource, sleep } from '../../platform/index.ts'
+import { type Clock, type Log, type RandomSource, sleep } from '../../platform/index.ts'
 import type { Session } from '../session.ts'
-import type { Spool } from './spool.ts'
+import type { SpoolTotals } from './spool-end.ts'
+
+/** What is sent. */
+export interface Source {
+  /** How much can be read. */
+  readonly length: number
+  /** What was before it can not be read any more. */
+  readonly earliest: number
+  /** Known once nothing will be added. */
+  readonly totals: SpoolTotals | null
+  /** @returns up to `into.length` bytes from `offset` on; a part of `into`. */
+  read(offset: number, into: Buffer): Promise<Buffer>
+  /** The server has so much. */
+  acknowledge(have: number): void
+}
 
 export interface UploaderOptions {
-  spool: Spool
+  spool: Source
   session: Session
   place: { step: number; attempt: number }
   chunkBytes: number
@@ -18,6 +32,7 @@ export interface UploaderOptions {
   random: RandomSource
   /** Aborts when no further try is wanted. */
   signal: AbortSignal
+  log: Log
   onFenced: (why: string) => void
 }
 
@@ -25,6 +40,9 @@ export interface UploaderOptions {
 const CHUNK_BYTES_MIN = 1024
 /** A silent step is looked after this often even if nobody woke us. */
 const IDLE_MS = 60_000
+/** Of the time between two calls. */
+const SPREAD_MIN = 0.75
+const SPREAD_MAX = 1.25
 /** Before going on with a server that did not move forward, so that a confused one is not flooded. */
 const STALLED_PAUSE_MS = 500
 
@@ -42,7 +60,7 @@ export class Uploader {
     this.done = this.#run()
   }
 
-  /** The spool has more, or has ended. */
+  /** The spool has more, or has ended, or the server wants another pace. */
   notify(): void {
     this.#wake()
   }
@@ -67,7 +85,7 @@ export class Uploader {
 
   /** @returns false when there is no use in going on. */
   async #sendChunk(buffer: Buffer): Promise<boolean> {
-    const { spool, session, place, signal, clock } = this.#options
+    const { spool, session, place, signal, clock, log } = this.#options
     const offset = this.#have
     const bytes = await spool.read(offset, buffer)
     try {
@@ -82,6 +100,11 @@ export class Uploader {
         return false
       }
       this.#have = answer.have
+      spool.acknowledge(answer.have)
+      if (answer.have < spool.earliest) {
+        log.error('the server has lost output that is not here any more', { ...place, ...answer })
+        return false
+      }
     } catch (cause) {
       if (!isCaravanError(cause, 'TOO_LARGE')) throw cause
       this.#chunkBytes = Math.max(CHUNK_BYTES_MIN, Math.floor(bytes.length / 2))
@@ -91,11 +114,6 @@ export class Uploader {
     return true
   }
 
-  /** What the server asked for, spread so that a fleet does not send in step. */
-  #flushMs(): number {
-    return this.#options.session.control.flush_ms * (0.75 + this.#options.random.number() / 2)
-  }
-
   /** Until there is something to send that the server lacks, or nothing will come any more. */
   async #waitForOutput(): Promise<void> {
     const woken = new AbortController()
@@ -103,17 +121,29 @@ export class Uploader {
     await sleep(this.#options.clock, IDLE_MS, AbortSignal.any([woken.signal, this.#options.signal]))
   }
 
-  /** Lets output gather, unless a whole chunk has gathered already or no more will come. */
+  /**
+   * Lets output gather for as long as the server asks for, spread so that a fleet does not send in step;
+   * unless a whole chunk has gathered already or no more will come.
+   */
   async #waitForMore(): Promise<void> {
-    const { spool } = this.#options
-    const woken = new AbortController()
-    const look = () => {
-      const isFull = spool.length - this.#have >= this.#chunkBytes
-      if (isFull || spool.totals !== null) woken.abort()
+    const { spool, clock, session, random, signal } = this.#options
+    const sinceMs = clock.monotonic()
+    const spread = SPREAD_MIN + random.number() * (SPREAD_MAX - SPREAD_MIN)
+    for (;;) {
+      const flushMs = session.control.flush_ms
+      const leftMs = sinceMs + flushMs * spread - clock.monotonic()
+      if (leftMs <= 0 || signal.aborted) return
+      const woken = new AbortController()
+      const look = () => {
+        const isFull = spool.length - this.#have >= this.#chunkBytes
+        // Somebody began to watch, or the last one has gone.
+        const isOtherPace = session.control.flush_ms !== flushMs
+        if (isFull || spool.totals !== null || isOtherPace) woken.abort()
+      }
+      this.#wake = look
+      look()
+      await sleep(clock, leftMs, AbortSignal.any([woken.signal, signal]))
+      if (session.control.flush_ms === flushMs) return
     }
-    this.#wake = look
-    look()
-    const ends = AbortSignal.any([woken.signal, this.#options.signal])
-    await sleep(this.#options.clock, this.#flushMs(), ends)
   }
 }

@@ -56,11 +56,12 @@ export class StepPipe {
     this.#socket.on('error', () => this.#socket.destroy())
   }
 
-  /** There is room for more. */
-  resume(): void {
-    if (!this.#isHeldBack) return
+  /** There is room for more. @returns whether anybody was held back. */
+  resume(): boolean {
+    if (!this.#isHeldBack) return false
     this.#isHeldBack = false
     this.#socket.resume()
+    return true
   }
 
   /**

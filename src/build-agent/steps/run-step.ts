@@ -116,7 +116,8 @@ async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome
     return output.write(bytes)
   })
   output.onRoom = () => {
-    if (!output.isFull) pipe.resume()
+    // The time in which it could not write was no silence of its own.
+    if (!output.isFull && pipe.resume()) silence.heard()
   }
   const io: StepIo = {
     output,

@@ -33,11 +33,12 @@ export interface KnownCaller {
   isOver: boolean
 }
 
-export type Identify = (caller: AgentCaller) => Promise<AgentOutcome<KnownCaller>>
+/** @param late true where a slice that ended without its agent's word is still listened to. */
+export type Identify = (caller: AgentCaller, late?: boolean) => Promise<AgentOutcome<KnownCaller>>
 
 export function createIdentify(deps: { open: OpenSlices; read: Reader; leases: Leases }): Identify {
   const { open, read, leases } = deps
-  return async (caller) => {
+  return async (caller, late = false) => {
     const place = placeOfCaller(caller)
     if (place === null) return refuse('fenced')
     const known = open.get(caller.slice)
@@ -48,7 +49,7 @@ export function createIdentify(deps: { open: OpenSlices; read: Reader; leases: L
       return refuse('bad_token')
     }
     const isOver = isResult(slice.state)
-    if (isOver && attempt.reported_reason === null) return refuse('fenced')
+    if (isOver && !late && attempt.reported_reason === null) return refuse('fenced')
     if (!isOver) leases.heard(caller.slice)
     return { ok: true, value: { key: caller.slice, place, slice, attempt, isOver } }
   }

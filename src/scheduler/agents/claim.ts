@@ -18,13 +18,14 @@ import type { AgentGate, AgentOutcome, SchedulerNomad } from '../ports.ts'
 import type { Reading } from '../reading.ts'
 import { insertAttempt, type AttemptPlace, type AttemptRow } from '../store/index.ts'
 import { placeOfCaller, refuse } from './callers.ts'
-import { toControl } from './orders.ts'
+import type { Orders } from './orders.ts'
 import { hashSession, isSameSecret, toClaimToken, toSession } from './tokens.ts'
 
 export interface ClaimDeps {
   ledger: Ledger
   reading: Reading
   leases: Leases
+  orders: Orders
   nomad: Pick<SchedulerNomad, 'jobAllocations'>
   settings: Settings
   serverKey: Uint8Array
@@ -163,7 +164,7 @@ async function answer(
       lease_ms: limits.lease,
       server_time_ms: deps.clock.now(),
       chunk_bytes: OUTPUT_CHUNK_BYTES_MAX,
-      control: toControl(slice),
+      control: deps.orders.of(slice),
       task: toTask({ build, texts, slice, limits, publicUrl: deps.publicUrl() }),
     },
   }

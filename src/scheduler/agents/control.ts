@@ -4,9 +4,10 @@ import type { NomadAllocation } from '../../nomad/index.ts'
 import { deadline, type Clock } from '../../platform/index.ts'
 import { isDrained, isPreempted } from '../classify.ts'
 import type { Ledger } from '../ledger.ts'
+import type { Followers } from '../output/index.ts'
 import type { AgentGate, AgentOutcome, SchedulerNomad } from '../ports.ts'
 import type { Identify, KnownCaller } from './callers.ts'
-import { toControl } from './orders.ts'
+import type { Orders } from './orders.ts'
 
 /** Longer than any lease is worth; also what the protocol allows. */
 const WAIT_MAX_MS = 60_000
@@ -17,26 +18,31 @@ const WHY_MS = 800
 export interface ControlDeps {
   identify: Identify
   ledger: Ledger
+  orders: Orders
+  followers: Followers
   clock: Clock
   /** Aborts when the server closes: whoever waits gets its answer first. */
   closing: AbortSignal
 }
 
 export function createControl(deps: ControlDeps): AgentGate['control'] {
-  const { identify, ledger, clock, closing } = deps
+  const { identify, ledger, orders, followers, clock, closing } = deps
   return async (caller, { seen, waitMs }, signal) => {
     const first = await identify(caller)
-    if (!first.ok || first.value.isOver) return withControl(first)
-    if (toControl(first.value.slice).version > seen || waitMs === 0) return withControl(first)
+    if (!first.ok || first.value.isOver) return withControl(orders, first)
+    orders.saw(caller.slice, seen)
+    if (orders.of(first.value.slice).version > seen || waitMs === 0)
+      return withControl(orders, first)
 
     const changed = new AbortController()
     const { build, index } = first.value.place
-    const stop = ledger.changes.subscribe(build, (change) => {
+    const stopFollowers = followers.subscribe(build, () => look())
+    const stopChanges = ledger.changes.subscribe(build, (change) => {
       if (change.kind === 'slice' && change.slice === index) look()
     })
     const look = () => {
       const slice = ledger.open.get(caller.slice)?.slice
-      if (slice === undefined || toControl(slice).version > seen) changed.abort()
+      if (slice === undefined || orders.of(slice).version > seen) changed.abort()
     }
     const limitMs = Math.min(waitMs, WAIT_MAX_MS)
     const limit = deadline(clock, limitMs, signal, closing, changed.signal)
@@ -44,21 +50,22 @@ export function createControl(deps: ControlDeps): AgentGate['control'] {
     look()
     await aborted(limit.signal)
     limit.cancel()
-    stop()
-    return withControl(await identify(caller))
+    stopChanges()
+    stopFollowers()
+    return withControl(orders, await identify(caller))
   }
 }
 
 export function createWhy(
   deps: ControlDeps & { nomad: Pick<SchedulerNomad, 'readAllocation' | 'readJob' | 'readNode'> },
 ): AgentGate['why'] {
-  const { identify, clock, nomad } = deps
+  const { identify, orders, clock, nomad } = deps
   return async (caller) => {
     const known = await identify(caller)
     if (!known.ok) return known
     const { slice } = known.value
-    const control = toControl(slice)
-    if (control.action !== 'none' || slice.allocation_id === null) return withControl(known)
+    const control = orders.of(slice)
+    if (control.action !== 'none' || slice.allocation_id === null) return withControl(orders, known)
     const limit = deadline(clock, WHY_MS, deps.closing)
     try {
       const { signal } = limit
@@ -67,8 +74,8 @@ export function createWhy(
       const node = slice.node_id && (await nomad.readNode(slice.node_id, { signal }))
       const reason = whyStopped({ job, allocation, node: node || null })
       if (reason === null) return { ok: true, value: { control } }
-      const orders: Control = { ...control, version: control.version + 1, action: 'cancel', reason }
-      return { ok: true, value: { control: orders } }
+      const cancel: Control = { ...control, version: control.version + 1, action: 'cancel', reason }
+      return { ok: true, value: { control: cancel } }
     } finally {
       limit.cancel()
     }
@@ -90,8 +97,11 @@ export function whyStopped(seen: {
   return isDrained(allocation, node) ? 'drained' : 'stopped_by_operator'
 }
 
-function withControl(known: AgentOutcome<KnownCaller>): AgentOutcome<{ control: Control }> {
-  return known.ok ? { ok: true, value: { control: toControl(known.value.slice) } } : known
+function withControl(
+  orders: Orders,
+  known: AgentOutcome<KnownCaller>,
+): AgentOutcome<{ control: Control }> {
+  return known.ok ? { ok: true, value: { control: orders.of(known.value.slice) } } : known
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -42,7 +42,7 @@ export interface DeliveryDeps {
 }
 
 /** The agent ends output that outgrew the limit with a marker, which stands beyond it. */
-const MARKER_BYTES_MAX = 4096
+export const MARKER_BYTES_MAX = 4096
 
 /** More than one for each finished step, whatever happens to its output. */
 const NOTICES_MAX = 2000

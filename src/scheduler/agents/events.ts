@@ -16,13 +16,14 @@ import {
 } from '../store/index.ts'
 import { refuse, type Identify, type KnownCaller } from './callers.ts'
 import type { Delivery } from './delivery.ts'
-import { toControl } from './orders.ts'
+import type { Orders } from './orders.ts'
 
 export interface EventDeps {
   identify: Identify
   ledger: Ledger
   delivery: Delivery
   reading: Reading
+  orders: Orders
   clock: Clock
   log: Log
 }
@@ -31,12 +32,12 @@ export interface EventDeps {
 const NOTICES_MAX = 1000
 
 export function createEvents(deps: EventDeps): AgentGate['events'] {
-  const { identify, ledger, delivery, reading } = deps
+  const { identify, ledger, delivery, reading, orders } = deps
   return async (caller, events) => {
     const known = await identify(caller)
     if (!known.ok) return known
     const who = known.value
-    if (who.isOver) return answerOver(who, events)
+    if (who.isOver) return answerOver(orders, who, events)
     const { spec } = await reading.texts(who.place.build)
     const batch = await ledger.write((entry) =>
       applyAll(deps, entry, { who, events, stepCount: spec.steps.length }),
@@ -45,18 +46,19 @@ export function createEvents(deps: EventDeps): AgentGate['events'] {
     if (batch.finished.length > 0) await delivery.finished(who, batch.finished)
     if (batch.finished.length > 0 || batch.reported) delivery.check(who.key)
     const { slice } = ledger.open.get(who.key) ?? who
-    return { ok: true, value: { applied: batch.applied, control: toControl(slice) } }
+    return { ok: true, value: { applied: batch.applied, control: orders.of(slice) } }
   }
 }
 
 /** The answer to the last events was lost: they are repeated, and acknowledged once more. */
 function answerOver(
+  orders: Orders,
   { attempt, slice }: KnownCaller,
   events: readonly AgentEvent[],
 ): Awaited<ReturnType<AgentGate['events']>> {
   const applied = attempt.events_applied
   if (events.some((event) => event.seq > applied)) return refuse('fenced')
-  return { ok: true, value: { applied, control: toControl(slice) } }
+  return { ok: true, value: { applied, control: orders.of(slice) } }
 }
 
 interface Batch {

@@ -3,6 +3,7 @@ import type { Settings } from '../../model/index.ts'
 import type { Clock, Log } from '../../platform/index.ts'
 import type { Leases } from '../leases.ts'
 import type { Ledger } from '../ledger.ts'
+import type { Followers } from '../output/index.ts'
 import type { AgentGate, OutputStore, SchedulerNomad } from '../ports.ts'
 import type { Reading } from '../reading.ts'
 import { hasAccepted } from '../slice-machine.ts'
@@ -12,10 +13,12 @@ import { createClaim } from './claim.ts'
 import { createControl, createWhy } from './control.ts'
 import type { Delivery } from './delivery.ts'
 import { createEvents } from './events.ts'
-import { toControl } from './orders.ts'
+import { createLateOutput } from './late-output.ts'
+import type { Orders } from './orders.ts'
 import { createOutput } from './output.ts'
 
 export { createDelivery, type Delivery } from './delivery.ts'
+export { createOrders } from './orders.ts'
 export { toClaimToken } from './tokens.ts'
 
 export interface GateDeps {
@@ -24,6 +27,8 @@ export interface GateDeps {
   leases: Leases
   delivery: Delivery
   outputs: OutputStore
+  orders: Orders
+  followers: Followers
   sources: Sources
   nomad: SchedulerNomad
   settings: Settings
@@ -36,7 +41,7 @@ export interface GateDeps {
 }
 
 export function createAgentGate(deps: GateDeps): AgentGate {
-  const { ledger, leases, reading, sources } = deps
+  const { ledger, leases, reading, sources, orders } = deps
   const identify = createIdentify({ open: ledger.open, read: ledger.read, leases })
   return {
     claim: createClaim(deps),
@@ -48,10 +53,15 @@ export function createAgentGate(deps: GateDeps): AgentGate {
       // Accepted now, or by an earlier call whose answer was lost; anything else has overtaken it.
       const slice = ledger.open.get(key)?.slice
       if (slice === undefined || !hasAccepted(slice.state)) return refuse('fenced')
-      return { ok: true, value: { control: toControl(slice) } }
+      return { ok: true, value: { control: orders.of(slice) } }
     },
     events: createEvents({ ...deps, identify }),
-    output: createOutput({ ...deps, open: ledger.open, identify }),
+    output: createOutput({
+      ...deps,
+      open: ledger.open,
+      identify,
+      late: createLateOutput({ ...deps, outputMax: deps.settings.limits.output }),
+    }),
     control: createControl({ ...deps, identify }),
     why: createWhy({ ...deps, identify }),
     async source(caller) {

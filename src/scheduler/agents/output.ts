@@ -6,7 +6,8 @@ import type { Reading } from '../reading.ts'
 import { hasAccepted } from '../slice-machine.ts'
 import { refuse, type Identify } from './callers.ts'
 import type { Delivery } from './delivery.ts'
-import { toControl } from './orders.ts'
+import type { LateOutput } from './late-output.ts'
+import type { Orders } from './orders.ts'
 
 export function createOutput(deps: {
   identify: Identify
@@ -14,18 +15,19 @@ export function createOutput(deps: {
   delivery: Delivery
   reading: Reading
   outputs: OutputStore
+  late: LateOutput
+  orders: Orders
 }): AgentGate['output'] {
-  const { identify, open, delivery, reading, outputs } = deps
+  const { identify, open, delivery, reading, outputs, late, orders } = deps
   return async (caller, { step, attempt, offset }, bytes) => {
-    const known = await identify(caller)
+    const known = await identify(caller, true)
     if (!known.ok) return known
     const who = known.value
     const stream = { slice: who.key, epoch: who.place.epoch, step, attempt }
     if (who.isOver) {
-      const have = await outputs.length(stream)
-      // All of it is here: the answer to an earlier call was lost. More would come too late.
-      if (offset + bytes.length > have) return refuse('fenced')
-      return { ok: true, value: { have, control: toControl(who.slice) } }
+      const have = await late.take(who, { step, attempt, offset }, bytes)
+      if (have === null) return refuse('fenced')
+      return { ok: true, value: { have, control: orders.of(who.slice) } }
     }
     const { spec } = await reading.texts(who.place.build)
     if (spec.steps[step] === undefined || !hasAccepted(who.slice.state)) {
@@ -36,6 +38,6 @@ export function createOutput(deps: {
     const have = wanted.length > 0 ? outputs.append(stream, offset, wanted) : outputs.length(stream)
     await delivery.arrived(who, { step, attempt }, await have)
     const { slice } = open.get(who.key) ?? who
-    return { ok: true, value: { have: await have, control: toControl(slice) } }
+    return { ok: true, value: { have: await have, control: orders.of(slice) } }
   }
 }

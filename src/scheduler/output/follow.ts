@@ -10,6 +10,7 @@ import {
 } from '../../model/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { ChangeFeed, OutputStore, Scheduler } from '../ports.ts'
+import type { Followers } from './followers.ts'
 import { findDifferences, holdEnds } from './differences.ts'
 import { Inbox } from './inbox.ts'
 import { OutputPump } from './pump.ts'
@@ -19,6 +20,7 @@ export interface FollowDeps {
   /** @param ref a build id or number. */
   readBuild: (ref: string) => Promise<BuildView | null>
   outputs: OutputStore
+  followers: Followers
   clock: Clock
 }
 
@@ -136,6 +138,7 @@ interface Listening {
 
 function listen(deps: FollowDeps, { build, view, output, inbox, pump }: Listening): () => void {
   const stops = [deps.changes.subscribe(build, (change) => inbox.add(change))]
+  if (output) stops.push(deps.followers.join(build))
   for (const slice of output ? view.slices : []) {
     const stop = deps.outputs.watch(toSliceKey(build, slice.index), (key) => {
       pump.note(key)

@@ -91,21 +91,44 @@ t.test('a server that has more than was ever sent has another agent: this one st
   t.equal(server.sliceFinished, undefined)
 })
 
-t.test('beyond the limit the head is kept and a marker tells how much is missing', async (t) => {
+t.test('beyond the limit head and tail are kept, and a marker tells what is missing', async (t) => {
   const { server } = await runToEnd(
     t,
     aTask({
-      steps: ["printf '%.0s\\303\\251' $(seq 1 1000); echo; seq 1 5000"],
+      steps: [
+        "printf '%.0s\\303\\251' $(seq 1 5000); seq 1 5000; printf '%.0s\\303\\251' $(seq 1 999)",
+      ],
       limits: { output_bytes: 1001 },
     }),
   )
+  const written = 11_998 + Array.from({ length: 5000 }, (_, n) => `${n + 1}\n`).join('').length
+  const marker = `\n[caravan: the output limit was reached; ${written - 1000} bytes of output are left out here]\n`
   const text = server.output(0).toString()
-  const written = 2001 + Array.from({ length: 5000 }, (_, n) => `${n + 1}\n`).join('').length
-  const marker = `\n[caravan: the output limit was reached; ${written - 1002} bytes of output are left out here]\n`
-  t.equal(text, 'é'.repeat(501) + marker, 'no character is cut in two')
-  t.equal(server.finished(0)?.output.dropped, written - 1002)
+  t.equal(text, `${'é'.repeat(125)}${marker}${'é'.repeat(375)}`, 'no character is cut in two')
+  t.equal(server.finished(0)?.output.dropped, written - 1000)
   t.match(server.notices, [/^Step 0 wrote more than 1001 bytes/])
   t.match(server.finished(0), { state: 'succeeded' })
+})
+
+t.test('a step waits for a server that is away, then goes on without it', async (t) => {
+  const { server, log } = await runToEnd(
+    t,
+    aTask({
+      steps: [{ command: 'seq 1 300000; echo end', no_output_timeout_ms: 1000 }],
+      limits: { output_bytes: 100_000_000 },
+    }),
+    {
+      spoolBytes: 500_000,
+      timings: { spoolFullMs: 1500 },
+      trouble: ({ name, count }) =>
+        name === 'output' && count > 1 && count < 60 ? { status: 503 } : undefined,
+    },
+  )
+  t.match(server.finished(0), { state: 'succeeded' }, 'being held back is no silence')
+  t.match(server.output(0).toString(), /the server took no output for too long; \d+ bytes/)
+  t.match(server.output(0).toString(), /300000\nend\n$/)
+  t.match(server.notices, [/took no output for too long/])
+  t.match(log, /output is left out/)
 })
 
 t.test('output without a newline is seen while the step runs', async (t) => {
@@ -126,11 +149,11 @@ t.test(
       t,
       aTask({
         steps: [
-          'echo started; (trap "" TERM; while :; do echo tick; echo $BASHPID > ~/daemon; sleep 0.05; done) & sleep 0.2; echo "ended"',
+          'echo started; (trap "" TERM; echo $BASHPID > ~/daemon; while :; do echo tick; sleep 0.05; done) & until [ -s ~/daemon ]; do sleep 0.02; done; echo "ended"',
           'sleep 0.5; kill -0 $(cat ~/daemon) && echo alive',
           {
             command:
-              "setsid sh -c 'echo $$ > ~/escaped; exec sleep 600' > /dev/null 2>&1 & sleep 0.2; cat ~/daemon ~/escaped",
+              "setsid sh -c 'echo $$ > ~/escaped; exec sleep 600' > /dev/null 2>&1 & until [ -s ~/escaped ]; do sleep 0.02; done; cat ~/daemon ~/escaped",
           },
         ],
       }),

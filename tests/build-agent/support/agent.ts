@@ -30,7 +30,7 @@ const SHORT: AgentTimings = {
   claimMs: 3000,
   retryBaseMs: 10,
   retryMaxMs: 50,
-  diskFullMs: 200,
+  spoolFullMs: 200,
   pollMaxMs: 5000,
 }
 
@@ -48,6 +48,7 @@ export interface AgentChanges {
   epoch?: number
   url?: string
   environment?: Record<string, string | undefined>
+  spoolBytes?: number
 }
 
 export async function startAgent(
@@ -81,6 +82,7 @@ export async function startAgent(
       },
     },
     timings: { ...SHORT, ...changes.timings },
+    ...(changes.spoolBytes === undefined ? {} : { spoolBytes: changes.spoolBytes }),
   })
   t.teardown(async () => {
     // Of a test that failed in the middle of its build nothing may be left either.

@@ -43,7 +43,10 @@ t.test('stopping a job asks its task first and forces it after the kill timeout'
   await talk.register(aJob('polite', 'exec sleep 60'))
   await talk.register(aJob('stubborn', stubborn, { task: { KillTimeout: 300_000_000 } }))
   await untilStatus(talk, 'polite', 'running')
-  await untilStatus(talk, 'stubborn', 'running')
+  const { ID } = await untilStatus(talk, 'stubborn', 'running')
+  // A task runs before its shell has set the trap.
+  const log = `/v1/client/fs/logs/${ID}?task=main&type=stdout&plain=true`
+  await eventually(async () => (await (await talk.fetch(log)).text()) === 'up\n', 'the trap')
 
   await talk.send('DELETE', '/v1/job/polite')
   await talk.send('DELETE', '/v1/job/stubborn')

@@ -101,6 +101,26 @@ t.test('damaged output is told, and is no reason to wait for ever', async (t) =>
   await read?.bytes.toArray()
 })
 
+t.test(
+  'output that comes after the result fills what was missing, and changes no result',
+  async (t) => {
+    const { scheduler, agent } = await runningAgent(t, ['one'])
+    await agent.output(0, 0, 'abc')
+    await agent.send(stepFinished(0, 'abcdef'))
+    await scheduler.agents.events(agent.caller, [])
+    const place = { ref: '1', slice: 0, step: 0 }
+    await scheduler.cancelBuild('1')
+    await agent.report('succeeded')
+    t.equal(unwrap(await agent.output(0, 3, 'def and more')).have, 6, 'what it announced, no more')
+    await untilBuild(scheduler, '1', isOver)
+    const read = await scheduler.readOutput(place, { offset: 0 })
+    t.equal(read?.complete, true)
+    t.equal(String(Buffer.concat((await read?.bytes.toArray()) ?? [])), 'abcdef')
+    t.match(await agent.output(0, 6, 'more'), { ok: false, refusal: 'fenced' })
+    t.match(await agent.output(3, 0, 'no such step'), { ok: false, refusal: 'fenced' })
+  },
+)
+
 t.test('the agent may repeat its last words after the result, and add nothing', async (t) => {
   const { scheduler, cluster, agent, dataDir } = await runningAgent(t, ['one'])
   await agent.step(0, 'hello')
@@ -153,7 +173,7 @@ t.test('a cancel reaches the agent at once, and its report is the result', async
   const waiting = agents.control(agent.caller, { seen: 1, waitMs: 60_000 }, signal)
   const view = await scheduler.cancelBuild('1')
   t.equal(view?.state, 'running', 'its agent has yet to end it')
-  const orders = { version: 2, action: 'cancel', reason: 'canceled_by_user' }
+  const orders = { action: 'cancel', reason: 'canceled_by_user' }
   t.match(unwrap(await waiting), { control: orders })
   t.match(unwrap(await agents.why(agent.caller)), { control: orders })
   t.match(unwrap(await agent.report('canceled_by_user')), { control: orders })
