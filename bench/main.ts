@@ -5,13 +5,14 @@ import { config } from './config.ts'
 import { runBench } from './harness/run.ts'
 import { output } from './output.ts'
 import { queue } from './queue.ts'
+import { store } from './store.ts'
 import { template } from './template.ts'
 
 const interrupt = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(name)))
 
 const code = await runBench(process.argv.slice(2), {
-  benches: [agentStart, config, output, queue, template],
+  benches: [agentStart, config, output, queue, store, template],
   clock: systemClock,
   stdout: (line) => void process.stdout.write(`${line}\n`),
   stderr: (line) => void process.stderr.write(`${line}\n`),

@@ -152,7 +152,7 @@ async function endUnlessReported(
     if (attempt?.reported_reason) return 'reported'
     const fact = { kind: 'ended' as const, epoch: place.epoch, reason, detail }
     return (await entry.record(place, fact)) === null ? 'known' : 'ended'
-  })
+  }, place)
   // It said how it ended; what it has not sent by now stays behind on its node.
   if (outcome === 'reported') delivery.conclude(key)
   if (outcome === 'ended') {

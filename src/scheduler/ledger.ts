@@ -8,10 +8,10 @@
 import { isCaravanError, type BuildId } from '../model/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Changes } from './changes.ts'
-import { createFactBatch } from './fact-batch.ts'
 import { Entry, type Committed, type LedgerEntry } from './ledger-entry.ts'
 import { createOpenSlices, type OpenSlices } from './open-slices.ts'
 import type { ChangeFeed } from './ports.ts'
+import { createSharedWrites } from './shared-writes.ts'
 import type { SliceFact } from './slice-machine.ts'
 import type { Reader, SlicePlace, SliceRow, Store } from './store/index.ts'
 
@@ -23,8 +23,13 @@ export interface Ledger {
   readonly changes: ChangeFeed
   /** Fills the index from the rows. */
   load(): Promise<void>
-  /** One transaction; see `Store.write` for what its work may await and do. */
-  write<T>(work: (entry: LedgerEntry) => Promise<T>): Promise<T>
+  /**
+   * One transaction; see `Store.write` for what its work may await and do.
+   *
+   * @param only the slice that all of it is about. It may then be done together with works about other
+   * slices, which makes many of them an order of magnitude cheaper.
+   */
+  write<T>(work: (entry: LedgerEntry) => Promise<T>, only?: SlicePlace): Promise<T>
   /** A transaction for this fact. @returns the row after it, or null when it changed nothing. */
   record(place: SlicePlace, fact: SliceFact): Promise<SliceRow | null>
   /** Brings the index in step with the rows again, after a commit of which nobody knows whether it was. */
@@ -65,13 +70,15 @@ export function createLedger(deps: { store: Store; clock: Clock; changes: Change
     }
   }
 
+  const share = createSharedWrites(write)
+
   return {
     read: store.read,
     open,
     changes,
     load: () => open.load(store.read),
-    write,
-    record: createFactBatch(write),
+    write: (work, only) => (only === undefined ? write(work) : share(only, work)),
+    record: (place, fact) => share(place, (entry) => entry.record(place, fact)),
     async catchUp() {
       if (!isBehind) return
       isBehind = false

@@ -140,11 +140,11 @@ async function reject(
   detail: string,
 ): Promise<SubmissionOutcome> {
   const { epoch } = slice
+  const place = placeOf(slice)
   await deps.ledger.write(async (entry) => {
-    const place = placeOf(slice)
     await entry.record(place, { kind: 'ended', epoch, reason: 'cluster_rejected', detail })
     await entry.record(place, { kind: 'job_closed', epoch })
-  })
+  }, place)
   return { kind: 'settled' }
 }
 

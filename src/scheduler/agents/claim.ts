@@ -116,7 +116,7 @@ async function take(deps: ClaimDeps, taking: Taking): Promise<boolean> {
       const isOurs = claimed?.allocation_id === allocation.ID
       if (!isOurs || !(await insertAttempt(entry.writer, attempt))) throw new TooLate()
       entry.attempted(attempt)
-    })
+    }, place)
     return true
   } catch (cause) {
     if (cause instanceof TooLate) return false

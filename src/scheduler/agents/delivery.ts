@@ -151,7 +151,7 @@ async function inspect(deps: DeliveryDeps, key: SliceKey, force: boolean): Promi
   await deps.ledger.write(async (writing) => {
     for (const each of judged) await save(deps, writing, entry, each)
     if (over !== null) await writing.record(place, { kind: 'ended', epoch: place.epoch, ...over })
-  })
+  }, place)
   if (over !== null) deps.log.info('slice finished', { slice: key, ...over })
 }
 

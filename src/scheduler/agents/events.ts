@@ -39,8 +39,9 @@ export function createEvents(deps: EventDeps): AgentGate['events'] {
     const who = known.value
     if (who.isOver) return answerOver(orders, who, events)
     const { spec } = await reading.texts(who.place.build)
-    const batch = await ledger.write((entry) =>
-      applyAll(deps, entry, { who, events, stepCount: spec.steps.length }),
+    const batch = await ledger.write(
+      (entry) => applyAll(deps, entry, { who, events, stepCount: spec.steps.length }),
+      who.place,
     )
     if (batch === null) return refuse('fenced')
     if (batch.finished.length > 0) await delivery.finished(who, batch.finished)

@@ -3,7 +3,7 @@
  * whoever found the spool of one that died. It changes no result; it fills what was marked as missing.
  */
 import type { Clock, Log } from '../../platform/index.ts'
-import type { Ledger } from '../ledger.ts'
+import { placeOf, type Ledger } from '../ledger.ts'
 import type { OutputStore } from '../ports.ts'
 import { outputKeyOf } from '../reading.ts'
 import { insertNotice, readSteps, saveStep, type StepRow } from '../store/index.ts'
@@ -69,5 +69,5 @@ async function complete(
     const notice = { build_id, slice_index, epoch, step_index, at_ms: clock.now(), text }
     await insertNotice(writing.writer, notice, NOTICES_MAX)
     writing.announce(build_id, { kind: 'notice', slice: slice_index, text })
-  })
+  }, placeOf(row))
 }

@@ -27,6 +27,7 @@ export interface WriteLaneOptions {
   dialect: Dialect
   clock: Pick<Clock, 'monotonic'>
   waitingMax?: number
+  groupMs?: number
 }
 
 /** How long the first of a group may wait for the others: no more than a disk takes for its sync. */
@@ -87,7 +88,7 @@ async function runGroup(options: WriteLaneOptions, waiting: Member[]): Promise<v
     return
   }
   const group = new Group(options, connection)
-  const untilMs = options.clock.monotonic() + GROUP_MS
+  const untilMs = options.clock.monotonic() + (options.groupMs ?? GROUP_MS)
   do {
     const member = waiting.shift()
     if (member === undefined) break
