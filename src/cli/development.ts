@@ -7,11 +7,13 @@ import {
   createLog,
   createShutdown,
   createTextWriter,
+  silentLog,
   systemClock,
   systemRandom,
 } from '../platform/index.ts'
+import type { NomadEngine } from '../dev/index.ts'
 import { compileRequest } from '../scheduler/index.ts'
-import { startControlPlane } from './compose.ts'
+import { openNomad, startControlPlane } from './compose.ts'
 import type { Io } from './io.ts'
 
 export interface DevelopmentOptions {
@@ -40,22 +42,36 @@ export async function startDevelopmentStack(
     options.logLevel,
   )
   const shutdown = createShutdown(systemClock, log)
-  const nomad = options.nomadUrl ?? (await startEngine(options, log, shutdown))
+  const given = options.nomadUrl
+  if (given !== undefined) await checkNomad(developmentSettings(options, given))
+  const engine = given === undefined ? await startEngine(options, log) : null
+  const nomad = engine?.url ?? given ?? ''
+  if (engine !== null) shutdown.add('embedded engine', () => engine.close(STOP))
   const plane = await startControlPlane({
     settings: developmentSettings(options, nomad),
     log,
     shutdown,
   })
+  // Once more, and so first of all: agents that are stopped report while there is somebody to hear it.
+  if (engine !== null) shutdown.add('tasks of the embedded engine', () => engine.close(STOP))
   return { api: plane.api, nomad, close: () => plane.close() }
 }
 
-async function startEngine(
-  options: DevelopmentOptions,
-  log: Log,
-  shutdown: ReturnType<typeof createShutdown>,
-): Promise<string> {
+const STOP = { stopTasks: true }
+
+/** @throws CaravanError NOMAD_UNREACHABLE: a build that waits for a Nomad that is not there says nothing. */
+async function checkNomad(checked: Settings): Promise<void> {
+  const client = await openNomad(checked, silentLog)
+  try {
+    await client.leader()
+  } finally {
+    await client.close()
+  }
+}
+
+async function startEngine(options: DevelopmentOptions, log: Log): Promise<NomadEngine> {
   const { startNomadEngine } = await import('../dev/index.ts')
-  const engine = await startNomadEngine({
+  return startNomadEngine({
     host: HOST,
     port: options.nomadPort,
     dataDir: join(options.dataDir, 'nomad'),
@@ -68,8 +84,6 @@ async function startEngine(
     const message = `port ${options.nomadPort} is taken: choose another with --nomad-port (0 takes a free one)`
     throw new CaravanError('SETTINGS_INVALID', message)
   })
-  shutdown.add('embedded engine', () => engine.close({ stopTasks: true }))
-  return engine.url
 }
 
 /**
@@ -91,5 +105,11 @@ export function developmentSettings(
     server: { listen: `${HOST}:${options.apiPort}`, data_dir: options.dataDir },
     nomad: { address: nomad },
   }
-  return settings.parse(input)
+  const checked = settings.safeParse(input)
+  if (checked.success) return checked.data
+  const problems = checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new CaravanError(
+    'SETTINGS_INVALID',
+    `--nomad ${nomad} does not fit: ${problems.join('; ')}`,
+  )
 }

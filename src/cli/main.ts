@@ -13,9 +13,10 @@ const io: Io = {
 
 process.on('SIGINT', () => onSignal('SIGINT'))
 process.on('SIGTERM', () => onSignal('SIGTERM'))
-// A reader that went away, as in `caravan builds list | head -1`, is no fault.
+// A reader that went away, as in `caravan builds list | head -1`, is no fault; but a build that nobody
+// follows any more has not succeeded.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  if (error.code === 'EPIPE') process.exit(process.argv[2] === 'run' ? EXIT.interrupted : EXIT.ok)
   throw error
 })
 

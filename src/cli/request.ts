@@ -39,6 +39,11 @@ export async function planRequest(options: RequestOptions, cwd: string): Promise
   const config = await readConfig(options.config, cwd, checkout)
   const remote = options.repoUrl
   const bundleFrom = remote === undefined ? checkout : null
+  if (bundleFrom?.shallow) {
+    throw usageError(
+      'this checkout is shallow, its history is not here: run `git fetch --unshallow` first, or name --repo-url and --sha',
+    )
+  }
   return {
     request: {
       config: config.text,
@@ -87,6 +92,8 @@ async function readOptional(file: string): Promise<string | null> {
 function warnOfCheckout(checkout: Checkout): string[] {
   if (checkout.dirtyCount === 0) return []
   const files =
-    checkout.dirtyCount === 1 ? '1 changed file is' : `${checkout.dirtyCount} changed files are`
+    checkout.dirtyCount === 1
+      ? '1 changed or new file is'
+      : `${checkout.dirtyCount} changed or new files are`
   return [`building ${checkout.sha.slice(0, 12)}: ${files} not committed and not part of it`]
 }

@@ -12,7 +12,7 @@ export interface Checkout {
   /** Null without a remote, or when its URL tells neither. */
   org: string | null
   repo: string
-  /** Number of tracked files that differ from HEAD. */
+  /** Files that differ from HEAD or are not known to git; a new folder counts once. */
   dirtyCount: number
   shallow: boolean
 }
@@ -29,7 +29,7 @@ export async function readCheckout(folder: string): Promise<Checkout | null> {
   const [branch, remote, status, shallow] = await Promise.all([
     git(folder, ['symbolic-ref', '--quiet', '--short', 'HEAD']),
     git(folder, ['config', '--get', 'remote.origin.url']),
-    git(folder, ['status', '--porcelain', '--untracked-files=no']),
+    git(folder, ['status', '--porcelain', '--untracked-files=normal']),
     git(folder, ['rev-parse', '--is-shallow-repository']),
   ])
   const names = remote === null ? null : parseRemote(remote)

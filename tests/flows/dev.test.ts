@@ -89,6 +89,8 @@ t.test('builds outlive a restart of dev', async (t) => {
   t.teardown(() => first.child.kill('SIGKILL'))
   const before = JSON.parse(await first.firstLine) as { api: string }
   await caravan(['run', '--job', 'bytes', '--server', before.api], folder)
+  const slow = startCaravan(['run', '--job', 'slow', '--server', before.api], folder)
+  t.equal(await slow.firstLine, '[0] -- echo begun; sleep 50')
   first.child.kill('SIGTERM')
   await first.ended
 
@@ -96,7 +98,10 @@ t.test('builds outlive a restart of dev', async (t) => {
   t.teardown(() => again.child.kill('SIGKILL'))
   const after = JSON.parse(await again.firstLine) as { api: string }
   const run = await caravan(['run', '--job', 'bytes', '--server', after.api], folder)
-  t.match(lastLine(run.stdout), /^build 2 succeeded/)
+  t.match(lastLine(run.stdout), /^build 3 succeeded/)
+  const shown = await caravan(['builds', 'show', '2', '--json', '--server', after.api], folder)
+  t.match(JSON.parse(shown.stdout), { state: 'infrastructure_failed', reason: 'drained' })
+  slow.child.kill('SIGKILL')
   const output = await caravan(
     ['builds', 'output', '1', '--step', '1', '--raw', '--server', after.api],
     folder,

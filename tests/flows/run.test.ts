@@ -1,4 +1,5 @@
 /** `caravan run` as a user types it, on a stack of its own. */
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -35,7 +36,9 @@ t.test('a parallel build runs every slice on the checkout and ends with one resu
   const { code, stdout, stderr } = await caravan(['run'], folder)
   t.equal(code, 0, stderr)
   for (const index of [0, 1, 2]) {
-    t.match(stdout, `[${index}] hello from slice ${index} of 3\n[${index}] content\n`)
+    // Lines of other slices may stand between those of one.
+    const own = stdout.split('\n').filter((line) => line.startsWith(`[${index}] `))
+    t.match(own.join('\n'), `[${index}] hello from slice ${index} of 3\n[${index}] content\n`)
   }
   t.match(lastLine(stdout), /^build 1 succeeded: 3 slices, \d+\.\d s$/)
 })
@@ -132,6 +135,29 @@ t.test('usage errors end with exit code 2 and a hint', async (t) => {
     t.match(stderr, message)
     t.equal(code, args[0] === 'builds' ? 3 : 2, args.join(' '))
   }
+})
+
+t.test('a shallow checkout is refused before it makes a broken build', async (t) => {
+  const folder = makeCheckout(t.testdir({ origin: {} }) + '/origin', {
+    '.circleci/config.yml': PARALLEL,
+    file: '',
+  })
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: folder })
+  git('-c', 'user.name=t', '-c', 'user.email=t@e.org', 'commit', '-q', '--allow-empty', '-m', 'two')
+  git('clone', '-q', '--depth', '1', `file://${folder}`, '../shallow')
+  const { code, stderr } = await caravan(['run'], join(folder, '../shallow'))
+  t.equal(code, 2)
+  t.match(stderr, /git fetch --unshallow/)
+})
+
+t.test('a Nomad that is not there is said at once', async (t) => {
+  const folder = makeCheckout(t.testdir(), { '.circleci/config.yml': PARALLEL, file: '' })
+  const away = await caravan(['run', '--nomad', 'http://127.0.0.1:1'], folder)
+  t.equal(away.code, 3)
+  t.match(away.stderr, /127\.0\.0\.1:1/)
+  const garbage = await caravan(['run', '--nomad', 'garbage'], folder)
+  t.equal(garbage.code, 2)
+  t.match(garbage.stderr, /--nomad garbage/)
 })
 
 t.test('help and version work without loading the world', async (t) => {

@@ -166,6 +166,8 @@ export class Spool {
   /** @returns up to `into.length` bytes from `offset` on; a part of `into`. */
   async read(offset: number, into: Buffer): Promise<Buffer> {
     const wanted = into.subarray(0, Math.max(0, this.length - offset))
+    // Counted before the disk answers: what is on its way out can not be given up meanwhile.
+    if (wanted.length > 0) this.#sent = Math.max(this.#sent, offset + wanted.length)
     const bytes =
       this.#ending === null
         ? await this.#readRaw(offset, wanted)

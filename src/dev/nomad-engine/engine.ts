@@ -87,10 +87,11 @@ async function startOn(storage: Storage, options: EngineOptions): Promise<NomadE
   const close = once(async (how: { stopTasks: boolean }) => {
     stopCollector()
     storage.watch.close()
-    await server.close()
     broker.close()
     drainer.close()
+    // Answers to the end: tasks that are stopped may want to know why.
     await client.close(how)
+    await server.close()
     sweeper.finish()
     storage.close()
   })
