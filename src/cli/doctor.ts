@@ -1,10 +1,11 @@
 /** `caravan doctor`: what is missing or wrong, before a build finds it out. */
 import { access, constants } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Settings } from '../model/index.ts'
 import { toResourceClasses } from '../model/index.ts'
 import { describeCause, exec, readSettings, silentLog, systemClock } from '../platform/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
-import { judgeFit, loadSliceTemplate, toCapacity } from '../scheduler/index.ts'
+import { describeStore, judgeFit, loadSliceTemplate, toCapacity } from '../scheduler/index.ts'
 import { createApiClient } from './api/client.ts'
 import { openNomad, readTemplate } from './compose.ts'
 import type { Io } from './io.ts'
@@ -57,6 +58,9 @@ async function checkWith(settings: Settings, options: DoctorOptions, io: Io): Pr
     await loadSliceTemplate(text, file)
     return file
   })
+  const store = await tryTo('store', () =>
+    describeStore(settings.store.url, resolve(settings.server.data_dir)),
+  )
   // Without an address of one's own there is nothing to check: the embedded engine needs no doctor.
   const wanted = options.nomad ?? io.env['NOMAD_ADDR'] ?? options.settings
   const nomad =
@@ -67,7 +71,7 @@ async function checkWith(settings: Settings, options: DoctorOptions, io: Io): Pr
     options.server === undefined
       ? skipped('server', 'not checked: name one with --server')
       : await tryTo('server', () => checkServer(options.server ?? '', options.token))
-  return [template, ...nomad, server]
+  return [template, store, ...nomad, server]
 }
 
 async function checkNomad(settings: Settings): Promise<Finding[]> {

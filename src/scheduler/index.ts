@@ -2,7 +2,7 @@
 export type * from './ports.ts'
 export { backUp, type BackUpReport } from './backup/back-up.ts'
 export { restore } from './backup/restore.ts'
-export type { BackupManifest } from './store/index.ts'
+export { describeStore, type BackupManifest } from './store/index.ts'
 export { judgeFit, toCapacity } from './capacity.ts'
 export { dryRun } from './dry-run.ts'
 export { compileRequest } from './intake.ts'

@@ -17,5 +17,5 @@ export {
   type BackupFile,
   type BackupManifest,
 } from './backup-file.ts'
-export { openSnapshot, type Snapshot } from './snapshot.ts'
+export { describeStore, openSnapshot, type Snapshot } from './snapshot.ts'
 export { openStore, type Reader, type Store, type Writer } from './open.ts'

@@ -1,4 +1,5 @@
 /** A store as it is at one moment, while its server goes on. */
+import { existsSync } from 'node:fs'
 import { CaravanError, isCaravanError } from '../../model/index.ts'
 import { queriesOn, type Connection, type Dialect } from './connection.ts'
 import type { Reader } from './index.ts'
@@ -41,6 +42,23 @@ export async function openSnapshot(url: string, folder: string): Promise<Snapsho
   } catch (cause) {
     await close()
     throw cause
+  }
+}
+
+/** One line about the store, for people. @throws CaravanError STORE_FAILED when it can not be used. */
+export async function describeStore(url: string, folder: string): Promise<string> {
+  const location = parseStoreUrl(url, folder)
+  const place = showLocation(location)
+  const isNew = `${place}, which the server makes when it starts`
+  if (location.kind === 'sqlite' && !existsSync(location.file)) return isNew
+  const { dialect, connection, close } = await openConnection(location)
+  try {
+    const [table] = await queriesOn(dialect, connection).introspection.getTables()
+    if (table === undefined) return isNew
+    const missing = await findMissing(queriesOn(dialect, connection))
+    return missing.length === 0 ? place : `${place}, which the server brings forward when it starts`
+  } finally {
+    await close()
   }
 }
 
