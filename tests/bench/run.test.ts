@@ -159,6 +159,13 @@ t.test('the program knows its benches', (t) => {
   t.equal(status, 2)
   t.equal(stdout, '')
   const names = stderr.split('\n').map((line) => line.split(' ')[0])
-  t.strictSame(names.slice(2, -1), ['agent-start', 'config', 'output', 'queue', 'template'])
+  t.strictSame(names.slice(2, -1), [
+    'agent-start',
+    'config',
+    'output',
+    'queue',
+    'store',
+    'template',
+  ])
   t.end()
 })
