@@ -46,7 +46,8 @@ export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): num
   return ERRORS[error.code].exitCode
 }
 
-function readProblems(error: CaravanError): Problem[] {
+/** The places that an error names, if it names some. */
+export function readProblems(error: CaravanError): Problem[] {
   const problems = error.detail['problems']
   return Array.isArray(problems) ? (problems as Problem[]) : []
 }
