@@ -17,8 +17,8 @@ export type ErrorBody = z.infer<typeof errorBody>
 const label = z.string().min(1).max(200)
 
 export const buildRequest = z.object({
-  /** Text of the configuration file. */
-  config: z.string().max(4_000_000),
+  /** Text of the configuration file; what the compiler reads of it is less. */
+  config: z.string().max(1_000_000),
   /** Its name, for messages. */
   config_file: z.string().default('.circleci/config.yml'),
   /** Which job; may be left out when there is only one. */

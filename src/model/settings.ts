@@ -64,6 +64,12 @@ const limits = z.strictObject({
   start: duration.prefault('10m'),
   lease: duration.prefault('60s'),
   infrastructure_retries: z.number().int().min(0).max(10).default(2),
+  /** Of one token, or of one address where no token is known; five times as many in a burst. */
+  requests_per_second: z.number().int().min(1).max(100_000).default(200),
+  /** Of the agent of one slice. */
+  agent_requests_per_second: z.number().int().min(1).max(100_000).default(500),
+  /** Wrong tokens from one address; as many in a burst. */
+  failed_logins_per_minute: z.number().int().min(1).max(100_000).default(30),
 })
 
 const resourceClass = z.strictObject({
