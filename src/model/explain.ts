@@ -35,7 +35,7 @@ export function explainIssue(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       // The schemas library tells a missing value only by its text.
-      return /received undefined$/.test(issue.message)
+      return issue.message.endsWith('received undefined')
         ? `is missing: it must be ${typeName(issue.expected)}`
         : `must be ${typeName(issue.expected)}`
     case 'too_small':

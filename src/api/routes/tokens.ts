@@ -75,9 +75,9 @@ export function addTokenRoutes(app: App, { scheduler: { tokens } }: RouteDeps): 
         response: { 200: whoAmI, ...errorAnswers },
       },
     },
-    async (request) => {
+    (request, reply) => {
       const { role, token } = memberOf(request)
-      return { role, token }
+      void reply.send({ role, token })
     },
   )
 }

@@ -132,18 +132,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const response = await call({ method: 'POST', path: `${toBuildPath(ref)}/cancel` })
       return readAnswer(server, response, buildView)
     },
-    follow(ref, { output, signal }) {
-      const path = `${toBuildPath(ref)}/follow`
-      const connect = () =>
-        http.stream({
-          method: 'GET',
-          path,
-          query: { output },
-          signal,
-          idleTimeoutMs: IDLE_TIMEOUT_MS,
-        })
-      return followEvents({ server, clock, random, signal, connect })
-    },
+    follow: (ref, asked) => followEvents({ server, clock, random, ...toFollow(http, ref, asked) }),
     readOutput: (ref, place) => obeying(clock, () => readOutput(http, { server, ref, ...place })),
     async health() {
       const response = await call({ method: 'GET', path: '/readyz' })
@@ -170,6 +159,16 @@ async function obeying<T>(clock: Clock, act: () => Promise<T>): Promise<T> {
       await sleep(clock, waitMs)
     }
   }
+}
+
+function toFollow(
+  http: HttpClient,
+  ref: string,
+  { output, signal }: { output: boolean; signal?: AbortSignal },
+) {
+  const path = `${toBuildPath(ref)}/follow`
+  const rest = { query: { output }, signal, idleTimeoutMs: IDLE_TIMEOUT_MS }
+  return { signal, connect: () => http.stream({ method: 'GET', path, ...rest }) }
 }
 
 async function exchange(http: HttpClient, server: string, request: HttpRequest) {

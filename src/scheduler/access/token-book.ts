@@ -100,7 +100,7 @@ export async function openTokenBook(deps: TokenBookDeps): Promise<TokenBook> {
       if (row === undefined) return null
       await store.write((writer) => deleteToken(writer, id))
       rows.delete(row.hash)
-      for (const callback of [...(revoked.get(id) ?? [])]) callback()
+      revoked.get(id)?.forEach((callback) => callback())
       log.info('a token was revoked', { token: id, role: row.role, name: row.name })
       return toTokenView(row)
     },
