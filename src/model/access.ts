@@ -80,7 +80,11 @@ const expires = z.string().refine((text) => {
 export const tokenRequest = z.object({
   role: z.enum(ROLES),
   /** For people: whose it is, or what uses it. */
-  name: z.string().max(100).default(''),
+  name: z
+    .string()
+    .max(100)
+    .refine((text) => !text.includes('\0'), 'must not hold a NUL character')
+    .default(''),
   /** From now; never when absent. */
   expires: expires.optional(),
 })

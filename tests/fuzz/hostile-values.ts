@@ -49,7 +49,10 @@ const PROTOTYPES = [
 
 export const strange: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...STRANGE) },
-  { weight: 1, arbitrary: fc.constantFrom(...PROTOTYPES).map((text) => JSON.parse(text) as unknown) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(...PROTOTYPES).map((text) => JSON.parse(text) as unknown),
+  },
   { weight: 2, arbitrary: fc.jsonValue() },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
   { weight: 1, arbitrary: fc.nat(100_000) },

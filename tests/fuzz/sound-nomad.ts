@@ -39,7 +39,11 @@ export const ALLOCATION = {
       FinishedAt: '2026-01-01T00:00:00Z',
       Events: [
         { Type: 'Started', Time: 1, Details: {} },
-        { Type: 'Terminated', Time: 2, Details: { exit_code: '1', signal: '0', oom_killed: 'false' } },
+        {
+          Type: 'Terminated',
+          Time: 2,
+          Details: { exit_code: '1', signal: '0', oom_killed: 'false' },
+        },
       ],
     },
   },
@@ -82,6 +86,11 @@ export const EVENT = {
   Index: 20,
   Events: [
     { Topic: 'Job', Type: 'JobRegistered', Key: 'a', Index: 20, Payload: { Job: JOB } },
-    { Topic: 'Allocation', Type: 'AllocationUpdated', Key: 'b', Payload: { Allocation: ALLOCATION } },
+    {
+      Topic: 'Allocation',
+      Type: 'AllocationUpdated',
+      Key: 'b',
+      Payload: { Allocation: ALLOCATION },
+    },
   ],
 }

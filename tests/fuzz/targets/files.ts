@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import type { Test } from 'tap'
-import { isCaravanError, jobSpec, toResourceClasses, type Problem } from '../../../src/model/index.ts'
+import {
+  isCaravanError,
+  jobSpec,
+  toResourceClasses,
+  type Problem,
+} from '../../../src/model/index.ts'
 import { resolveSettings } from '../../../src/platform/index.ts'
 import { loadSliceTemplate } from '../../../src/scheduler/index.ts'
 import { compileConfig } from '../../../src/scheduler/config/index.ts'
@@ -25,9 +30,48 @@ const CONFIGS = [
   ].join('\n'),
 ]
 
-const PIECES = ['\n', '  ', '\t', ': ', '- ', '? ', '[', ']', '{', '}', '"', "'", '#', '|', '>', '&a ', '*a']
-const WORDS = ['<<: *d', '<< parameters.x >>', '!!binary x', '!x', '---\n', '%YAML 9\n', '\0', '\r', '\u2028']
-const NAMES = ['jobs:', 'steps:', 'run:', 'version: 2', '__proto__:', 'constructor:', '1e999h', '${', '%{', '<<EOF\n']
+const PIECES = [
+  '\n',
+  '  ',
+  '\t',
+  ': ',
+  '- ',
+  '? ',
+  '[',
+  ']',
+  '{',
+  '}',
+  '"',
+  "'",
+  '#',
+  '|',
+  '>',
+  '&a ',
+  '*a',
+]
+const WORDS = [
+  '<<: *d',
+  '<< parameters.x >>',
+  '!!binary x',
+  '!x',
+  '---\n',
+  '%YAML 9\n',
+  '\0',
+  '\r',
+  '\u2028',
+]
+const NAMES = [
+  'jobs:',
+  'steps:',
+  'run:',
+  'version: 2',
+  '__proto__:',
+  'constructor:',
+  '1e999h',
+  '${',
+  '%{',
+  '<<EOF\n',
+]
 
 /** Texts that cost a careless reader much. */
 const BOMBS = [
@@ -35,8 +79,14 @@ const BOMBS = [
   '{a: '.repeat(10_000),
   '- '.repeat(20_000),
   'a:\n'.repeat(20_000),
-  Array.from({ length: 20 }, (_, i) => `k${i}: &a${i} [${`*a${i - 1},`.repeat(i === 0 ? 0 : 9)}]`).join('\n'),
-  Array.from({ length: 20 }, (_, i) => `k${i}: &a${i} {${i === 0 ? 'x: 1' : `<<: [*a${i - 1}, *a${i - 1}]`}}`).join('\n'),
+  Array.from(
+    { length: 20 },
+    (_, i) => `k${i}: &a${i} [${`*a${i - 1},`.repeat(i === 0 ? 0 : 9)}]`,
+  ).join('\n'),
+  Array.from(
+    { length: 20 },
+    (_, i) => `k${i}: &a${i} {${i === 0 ? 'x: 1' : `<<: [*a${i - 1}, *a${i - 1}]`}}`,
+  ).join('\n'),
   `version: 2.1\njobs: {a: {machine: true, steps: [{run: "${'x'.repeat(300_000)}"}]}}`,
   `a = ${'['.repeat(3000)}`,
   'a {\n'.repeat(2000),
@@ -67,7 +117,12 @@ function textsLike(sound: readonly string[]): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 40, arbitrary: edited },
     { weight: 5, arbitrary: fc.string({ unit: 'binary', maxLength: 300 }) },
-    { weight: 5, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString('utf8')) },
+    {
+      weight: 5,
+      arbitrary: fc
+        .uint8Array({ maxLength: 300 })
+        .map((bytes) => Buffer.from(bytes).toString('utf8')),
+    },
     { weight: 1, arbitrary: fc.constantFrom(...BOMBS) },
   )
 }
@@ -76,7 +131,12 @@ export async function fuzzConfigs(t: Test, options: FuzzOptions): Promise<void> 
   const classes = toResourceClasses([])
   const check = (text: string): void => {
     const compile = (job?: string) =>
-      compileConfig(text, { file: 'c.yml', classes, noOutputMs: 1, ...(job === undefined ? {} : { job }) })
+      compileConfig(text, {
+        file: 'c.yml',
+        classes,
+        noOutputMs: 1,
+        ...(job === undefined ? {} : { job }),
+      })
     let outcome = compile()
     if (outcome.kind === 'choose') outcome = compile(outcome.jobs[0] ?? '')
     if (outcome.kind === 'compiled') return void jobSpec.parse(outcome.job)
@@ -103,7 +163,10 @@ export async function fuzzSettings(t: Test, options: FuzzOptions): Promise<void>
   await fuzz(t, { name: 'settings', input: textsLike(SETTINGS), check }, options)
 }
 
-const TEMPLATES = [at('nomad/jobs/build-slice.nomad.hcl'), at('tests/fixtures/templates/minimal.nomad.hcl')]
+const TEMPLATES = [
+  at('nomad/jobs/build-slice.nomad.hcl'),
+  at('tests/fixtures/templates/minimal.nomad.hcl'),
+]
 
 export async function fuzzTemplates(t: Test, options: FuzzOptions): Promise<void> {
   const check = async (text: string): Promise<void> => {
@@ -120,7 +183,8 @@ function checkRefusal(cause: unknown, code: 'SETTINGS_INVALID' | 'TEMPLATE_INVAL
   if (!isCaravanError(cause, code)) throw cause
   const { problems } = cause.detail
   if (Array.isArray(problems)) checkProblems(problems as Problem[], file)
-  else if (!cause.message.includes(file)) throw new Error(`no file in "${cause.message}"`, { cause })
+  else if (!cause.message.includes(file))
+    throw new Error(`no file in "${cause.message}"`, { cause })
 }
 
 function checkProblems(problems: readonly Problem[], file: string): void {

@@ -131,9 +131,7 @@ async function firstPage(pages: AsyncIterable<unknown>): Promise<unknown> {
 }
 
 async function someOf(items: AsyncIterable<unknown>): Promise<void> {
-  let count = 0
-  for await (const _item of items) {
-    count += 1
-    if (count > 5) return
-  }
+  const iterator = items[Symbol.asyncIterator]()
+  for (let count = 0; count < 5; count += 1) if ((await iterator.next()).done === true) return
+  await iterator.return?.()
 }
