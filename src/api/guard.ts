@@ -112,6 +112,7 @@ async function admitAgent(
   // Proofs of slices can not be guessed, so nobody is locked out: a step that sends nonsense from a
   // node must not hold up the agents of the other slices there.
   if (outcome.refusal === 'bad_token') limits.failed(request.ip)
+  else limits.stranger(request.ip)
   const { status, body } = toRefusal(outcome.refusal)
   return reply.code(status).send(body)
 }

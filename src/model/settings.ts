@@ -8,12 +8,15 @@ import { z } from 'zod'
 import { BUILT_IN_CLASSES } from './resource-class.ts'
 import { parseDurationMs, parseSizeBytes } from './units.ts'
 
+/** What was written, cut when long. */
+const shown = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
+
 const duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text)
   if (ms !== null && ms > 0) return ms
   context.addIssue({
     code: 'custom',
-    message: `not a duration such as "10m" or "1h30m": "${text}"`,
+    message: `not a duration such as "10m" or "1h30m": "${shown(text)}"`,
   })
   return z.NEVER
 })
@@ -21,7 +24,7 @@ const duration = z.string().transform((text, context) => {
 const size = z.string().transform((text, context) => {
   const bytes = parseSizeBytes(text)
   if (bytes !== null && bytes > 0) return bytes
-  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${text}"` })
+  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${shown(text)}"` })
   return z.NEVER
 })
 

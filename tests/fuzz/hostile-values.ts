@@ -85,7 +85,9 @@ interface Place {
   key: string
 }
 
-function apply(value: unknown, { at, how, value: put, key }: Change): unknown {
+function apply(value: unknown, { at, how, value: shared, key }: Change): unknown {
+  // One that is put in several places, or changed once it is there, must not be the others.
+  const put: unknown = structuredClone(shared)
   const places = listPlaces(value)
   const place = places[at % Math.max(places.length, 1)]
   if (place === undefined) return put
