@@ -118,7 +118,8 @@ t.test('more slices than rows: the busy ones stay in sight', (t) => {
   const slices = Array.from({ length: 50 }, (_, index) =>
     aSlice({ index, state: index < 48 ? 'succeeded' : 'running' }),
   )
-  const options = { palette: createPalette(false), columns: 60, rows: 10, elapsedMs: () => null }
+  const size = { columns: 60, rows: 10 }
+  const options = { palette: createPalette(false), notices: [], ...size, elapsedMs: () => null }
   const lines = drawBuild(aBuild({ slices }), options)
   t.ok(lines.length < 10)
   t.match(lines[1], /48 {2}running/)

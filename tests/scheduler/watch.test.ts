@@ -13,7 +13,9 @@ async function onTestClock(t: Parameters<typeof startScheduler>[0]) {
   const clock = new TestClock()
   const started = await startScheduler(t, {
     clock,
-    settings: { limits: { start: '2m', max_run_time: '20m', orphan: '5m' } },
+    settings: {
+      limits: { start: '2m', max_run_time: '20m', orphan: '5m', infrastructure_retries: 0 },
+    },
   })
   // Time passes in small steps, as it does, so that nothing takes it for a standstill.
   const pass = async (ms: number) => {
