@@ -143,7 +143,10 @@ t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
 
 t.test('what the stream did not tell is found in the lists after a gap', async (t) => {
   // On a clock that stands still nothing is looked at again for its own sake.
-  const { scheduler, cluster } = await startScheduler(t, { clock: new TestClock(), settings: NO_RETRIES })
+  const { scheduler, cluster } = await startScheduler(t, {
+    clock: new TestClock(),
+    settings: NO_RETRIES,
+  })
   await scheduler.submit(aRequest({ parallelism: 2 }))
   for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
   const told = cluster.emit.bind(cluster)
