@@ -219,6 +219,8 @@ class Submitter {
 
   #start({ key }: OpenSlice): void {
     this.#inFlight.add(key)
+    // It waits no more.
+    this.#deps.hints.set(key, 'queue', null)
     void this.#queue.add(async () => {
       try {
         this.#learn(key, await submitSlice(this.#deps, key, this.#closing.signal))
