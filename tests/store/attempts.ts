@@ -137,6 +137,8 @@ export async function testAttempts(t: Test, backend: TestBackend): Promise<void>
     await store.write(async (writer) => {
       for (const number of [6, 8]) await insertBuild(writer, aBuild({ number }), someTexts())
     })
-    t.equal(await findNewerBuild(store.read, build), 8)
+    const rerun = aBuild({ number: 20, rerun_of: 4 })
+    await store.write((writer) => insertBuild(writer, rerun, someTexts()))
+    t.equal(await findNewerBuild(store.read, build), 8, 'a rerun is of an older commit')
   })
 }
