@@ -13,6 +13,7 @@ import type { Hints } from './hints.ts'
 import { placeOf, type Ledger } from './ledger.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
+import { createRetryWaits, type RetryWaits } from './retry-waits.ts'
 import { submitSlice, type SubmissionDeps, type SubmissionOutcome } from './submission.ts'
 
 export interface SubmitterDeps extends SubmissionDeps {
@@ -80,11 +81,13 @@ class Submitter {
   readonly #inFlight = new Set<SliceKey>()
   /** What went wrong with one slice alone. */
   readonly #setbacks = new Map<SliceKey, Setback>()
+  readonly #waits: RetryWaits
   /** What stands in the way of all. */
   #hold: Setback | null = null
 
   constructor(deps: SubmitterDeps) {
     this.#deps = deps
+    this.#waits = createRetryWaits(deps.clock)
   }
 
   holdReason(): string | null {
@@ -132,7 +135,10 @@ class Submitter {
 
   #due(entries: Iterable<OpenSlice>, nowMs: number): OpenSlice[] {
     return [...entries].filter(
-      ({ key }) => !this.#inFlight.has(key) && leftOf(this.#setbacks.get(key), nowMs) === 0,
+      ({ key, slice }) =>
+        !this.#inFlight.has(key) &&
+        leftOf(this.#setbacks.get(key), nowMs) === 0 &&
+        this.#waits.leftMs(key, slice, nowMs) === 0,
     )
   }
 
@@ -152,6 +158,11 @@ class Submitter {
       const leftMs = leftOf(setback, nowMs)
       if (state !== 'waiting_run' && state !== 'submitting') this.#setbacks.delete(key)
       else if (leftMs > 0) restMs = Math.min(restMs, leftMs)
+    }
+    this.#waits.keepOnly((key) => open.get(key)?.slice.state === 'waiting_run')
+    for (const { key, slice } of open.inState('waiting_run')) {
+      const leftMs = this.#waits.leftMs(key, slice, nowMs)
+      if (leftMs > 0) restMs = Math.min(restMs, leftMs)
     }
     return restMs
   }
@@ -208,6 +219,8 @@ class Submitter {
 
   #start({ key }: OpenSlice): void {
     this.#inFlight.add(key)
+    // It waits no more.
+    this.#deps.hints.set(key, 'queue', null)
     void this.#queue.add(async () => {
       try {
         this.#learn(key, await submitSlice(this.#deps, key, this.#closing.signal))
