@@ -38,9 +38,13 @@ export interface LaunchOptions {
 
 /**
  * Joins the cgroup and becomes the command, so that nothing the command starts can be outside. The shell
- * also gives the usual 126 and 127 for a program that can not be run or found.
+ * also gives the usual 126 and 127 for a program that can not be run or found. Where memory runs out it is
+ * the step that the kernel takes first, and not the agent, which has to tell of it.
  */
-const LAUNCHER = '[ -z "$0" ] || { echo 0 > "$0"; } 2> /dev/null; exec "$@"'
+const LAUNCHER = `
+[ -z "$0" ] || { echo 0 > "$0"; } 2> /dev/null
+{ echo 500 > /proc/self/oom_score_adj; } 2> /dev/null
+exec "$@"`
 const GROUP_POLL_MS = 50
 
 /** @throws CaravanError INTERNAL when the machine can not start one more process. */
