@@ -31,6 +31,7 @@ const SHORT: AgentTimings = {
   retryBaseMs: 10,
   retryMaxMs: 50,
   spoolFullMs: 200,
+  flushMs: 3000,
   pollMaxMs: 5000,
 }
 
