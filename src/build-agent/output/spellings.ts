@@ -76,7 +76,8 @@ function encode(value: string): string[] {
   })
   return [...alone, ...wrapped, ...inside].flatMap((text) => [
     text,
-    text.replaceAll('+', '-').replaceAll('/', '_'),
+    // The other alphabet usually goes without the signs at the end.
+    text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''),
   ])
 }
 

@@ -114,8 +114,8 @@ export class ProtocolServer extends ReceivedSlice {
   }
 
   /** Waits until something that the agent did makes it true. */
-  async until(condition: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(10_000)
+  async until(condition: () => boolean, limitMs = 10_000): Promise<void> {
+    const late = AbortSignal.timeout(limitMs)
     while (!condition()) {
       if (late.aborted) throw new Error(`never came true: ${String(condition)}`)
       await new Promise<void>((resolve) => {
