@@ -26,8 +26,10 @@ export interface ProcessPlace {
 
 export function spawnAgent(t: Test, server: ProtocolServer, place: ProcessPlace): AgentProcess {
   const { dir, epoch = 1, environment = {}, prefix = [] } = place
-  const [program = '', ...args] = [...prefix, process.execPath, CARAVAN, 'build-agent']
-  const child = spawn(program, args, {
+  const { NODE_OPTIONS = '', ...rest } = environment
+  const words = [...prefix, process.execPath, CARAVAN, 'build-agent']
+  // What measures the tests is no part of an agent.
+  const child = spawn('env', [`NODE_OPTIONS=${NODE_OPTIONS}`, ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env['PATH'],
@@ -38,7 +40,7 @@ export function spawnAgent(t: Test, server: ProtocolServer, place: ProcessPlace)
       NOMAD_ALLOC_ID: 'allocation-1',
       NOMAD_ALLOC_DIR: join(dir, 'a/alloc'),
       NOMAD_TASK_DIR: join(dir, 'a/local'),
-      ...environment,
+      ...rest,
     },
   })
   let log = ''
