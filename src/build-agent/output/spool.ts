@@ -92,8 +92,12 @@ export class Spool {
 
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(await SpoolFile.open(options.path, 'new'), options)
-    // Made while there is room for it.
-    await spool.#saveIndex(0)
+    try {
+      // Made while there is room for it.
+      await spool.#saveIndex(0)
+    } catch {
+      // A file without an index is one that was never overwritten. Before it is, this is tried again.
+    }
     return spool
   }
 
@@ -185,8 +189,11 @@ export class Spool {
   async close(options: { remove: boolean }): Promise<void> {
     await this.#ended.promise
     // Whoever finds the file must know where what it holds begins and ends.
-    if (!options.remove) await this.#saveIndex(this.#written)
-    await this.#file.close(options)
+    try {
+      if (!options.remove) await this.#saveIndex(this.#written)
+    } finally {
+      await this.#file.close(options)
+    }
   }
 
   get #isNearlyFull(): boolean {

@@ -100,6 +100,10 @@ async function performSafely(context: JobContext, open: OpenStep): Promise<StepO
       output.line(`caravan: ${cause.message}`)
       return failed('config_error')
     }
+    if (isDiskFull(cause)) {
+      output.line(`caravan: the step could not be started: ${describeCause(cause)}`)
+      return failed('disk_full')
+    }
     context.log.error('a step could not be run', { step: index, cause })
     output.line(`caravan: the agent could not run this step: ${describeCause(cause)}`)
     return failed('agent_crashed')
@@ -158,6 +162,11 @@ async function explainDisk(
   if (bavail * bsize >= DISK_FULL_BYTES) return outcome
   output.line(`caravan: the disk of ${workspace.workingDirectory} is full`)
   return { ...outcome, reason: 'disk_full' }
+}
+
+/** What steps write fills the disk on which the agent keeps their scripts too. */
+function isDiskFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
 }
 
 /** Who kills for want of memory says so in its counter; what the command says may be anything. */

@@ -54,6 +54,7 @@ export interface AgentChanges {
   clock?: Clock
   /** Where the allocation lies; a folder of its own when absent. */
   dir?: string
+  spoolRoot?: string
 }
 
 export async function startAgent(
@@ -64,7 +65,12 @@ export async function startAgent(
   const dir = changes.dir ?? (await mkdtemp(join(tmpdir(), 'caravan-agent-')))
   const lines: string[] = []
   let listener: (name: 'SIGTERM' | 'SIGINT') => void = () => undefined
-  const allocation = { id: 'allocation-1', dir: join(dir, 'alloc'), taskDir: join(dir, 'local') }
+  const allocation = {
+    id: 'allocation-1',
+    dir: join(dir, 'alloc'),
+    taskDir: join(dir, 'local'),
+    ...(changes.spoolRoot === undefined ? {} : { spoolRoot: changes.spoolRoot }),
+  }
   const exit = runAgent({
     server: {
       url: changes.url ?? server.url,
