@@ -142,7 +142,8 @@ export class ProtocolServer extends ReceivedSlice {
     if (name === 'output') this.#countOutputs(response)
     this.#look()
     const epoch = Number(match?.[2])
-    const trouble = this.#options.trouble?.({ name, count: this.calls[name], epoch })
+    const called = { name, count: this.calls[name], epoch }
+    const trouble = this.#options.trouble?.(called)
     if (trouble === 'hang') return
     if (trouble && 'delayMs' in trouble)
       await new Promise((resolve) => setTimeout(resolve, trouble.delayMs))
@@ -155,7 +156,9 @@ export class ProtocolServer extends ReceivedSlice {
     }
     const answer = await this.#answer({ name, url, epoch, request, body: Buffer.concat(chunks) })
     this.#look()
-    if (trouble && 'cut' in trouble) return void request.socket.destroy()
+    // While a poll was held the network may have gone.
+    const last = name === 'control' ? this.#options.trouble?.(called) : trouble
+    if (typeof last === 'object' && 'cut' in last) return void request.socket.destroy()
     send(response, answer)
   }
 

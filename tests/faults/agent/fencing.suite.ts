@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { sweepCommand } from '../../build-agent/support/agent-process.ts'
+import { spawnAgent, sweepCommand } from '../../build-agent/support/agent-process.ts'
 import { aTask, isGone, startAgent } from '../../build-agent/support/agent.ts'
 import { ProtocolServer } from '../../build-agent/support/protocol-server.ts'
 
@@ -88,11 +88,11 @@ t.test(
     })
     const dir = await mkdtemp(join(tmpdir(), 'caravan-fencing-'))
     t.teardown(async () => rm(dir, { recursive: true, force: true }))
-    const agent = await startAgent(t, server, { dir: join(dir, 'a') })
+    const agent = spawnAgent(t, server, { dir })
     await server.until(() => server.output(0).length > 0)
     const pid = Number(server.output(0).toString())
     isAway = true
-    await writeFile(join(agent.allocation.taskDir, 'home/project/go'), '')
+    await writeFile(join(dir, 'a/local/home/project/go'), '')
     t.equal(await agent.exit, 30)
     t.ok(await isGone(pid))
     // Meanwhile the server has ended the slice as agent_lost: it takes its output, and nothing else.
@@ -119,10 +119,10 @@ t.test('C-55: the spool of a slice that another agent has is removed, not delive
   })
   const dir = await mkdtemp(join(tmpdir(), 'caravan-fencing-'))
   t.teardown(async () => rm(dir, { recursive: true, force: true }))
-  const agent = await startAgent(t, server, { dir: join(dir, 'a') })
+  const agent = spawnAgent(t, server, { dir })
   await server.until(() => server.output(0).length > 0)
   isAway = true
-  await writeFile(join(agent.allocation.taskDir, 'home/project/go'), '')
+  await writeFile(join(dir, 'a/local/home/project/go'), '')
   t.equal(await agent.exit, 30)
   server.replace()
   isAway = false
