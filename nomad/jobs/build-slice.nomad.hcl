@@ -97,7 +97,7 @@ job "build-slice" {
         memory = var.memory
       }
 
-      # Time for the agent to end its steps and send their last output. Nomad clients cap it at their
+      # Time for the agent to end its steps (60 % of it) and send their last output. Nomad clients cap it at their
       # max_kill_timeout, 30 seconds unless configured otherwise.
       kill_timeout = "30s"
 

@@ -92,12 +92,8 @@ export class Spool {
 
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(await SpoolFile.open(options.path, 'new'), options)
-    try {
-      // Made while there is room for it.
-      await spool.#saveIndex(0)
-    } catch {
-      // A file without an index is one that was never overwritten. Before it is, this is tried again.
-    }
+    // Made while there is room for it. A file without an index is one that was never overwritten.
+    await spool.#saveIndex(0).catch(() => undefined)
     return spool
   }
 
@@ -189,11 +185,10 @@ export class Spool {
   async close(options: { remove: boolean }): Promise<void> {
     await this.#ended.promise
     // Whoever finds the file must know where what it holds begins and ends.
-    try {
-      if (!options.remove) await this.#saveIndex(this.#written)
-    } finally {
-      await this.#file.close(options)
-    }
+    const saved = options.remove ? null : this.#saveIndex(this.#written)
+    await Promise.allSettled([saved])
+    await this.#file.close(options)
+    await saved
   }
 
   get #isNearlyFull(): boolean {
