@@ -37,7 +37,7 @@ import {
   type Store,
 } from './store/index.ts'
 import { startSubmitter } from './submitter.ts'
-import { loadSliceTemplate, type JobTemplate } from './template/index.ts'
+import { killTimeoutMsOf, loadSliceTemplate, type JobTemplate } from './template/index.ts'
 import { startTracker } from './tracker.ts'
 import { startWatch } from './watch.ts'
 
@@ -111,6 +111,7 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
     classes,
     sources,
     buildJob,
+    killTimeoutMs: killTimeoutMsOf(template),
     installId: store.installId,
     storeFault: () => store.fault(),
     restoredMs: store.restoredMs,
