@@ -38,6 +38,7 @@ export interface StartOptions {
   nomad?: SchedulerNomad
   clock?: Clock
   settings?: SettingsInput
+  agentCommand?: readonly string[]
 }
 
 /** Removed after everything that was started in it is closed, which `t.testdir` is not. */
@@ -65,7 +66,7 @@ export async function startScheduler(t: Test, options: StartOptions = {}) {
     log: silentLog,
     serverKey: SERVER_KEY,
     publicUrl: () => 'http://127.0.0.1:8080',
-    agentCommand: ['/usr/bin/caravan', 'build-agent'],
+    agentCommand: options.agentCommand ?? ['/usr/bin/caravan', 'build-agent'],
     template: { file: TEMPLATE, text: readFileSync(TEMPLATE, 'utf8') },
   })
   let closed = false
