@@ -15,6 +15,7 @@ export type Reply = Awaited<ReturnType<Intercept>>
 
 export interface WorldOptions {
   engine?: Partial<EngineOptions>
+  /** Without `infrastructure_retries` there are none: what went wrong is then the result. */
   settings?: SettingsInput
   clock?: Clock
   dataDir?: string
@@ -42,15 +43,20 @@ export async function startWorld(t: Test, options: WorldOptions = {}) {
       ...options.engine,
     })
   let engine = await startEngine(0)
-  t.teardown(() => engine.close({ stopTasks: true }))
+  // Only real tasks outlive the engine; those that are played may not want to end.
+  t.teardown(() => engine.close({ stopTasks: options.agentCommand !== undefined }))
   const address = (await options.address?.(engine.url)) ?? engine.url
   const nomad = createNomadClient({ ...common, address })
   t.teardown(() => nomad.close())
-  const { settings, dataDir, agentCommand } = options
+  const { dataDir, agentCommand } = options
+  const settings = {
+    ...options.settings,
+    limits: { infrastructure_retries: 0, ...options.settings?.limits },
+  }
   const start = (more: { dataDir?: string } = {}) =>
     startScheduler(t, {
       nomad,
-      ...(settings === undefined ? {} : { settings }),
+      settings,
       ...(options.clock === undefined ? {} : { clock }),
       ...(dataDir === undefined ? {} : { dataDir }),
       ...(agentCommand === undefined ? {} : { agentCommand }),
