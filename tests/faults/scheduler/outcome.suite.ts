@@ -56,13 +56,9 @@ t.test('B50: a task that ends well without a word of its agent is no success', a
 
 /** Whatever Nomad says of a job's status, in place of it. */
 function sayOfJobs(faults: Faults, status: string): void {
-  faults.on(
+  faults.rewrite(
     ({ url }) => /^\/v1\/job(s\/statuses|\/[^/?]+(\?|$))/.test(url),
-    async (_call, next) => {
-      const reply = await next()
-      const body = String(reply.body).replaceAll(/"Status":"\w+"/g, `"Status":"${status}"`)
-      return { ...reply, body }
-    },
+    (text) => text.replaceAll(/"Status":"\w+"/g, `"Status":"${status}"`),
   )
 }
 
@@ -199,15 +195,12 @@ for (const purge of [false, true]) {
 
 t.test('B27: a slice that gives way to a job of higher priority is told so', async (t) => {
   const { scheduler, nomad, faults, job } = await startRunning(t)
-  faults.on(
+  faults.rewrite(
     ({ url }) => /^\/v1\/job\/[^/]+\/allocations/.test(url),
-    async (_call, next) => {
-      const reply = await next()
-      const body = String(reply.body)
+    (text) =>
+      text
         .replaceAll('"DesiredStatus":"stop"', '"DesiredStatus":"evict"')
-        .replaceAll('"PreemptedByAllocation":""', '"PreemptedByAllocation":"another"')
-      return { ...reply, body }
-    },
+        .replaceAll('"PreemptedByAllocation":""', '"PreemptedByAllocation":"another"'),
   )
   await nomad.deregisterJob(job)
   t.match(await untilBuild(scheduler, '1', isOver), {

@@ -57,12 +57,9 @@ t.test('B31, B32: what Nomad ends at its time limit has timed out, pulls include
 
 t.test('B33: on a server without time limits the agent is asked, then Nomad', async (t) => {
   const rig = (faults: Faults) => {
-    faults.on(
+    faults.rewrite(
       ({ url }) => url.startsWith('/v1/agent/self'),
-      async (_call, next) => {
-        const reply = await next()
-        return { ...reply, body: String(reply.body).replaceAll(/\b2\.0\.\d+/g, '1.7.7') }
-      },
+      (text) => text.replaceAll(/\b2\.0\.\d+/g, '1.7.7'),
     )
   }
   const world = await onTestClock(t, { settings: PATIENT, rig })

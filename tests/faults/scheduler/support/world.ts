@@ -11,6 +11,7 @@ import { aFolder, startScheduler, until, untilBuild } from '../../../scheduler/s
 
 type Intercept = NonNullable<EngineOptions['intercept']>
 export type Call = Parameters<Intercept>[0]
+/** `cut` ends the connection without an answer. */
 export type Reply = Awaited<ReturnType<Intercept>>
 
 export interface WorldOptions {
@@ -90,7 +91,8 @@ export class Faults {
     this.calls.push(`${call.method} ${call.url}`)
     const rule = [...this.#rules].findLast(({ matches }) => matches(call))
     const reply = await (rule === undefined ? next() : rule.run(call, next))
-    if (isStream(call) && reply.body instanceof Readable) this.#streams.add(reply.body)
+    if (isStream(call) && reply !== 'cut' && reply.body instanceof Readable)
+      this.#streams.add(reply.body)
     return reply
   }
 
@@ -106,6 +108,14 @@ export class Faults {
     return this.on(matches, () => Promise.resolve(anAnswer(status, text)))
   }
 
+  /** The answers to the calls that match say something else. */
+  rewrite(matches: (call: Call) => boolean, edit: (text: string) => string): () => void {
+    return this.on(matches, async (_call, next) => {
+      const reply = await next()
+      return typeof reply.body === 'string' ? { ...reply, body: edit(reply.body) } : reply
+    })
+  }
+
   /** The event stream ends where it is, and can not be opened again. @returns what mends it. */
   cutStream(): () => void {
     const mend = this.answer(isStream, 500, 'No cluster leader')
@@ -117,18 +127,6 @@ export class Faults {
 
 export function anAnswer(status: number, text: string): Reply {
   return { status, headers: {}, body: text }
-}
-
-/** The connection breaks in the middle of the answer. */
-export function aBrokenAnswer(): Reply {
-  const body = Readable.from(
-    (async function* () {
-      yield '{"EvalID":'
-      await Promise.resolve()
-      throw new Error('cut')
-    })(),
-  )
-  return { status: 200, headers: { 'content-type': 'application/json' }, body }
 }
 
 export const isRegistration = ({ method, url }: Call): boolean =>
