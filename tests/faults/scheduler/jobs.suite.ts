@@ -119,7 +119,7 @@ t.test('B74: jobs whose ids begin alike are told apart, on old servers too', asy
 })
 
 t.test('B75: names that would be a path or a command make an ordinary job', async (t) => {
-  const { scheduler, nomad, dataDir: _ } = await startWorld(t)
+  const { scheduler, nomad } = await startWorld(t)
   await scheduler.submit(aRequest({ org: 'a/b%2F../plan', repo: 'é valuate?x=1#/evaluate' }))
   const { slices } = await untilBuild(scheduler, '1', isPlaced)
   const id = slices[0]?.nomad_job_id ?? ''

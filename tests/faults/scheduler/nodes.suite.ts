@@ -27,7 +27,7 @@ t.test('B21, B24: of two allocations for one slice the second has nothing to do'
   const second = await until(async () => (await allAllocations(nomad))[1], 'a second allocation')
   if (job === null) throw new Error('no job')
   const late = new ScriptedAgent(scheduler.agents, job, second)
-  t.match(await late.claim(), { ok: false, refusal: 'fenced' })
+  t.match(await late.claim(), { ok: false, refusal: 'taken' })
   await agent.step(0, 'hello\n')
   unwrap(await agent.report('succeeded'))
   t.match(await untilBuild(scheduler, '1', isOver), { state: 'succeeded' })
@@ -79,7 +79,7 @@ t.test('B25, B26: a drain that ends a slice leaves it drained, however dead its 
 t.test(
   'B24: a node that takes work again in the middle of its drain starts no slice twice',
   async (t) => {
-    const { scheduler, nomad, dataDir: _ } = await startWorld(t)
+    const { scheduler, nomad } = await startWorld(t)
     await scheduler.submit(aRequest({}, ['echo hello']))
     const agent = await agentOfSlice(scheduler, nomad)
     await agent.begin()

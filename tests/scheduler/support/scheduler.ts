@@ -96,8 +96,9 @@ const PATIENCE_MS = 10_000
 export async function until<T>(
   look: () => T | Promise<T>,
   what: string,
+  { patienceMs = PATIENCE_MS }: { patienceMs?: number } = {},
 ): Promise<Exclude<T, null | undefined | false>> {
-  const endMs = systemClock.monotonic() + PATIENCE_MS
+  const endMs = systemClock.monotonic() + patienceMs
   for (;;) {
     const seen = await look()
     if (seen) return seen as Exclude<T, null | undefined | false>
