@@ -27,7 +27,7 @@ const fact: fc.Arbitrary<SliceFact> = fc.oneof(
   fc.record({ kind: fc.constant('job_closed' as const), epoch }),
 )
 
-t.test('whatever order the facts come in, states go forward and the first result stays', (t) => {
+t.test('B54: in whatever order facts come, states go forward and the first result stays', (t) => {
   const law = fc.property(fc.array(fact, { maxLength: 40 }), (facts) => {
     let slice = aSlice(build)
     let result = ''

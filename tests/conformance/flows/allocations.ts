@@ -82,7 +82,7 @@ export async function allocationFlows(t: Test, target: Target): Promise<void> {
     t.equal(told(deaf, 'Terminated'), 'Exit Code: 137, Signal: 9')
   })
 
-  await t.test('max_run_duration ends an allocation as complete', async (t) => {
+  await t.test('B31: max_run_duration ends an allocation as complete', async (t) => {
     await target.register(aJob('cf-long', 'exec sleep 60', { group: { MaxRunDuration: 500e6 } }))
     const allocation = await untilStatus(target, 'cf-long', 'complete')
     t.equal(allocation.ClientDescription, 'allocation exceeded max_run_duration')
