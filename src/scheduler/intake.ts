@@ -57,7 +57,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { ledger, log } = deps
   return {
     async submit(request) {
-      const { spec, warnings } = compileRequest(request, deps)
+      const { spec, ...compiled } = compileRequest(request, deps)
+      const warnings = [...compiled.warnings, ...warnOfSource(spec, request)]
       await checkSource(deps, request)
       const build = await ledger.write(async (entry) => {
         const number = await takeBuildNumber(entry.writer)
@@ -138,6 +139,14 @@ async function checkSource({ sources }: IntakeDeps, { source }: BuildRequest): P
   throw new CaravanError('INPUT_INVALID', `the source ${source.id} was not uploaded`)
 }
 
+/** Not an error: steps that run in spite of it, `when: always`, may be what somebody wants. */
+function warnOfSource({ steps }: JobSpec, { source }: BuildRequest): string[] {
+  if (source.kind !== 'none' || !steps.some(({ kind }) => kind === 'checkout')) return []
+  return [
+    'this build has no source, and its checkout step will fail: run it from a git checkout with a commit, or name --repo-url and --sha',
+  ]
+}
+
 /** Pure but for time and chance. */
 function planBuild(
   { clock, random }: Pick<IntakeDeps, 'clock' | 'random'>,
@@ -160,12 +169,14 @@ function planBuild(
     created_ms: nowMs,
     started_ms: null,
     finished_ms: null,
+    rerun_of: null,
   }
   const indexes = Array.from({ length: spec.parallelism }, (_, index) => index)
   return { build, slices: indexes.map((index) => planSlice(build, index)) }
 }
 
-function planSlice(build: BuildRow, index: number): SliceRow {
+/** A slice that waits for its first attempt. */
+export function planSlice(build: BuildRow, index: number): SliceRow {
   const { id, org, repo, number } = build
   return {
     build_id: id,
@@ -174,6 +185,8 @@ function planSlice(build: BuildRow, index: number): SliceRow {
     state: 'waiting_run',
     version: 1,
     epoch: 1,
+    retries: 0,
+    due_ms: null,
     nomad_job_id: toNomadJobId({ build: id, index, org, repo, number, epoch: 1 }),
     job_open: 0,
     spec_hash: null,

@@ -15,6 +15,7 @@ import { placeOf, type Ledger } from './ledger.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
 import { createPace, type Pace } from './pace.ts'
+import { createRetryWaits, type RetryWaits } from './retry-waits.ts'
 import { Setbacks } from './setbacks.ts'
 import { submitSlice, type SubmissionDeps, type SubmissionOutcome } from './submission.ts'
 
@@ -78,12 +79,14 @@ class Submitter {
   readonly #inFlight = new Set<SliceKey>()
   /** What went wrong with one slice alone. */
   readonly #setbacks: Setbacks<SliceKey>
+  readonly #waits: RetryWaits
   /** What stands in the way of a resource class, or of ALL. */
   readonly #holds: Setbacks<string>
 
   constructor(deps: SubmitterDeps) {
     this.#deps = deps
     this.#pace = createPace(deps.clock, CONCURRENCY)
+    this.#waits = createRetryWaits(deps.clock)
     this.#setbacks = new Setbacks(deps)
     this.#holds = new Setbacks(deps)
   }
@@ -137,7 +140,10 @@ class Submitter {
 
   #due(entries: Iterable<OpenSlice>, nowMs: number): OpenSlice[] {
     return [...entries].filter(
-      ({ key }) => !this.#inFlight.has(key) && this.#setbacks.leftMs(key, nowMs) === 0,
+      ({ key, slice }) =>
+        !this.#inFlight.has(key) &&
+        this.#setbacks.leftMs(key, nowMs) === 0 &&
+        this.#waits.leftMs(key, slice, nowMs) === 0,
     )
   }
 
@@ -170,7 +176,14 @@ class Submitter {
         lefts.push(this.#setbacks.leftMs(key, nowMs))
       } else this.#setbacks.forget(key)
     }
-    return Math.min(atMost, ...lefts.filter((leftMs) => leftMs > 0))
+    this.#waits.keepOnly((key) => open.get(key)?.slice.state === 'waiting_run')
+    for (const { key, slice } of open.inState('waiting_run')) {
+      lefts.push(this.#waits.leftMs(key, slice, nowMs))
+    }
+    return lefts.reduce(
+      (restMs, leftMs) => (leftMs > 0 ? Math.min(restMs, leftMs) : restMs),
+      atMost,
+    )
   }
 
   /** @returns null when they can not be read, which holds the queue. */

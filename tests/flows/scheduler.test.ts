@@ -7,6 +7,7 @@ import { silentLog, systemClock, systemRandom } from '../../src/platform/index.t
 import type { Scheduler } from '../../src/scheduler/index.ts'
 import { ScriptedAgent, unwrap } from '../scheduler/support/agent.ts'
 import {
+  NO_RETRIES,
   aFolder,
   aRequest,
   countOpenJobs,
@@ -43,7 +44,7 @@ async function startEngine(t: Test, more: Partial<EngineOptions> = {}) {
 
 async function startOnEngine(t: Test, more: Partial<EngineOptions> = {}) {
   const { engine, nomad } = await startEngine(t, more)
-  return { engine, nomad, ...(await startScheduler(t, { nomad })) }
+  return { engine, nomad, ...(await startScheduler(t, { nomad, settings: NO_RETRIES })) }
 }
 
 async function agentOfSlice(
@@ -174,13 +175,13 @@ t.test('a canceled build leaves nothing running, wherever its slices stood', asy
 t.test('the next server adopts what the last one started', async (t) => {
   const { engine, nomad } = await startEngine(t)
   const dataDir = aFolder(t)
-  const first = await startScheduler(t, { dataDir, nomad })
+  const first = await startScheduler(t, { dataDir, nomad, settings: NO_RETRIES })
   await first.scheduler.submit(aRequest({ parallelism: 2 }, ['echo hello']))
   const before = await agentOfSlice(first.scheduler, nomad, 0)
   const claim = await before.begin()
   await first.close()
 
-  const second = await startScheduler(t, { dataDir, nomad })
+  const second = await startScheduler(t, { dataDir, nomad, settings: NO_RETRIES })
   const after = await agentOfSlice(second.scheduler, nomad, 0)
   t.equal((await after.begin()).session, claim.session)
   await after.step(0, 'hello')

@@ -6,6 +6,8 @@ import { write } from '../io.ts'
 import type { Renderer } from './renderer.ts'
 import { explainSlice, formatSeconds, formatVerdict } from './text.ts'
 
+type SliceNews = Extract<FollowEvent, { type: 'slice' }>['slice']
+
 /** A line that never ends is broken here, so that it can not fill the memory. */
 const LINE_BYTES_MAX = 64 * 1024
 
@@ -15,38 +17,55 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
   /** Bytes of lines that are not complete yet, by `slice/step`. */
   const partial = new Map<string, Buffer>()
   const said = new Map<string, string>()
+  const epochs = new Map<number, number>()
 
-  const line = (slice: number, text: string | Uint8Array) =>
-    write(stdout, Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')]))
+  const line = (slice: number, text: string | Uint8Array) => write(stdout, toLine(slice, text))
 
   async function showOutput(event: Extract<FollowEvent, { type: 'output' }>): Promise<void> {
     const key = `${event.slice}/${event.step}`
     const held = partial.get(key) ?? Buffer.alloc(0)
     let rest = Buffer.concat([held, Buffer.from(event.data, 'base64')])
+    // One write for all of them: a step that prints short lines fast would cost one for each.
+    const lines: Buffer[] = []
     for (;;) {
       const end = rest.indexOf(NEWLINE)
       if (end < 0 && rest.length < LINE_BYTES_MAX) break
       const length = end < 0 ? LINE_BYTES_MAX : end
-      await line(event.slice, rest.subarray(0, length))
+      lines.push(toLine(event.slice, rest.subarray(0, length)))
       rest = rest.subarray(end < 0 ? length : length + 1)
     }
     partial.set(key, rest)
+    if (lines.length > 0) await write(stdout, Buffer.concat(lines))
   }
 
   async function showStep(slice: number, step: StepView): Promise<void> {
     if (!isNew(`${slice}/${step.index}`, step.state)) return
     if (step.state === 'waiting') return
     if (step.state === 'running') return line(slice, `-- ${step.name}`)
-    const rest = partial.get(`${slice}/${step.index}`)
-    if (rest !== undefined && rest.length > 0) await line(slice, rest)
-    partial.delete(`${slice}/${step.index}`)
+    await endLine(slice, `${slice}/${step.index}`)
     const code =
       step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
     const time = step.seconds === null ? '' : ` (${formatSeconds(step.seconds)}${code})`
     await line(slice, `-- ${step.name}: ${step.state}${time}`)
   }
 
-  async function showSlice(slice: Omit<SliceView, 'steps'>): Promise<void> {
+  async function endLine(slice: number, key: string): Promise<void> {
+    const rest = partial.get(key)
+    if (rest !== undefined && rest.length > 0) await line(slice, rest)
+    partial.delete(key)
+  }
+
+  /** Another attempt says everything anew. */
+  async function seeEpoch({ index, epoch }: Pick<SliceView, 'index' | 'epoch'>): Promise<void> {
+    if (epochs.get(index) === epoch) return
+    epochs.set(index, epoch)
+    const isOwn = (key: string) => key.startsWith(`${index}/`)
+    for (const key of [...partial.keys()].filter(isOwn)) await endLine(index, key)
+    for (const key of [...said.keys()].filter(isOwn)) said.delete(key)
+  }
+
+  async function showSlice(slice: SliceNews): Promise<void> {
+    await seeEpoch(slice)
     if (!isNew(`${slice.index}`, `${slice.state} ${slice.detail}`)) return
     if (isResult(slice.state)) {
       const why = slice.state === 'succeeded' ? '' : `: ${explainSlice(slice)}`
@@ -72,4 +91,8 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
     end: (build) => write(stdout, `${formatVerdict(build)}\n`),
     close: () => undefined,
   }
+}
+
+function toLine(slice: number, text: string | Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')])
 }

@@ -10,6 +10,7 @@ const TABLE_KEYS = {
   builds: ['id'],
   slices: ['build_id', 'slice_index'],
   attempts: ['build_id', 'slice_index', 'epoch'],
+  earlier_attempts: ['build_id', 'slice_index', 'epoch'],
   steps: ['build_id', 'slice_index', 'epoch', 'step_index', 'attempt'],
   notices: ['build_id', 'slice_index', 'epoch', 'number'],
 } as const satisfies Record<keyof Tables, readonly string[]>
@@ -32,6 +33,7 @@ export async function replaceRows(reader: Reader, writer: Writer): Promise<RowCo
     builds: 0,
     slices: 0,
     attempts: 0,
+    earlier_attempts: 0,
     steps: 0,
     notices: 0,
   }

@@ -33,6 +33,9 @@ const TEMPLATE = fileURLToPath(
 
 export const SERVER_KEY = Buffer.alloc(32, 7)
 
+/** For tests of how an attempt ends, where what follows it would be in the way. */
+export const NO_RETRIES: SettingsInput = { limits: { infrastructure_retries: 0 } }
+
 export interface StartOptions {
   dataDir?: string
   nomad?: SchedulerNomad
