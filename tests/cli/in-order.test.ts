@@ -53,6 +53,15 @@ t.test('late output of a step comes before the heading of the next', async (t) =
   )
 })
 
+t.test('a step in the background holds back no other', async (t) => {
+  const server = aStep({ index: 0, state: 'running', background: true })
+  const events = [{ type: 'step' as const, slice: 0, step: server }, step(1, 'running')]
+  t.equal(
+    await shown([...events, output(0, 'a'), output(1, 'b'), output(0, 'c')]),
+    '0:running 1:running 0=a 1=b 0=c end',
+  )
+})
+
 t.test('a slice that ends shows all that was held, and so does the end of the build', async (t) => {
   const events = [step(0, 'running'), step(1, 'running'), output(1, 'b')]
   t.equal(await shown([...events, ended]), '0:running 1:running 1=b slice end')

@@ -40,7 +40,8 @@ export function inOrder(view: Renderer): Renderer {
       return
     }
     await view.event(event)
-    if (event.type === 'output' || event.step.state === 'waiting') return
+    // Steps in the background run beside the others, and their lines stand among theirs.
+    if (event.type === 'output' || event.step.background || event.step.state === 'waiting') return
     held.current = event.step.state === 'running' ? index : null
     if (held.current === null) await replay(slice)
   }
