@@ -132,7 +132,7 @@ t.test('B88: a second server on the same folder is refused, and says by whom', a
   const args = ['server', '--nomad', 'http://127.0.0.1:9', '--port', '0', '--data', 'data']
   const second = await startCaravan(args, folder).ended
   t.not(second.code, 0)
-  t.match(second.stderr, /data/)
+  t.match(second.stderr, /data is in use by /)
   t.equal((await fetch(`${server.api}/healthz`)).status, 200, 'the first one is well')
   t.equal((await allJobs(nomad)).length, 0)
   t.ok(readFileSync(join(folder, 'data', 'caravan.db')).length > 0)
