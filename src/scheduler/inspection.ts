@@ -160,7 +160,11 @@ async function endUnlessReported(
   // It said how it ended; what it has not sent by now stays behind on its node.
   if (outcome === 'reported') delivery.conclude(key)
   if (outcome === 'ended') {
-    log.warn('a slice ended without a report of its agent', { slice: key, reason, detail })
+    log.warn('an attempt at a slice ended without a report of its agent', {
+      slice: key,
+      reason,
+      detail,
+    })
   }
 }
 

@@ -20,10 +20,10 @@ export interface RetryPolicy {
 export type SliceEnd = Extract<SliceFact, { kind: 'ended' }>
 
 /**
- * For what has to do with a node that is not used again, one second lets a cluster that loses several at
- * once tell so. For the rest the cause may lie elsewhere, and may pass if it is given time. Each wait is
- * five times the one before, half of it by chance, so that the slices of one bad minute neither use up
- * their attempts within it nor come back in step.
+ * Where the node is gone the next attempt has another one: a second is for a cluster that loses several at
+ * once to tell of all. For other reasons the cause may be on every node, and may pass if it is given time.
+ * Each wait is five times the one before, up to half of it by chance: so a node that comes and goes does
+ * not use up all attempts within a second, and slices that failed together do not come back in step.
  */
 const BASE_MS: Readonly<Partial<Record<Reason, number>>> = {
   node_lost: 1000,

@@ -238,6 +238,8 @@ class Submitter {
 
   #start({ key, build }: OpenSlice): void {
     this.#inFlight.add(key)
+    // It waits no more.
+    this.#deps.hints.set(key, 'queue', null)
     void this.#queue.add(async () => {
       const startedMs = this.#deps.clock.monotonic()
       try {

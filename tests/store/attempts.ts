@@ -104,8 +104,9 @@ export async function testAttempts(t: Test, backend: TestBackend): Promise<void>
     const [entry] = [...ledger.open]
     t.match(entry?.slice, { epoch: 2, retries: 1, due_ms: NOW_MS + 500 })
     t.equal(await ledger.record(place, LOST), null, 'the old epoch has no say any more')
-    const open_ = await readOpenEarlierAttempts(store.read, 10)
-    t.match(open_, [{ build_id: build.id, epoch: 1, job_modify_index: 7 }])
+    t.match(await readOpenEarlierAttempts(store.read, 10), [
+      { build_id: build.id, epoch: 1, job_modify_index: 7 },
+    ])
     await store.write((writer) => closeEarlierAttempt(writer, { ...place, epoch: 1 }))
     t.strictSame(await readOpenEarlierAttempts(store.read, 10), [])
 
@@ -136,6 +137,8 @@ export async function testAttempts(t: Test, backend: TestBackend): Promise<void>
     await store.write(async (writer) => {
       for (const number of [6, 8]) await insertBuild(writer, aBuild({ number }), someTexts())
     })
-    t.equal(await findNewerBuild(store.read, build), 8)
+    const rerun = aBuild({ number: 20, rerun_of: 4 })
+    await store.write((writer) => insertBuild(writer, rerun, someTexts()))
+    t.equal(await findNewerBuild(store.read, build), 8, 'a rerun is of an older commit')
   })
 }

@@ -76,7 +76,10 @@ export async function listBuilds(
   return older.limit(page.limit).execute()
 }
 
-/** The newest build of the same job on the same branch, when it is newer than this one. */
+/**
+ * The newest build of the same job on the same branch, when it is newer than this one. Reruns do not count:
+ * their commit may be older.
+ */
 export async function findNewerBuild(
   reader: Reader,
   build: Pick<BuildRow, 'org' | 'repo' | 'branch' | 'job' | 'number'>,
@@ -87,6 +90,7 @@ export async function findNewerBuild(
     .select('number')
     .where((where) => where.and({ org, repo, branch, job }))
     .where('number', '>', number)
+    .where('rerun_of', 'is', null)
     .orderBy('number', 'desc')
     .limit(1)
     .executeTakeFirst()

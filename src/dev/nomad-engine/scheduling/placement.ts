@@ -85,8 +85,9 @@ export function place(
   const metric = createMetric(request.job, candidates)
   const ask = askOf(request.group)
   const options: Option[] = []
-  // Whoever would rather have another node wants it looked for. From a random place on: otherwise every plan would crowd the first nodes of the list.
+  // Whoever would rather have some nodes than others wants all of them compared.
   const optionsMax = affinitiesOf(request).length > 0 ? nodes.length : OPTIONS_MAX
+  // From a random place on: otherwise every plan would crowd the first nodes of the list.
   const start = nodes.length > OPTIONS_MAX ? Math.floor(context.random.number() * nodes.length) : 0
   for (let step = 0; step < nodes.length && options.length < optionsMax; step++) {
     const node = nodes[(start + step) % nodes.length]
