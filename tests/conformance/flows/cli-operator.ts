@@ -77,10 +77,10 @@ export async function cliOperatorFlows(t: Test, target: Target): Promise<void> {
     await expectCli(['operator', 'api', '-filter', `ID == "${ID}"`, '/v1/jobs'], 0, `"ID":"${ID}"`)
     const none = await expectCli(['operator', 'api', '-filter', 'ID == "none"', '/v1/jobs'], 0)
     t.equal(none.trim(), '[]')
-    const reject = ['operator', 'scheduler', 'set-config', '-reject-job-registration']
-    await expectCli([...reject, 'true'], 0)
-    await expectCli(['job', 'run', '-detach', file], 1)
-    await expectCli([...reject, 'false'], 0)
+    const algorithm = (name: string) => `-scheduler-algorithm=${name}`
+    await expectCli(['operator', 'scheduler', 'set-config', algorithm('spread')], 0)
+    await expectCli(['operator', 'scheduler', 'get-config'], 0, 'spread')
+    await expectCli(['operator', 'scheduler', 'set-config', algorithm('binpack')], 0)
     await expectCli(['system', 'gc'], 0)
     t.equal((await target.allocations(ID)).length, 1, 'what runs is not collected')
   })
