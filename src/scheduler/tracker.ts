@@ -54,9 +54,12 @@ export function startTracker(deps: TrackerDeps): Tracker {
   const stream: Loop = startLoop({
     ...common,
     name: 'the event stream',
-    async turn(signal) {
+    async turn(signal, isWell) {
       try {
-        for await (const item of nomad.events({ topics: TOPICS }, signal)) tracking.take(item)
+        for await (const item of nomad.events({ topics: TOPICS }, signal)) {
+          isWell()
+          tracking.take(item)
+        }
       } finally {
         tracking.isBlind = true
       }

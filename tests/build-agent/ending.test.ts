@@ -27,7 +27,7 @@ t.test(
   },
 )
 
-t.test('C-33: a step that ignores TERM is killed after the grace', async (t) => {
+t.test('B34, C-33: a step that ignores TERM is killed after the grace', async (t) => {
   const task = aTask({ steps: ['trap "" TERM; echo $$; while :; do sleep 1; done'] })
   const server = await ProtocolServer.start(t, { task })
   const agent = await startAgent(t, server, { timings: { graceMs: 300 } })
@@ -72,7 +72,7 @@ t.test('a step that is silent for too long is ended, and what cleans up still ru
   t.match(server.sliceFinished, { result: 'timed_out', reason: 'no_output' })
 })
 
-t.test('a job that runs too long is ended whole, after a warning', async (t) => {
+t.test('B33: a job that runs too long is ended whole, after a warning', async (t) => {
   const { server, code } = await runToEnd(
     t,
     aTask({
@@ -116,7 +116,7 @@ t.test('a server that is away for a while does not touch the steps', async (t) =
 })
 
 t.test(
-  'C-56: an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
+  'B22, C-56: an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
   async (t) => {
     let isAway = false
     const server = await ProtocolServer.start(t, {

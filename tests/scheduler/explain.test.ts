@@ -41,7 +41,7 @@ const ROWS: [Partial<AllocationMetric>, string][] = [
   [{ NodesEvaluated: 0 }, 'waits for a node: none of the cluster takes work'],
 ]
 
-t.test('each kind of failed placement has its sentence', (t) => {
+t.test('B41, B42: each kind of failed placement has its sentence', (t) => {
   for (const [metric, sentence] of ROWS) t.equal(explainPlacement(aMetric(metric)), sentence)
   t.end()
 })

@@ -48,7 +48,7 @@ function nextOf(before: number) {
   return { nomadJobId, dueMs: NOW_MS + 1000 }
 }
 
-t.test('whatever order the facts come in, states go forward and the first result stays', (t) => {
+t.test('B54: in whatever order facts come, states go forward and the first result stays', (t) => {
   const law = fc.property(fc.array(fact, { maxLength: 40 }), (facts) => {
     let slice = aSlice(build)
     let result = ''

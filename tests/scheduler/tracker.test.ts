@@ -141,7 +141,7 @@ t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
   t.match(placed.slices[0], { state: 'placing', detail: '', node_name: 'worker-1' })
 })
 
-t.test('what the stream did not tell is found in the lists after a gap', async (t) => {
+t.test('B13: what the stream did not tell is found in the lists after a gap', async (t) => {
   // On a clock that stands still nothing is looked at again for its own sake.
   const { scheduler, cluster } = await startScheduler(t, {
     clock: new TestClock(),
@@ -159,7 +159,7 @@ t.test('what the stream did not tell is found in the lists after a gap', async (
   t.match(view.slices[0], { state: 'running', node_name: 'worker-1' })
 })
 
-t.test('an old event changes nothing', async (t) => {
+t.test('B16: an old event changes nothing', async (t) => {
   const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest({ parallelism: 2 }))
   for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()

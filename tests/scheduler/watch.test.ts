@@ -94,7 +94,7 @@ t.test('when we stood still ourselves, no agent is blamed for it', async (t) => 
 })
 
 t.test(
-  'a cancel that its agent does not hear is carried out by Nomad, then without it',
+  'B56: a cancel that its agent does not hear is carried out by Nomad, then without it',
   async (t) => {
     const { scheduler, cluster, agent, pass } = await onTestClock(t)
     await agent.begin()

@@ -113,7 +113,7 @@ t.test('beyond the limit head and tail are kept, and a marker tells what is miss
   t.match(server.finished(0), { state: 'succeeded' })
 })
 
-t.test('C-2: a step waits for a server that is away, then goes on without it', async (t) => {
+t.test('B63, C-2: a step waits for a server that is away, then goes on without it', async (t) => {
   const { server, log } = await runToEnd(
     t,
     aTask({
