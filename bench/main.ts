@@ -6,13 +6,14 @@ import { runBench } from './harness/run.ts'
 import { output } from './output.ts'
 import { queue } from './queue.ts'
 import { store } from './store.ts'
+import { submit } from './submit.ts'
 import { template } from './template.ts'
 
 const interrupt = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(name)))
 
 const code = await runBench(process.argv.slice(2), {
-  benches: [agentStart, config, output, queue, store, template],
+  benches: [agentStart, config, output, queue, store, submit, template],
   clock: systemClock,
   stdout: (line) => void process.stdout.write(`${line}\n`),
   stderr: (line) => void process.stderr.write(`${line}\n`),
