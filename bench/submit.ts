@@ -26,7 +26,7 @@ export const submit: Bench = {
   async run(context) {
     const { dir, clock, note } = context
     const binary = await findNomad()
-    const engine = await startEngine(join(dir, 'engine'), PLACES)
+    const engine = await startEngine(join(dir, 'engine'), { places: PLACES, driver: 'simulated' })
     const onEngine = await measure(context, { name: 'engine', address: engine.address, binary })
     await engine.close()
     if (binary === null) {

@@ -20,10 +20,20 @@ interface Message {
 
 const PROGRAM = fileURLToPath(new URL('./engine.ts', import.meta.url))
 
-/** @param places how many slices of the default class fit; without any, jobs are taken and wait. */
-export async function startEngine(dir: string, places: number): Promise<EngineProcess> {
+export interface EngineOptions {
+  /** How many slices of the default class fit; without any, jobs are taken and wait. */
+  places: number
+  /** Whether tasks are run or only take time, without end. */
+  driver: 'raw_exec' | 'simulated'
+}
+
+/** @param dir is made. */
+export async function startEngine(
+  dir: string,
+  { places, driver }: EngineOptions,
+): Promise<EngineProcess> {
   await mkdir(dir)
-  const child = fork(PROGRAM, [dir, String(places)], {
+  const child = fork(PROGRAM, [dir, String(places), driver], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const [ready] = (await once(child, 'message')) as [Message]

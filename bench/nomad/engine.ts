@@ -1,18 +1,19 @@
 /**
- * An embedded engine in a process of its own. Its tasks only take time, so that thousands of slices run
- * on a laptop. Started by `startEngine`; its arguments are the data directory and the places of its node.
+ * An embedded engine in a process of its own. Started by `startEngine`; its arguments are the data
+ * directory, the places of its node, and whether its tasks are run or only take time, so that thousands
+ * of slices run on a laptop.
  */
 import { silentLog, systemClock, systemRandom } from '../../src/platform/index.ts'
 import { startNomadEngine } from '../../src/dev/index.ts'
 import { SLICE_CPU_MHZ, SLICE_MEMORY_MIB } from './room.ts'
 
-const [, , dataDir = '', places = '0'] = process.argv
+const [, , dataDir = '', places = '0', driver] = process.argv
 
 const node = {
   cpuMhz: Number(places) * SLICE_CPU_MHZ,
   memoryMiB: Number(places) * SLICE_MEMORY_MIB,
   diskMiB: Number(places) * 2048,
-  simulate: () => ({ run_for: '24h' }),
+  ...(driver === 'simulated' ? { simulate: () => ({ run_for: '24h' }) } : {}),
 }
 /** Jobs that somebody asked the state of, each once. */
 let asked = new Set<string>()
@@ -23,7 +24,7 @@ const engine = await startNomadEngine({
   clock: systemClock,
   random: systemRandom,
   log: silentLog,
-  environment: {},
+  environment: process.env,
   nodes: Number(places) > 0 ? [node] : [],
   async intercept(call, next) {
     const reply = await next()

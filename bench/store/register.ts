@@ -14,7 +14,7 @@ export interface Register {
 const CONCURRENCY = 24
 
 export async function startRegister(dir: string, clock: Clock): Promise<Register> {
-  const engine = await startEngine(dir, 0)
+  const engine = await startEngine(dir, { places: 0, driver: 'simulated' })
   const pool = new Pool(engine.address, { connections: CONCURRENCY })
   let last = 0
   const register = async (): Promise<void> => {
