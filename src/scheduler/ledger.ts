@@ -70,7 +70,7 @@ export function createLedger(deps: { store: Store; clock: Clock; changes: Change
     }
   }
 
-  const share = createSharedWrites(write)
+  const share = createSharedWrites(write, clock)
 
   return {
     read: store.read,

@@ -13,9 +13,14 @@ import type { Hints } from './hints.ts'
 import { placeOf, type Ledger } from './ledger.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
-import { submitSlice, type SubmissionDeps, type SubmissionOutcome } from './submission.ts'
+import {
+  submitSlice,
+  type InTurn,
+  type SubmissionDeps,
+  type SubmissionOutcome,
+} from './submission.ts'
 
-export interface SubmitterDeps extends SubmissionDeps {
+export interface SubmitterDeps extends Omit<SubmissionDeps, 'call'> {
   ledger: Ledger
   cluster: Cluster
   hints: Hints
@@ -27,6 +32,12 @@ export interface SubmitterDeps extends SubmissionDeps {
 
 /** Enough to keep a leader busy over a network round trip, far below its limit of connections. */
 const CONCURRENCY = 24
+
+/** So many slices are on their way from the queue to the last row: Nomad must never wait for the store. */
+const UNDER_WAY_MAX = 4 * CONCURRENCY
+
+/** A long queue, looked at after each of its slices, may keep the process busy for a fifth of the time. */
+const REST_PER_TURN = 4
 
 /** Node changes are told by events; this is for those that got lost. */
 const NODES_AGE_MAX_MS = 2000
@@ -48,7 +59,14 @@ export interface SubmitterLoop extends Loop {
 export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   const submitter = new Submitter(deps)
   const { clock, random, log } = deps
-  const loop = startLoop({ name: 'submission', turn: () => submitter.turn(), clock, random, log })
+  const loop = startLoop({
+    name: 'submission',
+    turn: () => submitter.turn(),
+    restPerTurn: REST_PER_TURN,
+    clock,
+    random,
+    log,
+  })
   submitter.onSettled = () => loop.wake()
   return {
     wake: () => loop.wake(),
@@ -74,7 +92,8 @@ interface Setback {
 class Submitter {
   onSettled: () => void = () => undefined
   readonly #deps: SubmitterDeps
-  readonly #queue = new PQueue({ concurrency: CONCURRENCY })
+  readonly #queue = new PQueue({ concurrency: UNDER_WAY_MAX })
+  readonly #calls = new PQueue({ concurrency: CONCURRENCY })
   readonly #closing = new AbortController()
   /** Slices whose registration is under way or waits for its turn. */
   readonly #inFlight = new Set<SliceKey>()
@@ -210,7 +229,8 @@ class Submitter {
     this.#inFlight.add(key)
     void this.#queue.add(async () => {
       try {
-        this.#learn(key, await submitSlice(this.#deps, key, this.#closing.signal))
+        const call: InTurn = (work) => this.#calls.add(work)
+        this.#learn(key, await submitSlice({ ...this.#deps, call }, key, this.#closing.signal))
       } catch (cause) {
         if (!this.#closing.signal.aborted) this.#retry(key, cause)
       } finally {
