@@ -20,8 +20,8 @@ export const latency: Bench = {
     const { dir, clock, note } = context
     const binary = await findNomad()
     const engine = await startEngine(join(dir, 'engine'), { places: PLACES, driver: 'raw_exec' })
-    const server = { name: 'engine', address: engine.address, binary }
-    const onEngine = await measure(context, server).finally(() => engine.close())
+    const onEngine = await measure(context, { name: 'engine', address: engine.address, binary })
+    await engine.close()
     if (binary === null) {
       note('no `nomad` on the PATH or in NOMAD_BIN: against the API of the engine alone')
       return toResult({ engine: onEngine })
@@ -53,7 +53,7 @@ async function measure({ dir, interleave }: BenchContext, { name, address, binar
   }
   try {
     const contenders = Object.entries(ways).map(
-      ([way, { run }]) => [`${name}: ${way}`, run] as const,
+      ([way, each]) => [`${name}: ${way}`, () => each.run()] as const,
     )
     const options = { rounds: ROUNDS, warmups: WARMUPS, unit: 'ms' }
     const samples = await interleave(Object.fromEntries(contenders), options)

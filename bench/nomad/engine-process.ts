@@ -15,6 +15,8 @@ export interface EngineProcess {
 interface Message {
   kind: 'ready' | 'asked'
   url?: string
+  /** Which count it belongs to: messages of an earlier one may still be on their way. */
+  count?: number
   jobs?: number
 }
 
@@ -36,16 +38,19 @@ export async function startEngine(
   const child = fork(PROGRAM, [dir, String(places), driver], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
+  let counts = 0
   const [ready] = (await once(child, 'message')) as [Message]
   return {
     address: ready.url ?? '',
     async told(jobs) {
       const { promise, resolve } = Promise.withResolvers<void>()
+      counts += 1
+      const count = counts
       const look = (message: Message) => {
-        if (message.kind === 'asked' && (message.jobs ?? 0) >= jobs) resolve()
+        if (message.count === count && (message.jobs ?? 0) >= jobs) resolve()
       }
       child.on('message', look)
-      child.send('count')
+      child.send(count)
       await promise
       child.off('message', look)
     },

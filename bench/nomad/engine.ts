@@ -15,8 +15,9 @@ const node = {
   diskMiB: Number(places) * 2048,
   ...(driver === 'simulated' ? { simulate: () => ({ run_for: '24h' }) } : {}),
 }
-/** Jobs that somebody asked the state of, each once. */
+/** Jobs that somebody asked the state of since the count began, each once. */
 let asked = new Set<string>()
+let count = 0
 
 const engine = await startNomadEngine({
   port: 0,
@@ -31,11 +32,14 @@ const engine = await startNomadEngine({
     if (call.url.startsWith('/v1/jobs/statuses')) {
       const { Jobs } = JSON.parse(call.body) as { Jobs: { ID: string }[] }
       for (const { ID } of Jobs) asked.add(ID)
-      process.send?.({ kind: 'asked', jobs: asked.size })
+      process.send?.({ kind: 'asked', count, jobs: asked.size })
     }
     return reply
   },
 })
-process.on('message', () => (asked = new Set()))
+process.on('message', (next: number) => {
+  count = next
+  asked = new Set()
+})
 process.once('disconnect', () => void engine.close({ stopTasks: true }))
 process.send?.({ kind: 'ready', url: engine.url })
