@@ -5,6 +5,7 @@ import { Ending } from './ending.ts'
 import type { Executor } from './executors/executor.ts'
 import { createHostExecutor } from './executors/host.ts'
 import type { AgentOptions } from './ports.ts'
+import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
 import { createAgentServer } from './server.ts'
 import { writeShims } from './shims.ts'
 import { SignalPlan } from './signals.ts'
@@ -86,6 +87,7 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
       internalDir: folders.internalDir,
     }),
     writeShims(folders, runtime),
+    makePipes(folders.pipesDir, PIPES_AHEAD),
   ])
   return { folders, executor }
 }

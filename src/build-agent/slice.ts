@@ -14,7 +14,7 @@ import type { Executor } from './executors/executor.ts'
 import { Mask } from './output/mask-filter.ts'
 import { Outputs } from './output/step-output.ts'
 import type { AgentCalls, AgentOptions } from './ports.ts'
-import { makePipes } from './process/pipe.ts'
+import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
 import { Session } from './session.ts'
 import type { SignalPlan } from './signals.ts'
 import type { JobContext } from './steps/context.ts'
@@ -64,7 +64,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
   const parts = assemble(input)
   plan.session = parts.session
   try {
-    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length)
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, PIPES_AHEAD)
     const refused = await accept(input, parts.session)
     if (refused !== null) return refused
     input.onAccepted()
