@@ -204,7 +204,7 @@ t.test('the hash is the same wherever a template puts it, and stands there', asy
   const kept = shipped.replace('spec_hash      = var.spec_hash', 'spec_hash = var.spec_hash')
   const more = 'CARAVAN_EPOCH   = var.epoch'
   const plain = kept.replace(more, `${more}\n HASH = var.spec_hash`)
-  const inText = kept.replace(more, `${more}\n HASH = "hash-${'${var.spec_hash}'}"`)
+  const inText = kept.replace(more, `${more}\n HASH = "hash-\${var.spec_hash}"`)
   for (const [source, prefix] of [
     [plain, ''],
     [inText, 'hash-'],
