@@ -47,6 +47,7 @@ export function createBodyPool(bytesMax: number): BodyPool {
       for await (const chunk of chunks) {
         if (filled + chunk.length > length) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE()
         filled += chunk.copy(bytes, filled)
+        letGo(chunk)
       }
       return bytes.subarray(0, filled)
     },
@@ -54,4 +55,13 @@ export function createBodyPool(bytesMax: number): BodyPool {
       if (buffer.byteLength === bytesMax && idle.length < IDLE_MAX) idle.push(buffer)
     },
   }
+}
+
+/** What is smaller shares its memory with others. */
+const OWN_MEMORY_MIN = 16 * 1024
+
+/** Frees the memory of a piece that nobody reads any more, now and not at the next full collection. */
+function letGo({ buffer, length }: Buffer): void {
+  const isOwn = length >= OWN_MEMORY_MIN && buffer.byteLength === length
+  if (isOwn && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

@@ -41,3 +41,13 @@ t.test('a body that is too large is refused, told or not', async (t) => {
   await t.rejects(pool.read(bodyOf(Buffer.alloc(MAX), Buffer.from('!')), Number.NaN), tooLarge)
   await t.rejects(pool.read(bodyOf(Buffer.from('longer')), 3), tooLarge)
 })
+
+t.test('a piece with memory of its own is freed, one that shares it is left alone', async (t) => {
+  const pool = createBodyPool(MAX)
+  const own = Buffer.alloc(64 * 1024, 'a')
+  const shared = Buffer.alloc(128 * 1024, 'b')
+  const bytes = await pool.read(bodyOf(own, shared.subarray(0, 64 * 1024)), 128 * 1024)
+  t.equal(own.length, 0)
+  t.equal(shared.length, 128 * 1024)
+  t.equal(bytes.toString(), 'a'.repeat(64 * 1024) + 'b'.repeat(64 * 1024))
+})
