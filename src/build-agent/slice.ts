@@ -15,7 +15,7 @@ import type { Executor } from './executors/executor.ts'
 import { Mask } from './output/mask-filter.ts'
 import { Outputs } from './output/step-output.ts'
 import type { AgentCalls, AgentOptions } from './ports.ts'
-import { makePipes } from './process/pipe.ts'
+import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
 import { report } from './report.ts'
 import { Session } from './session.ts'
 import type { SignalPlan } from './signals.ts'
@@ -67,7 +67,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
   plan.session = parts.session
   plan.killTimeoutMs = claim.task.limits.kill_timeout_ms ?? options.timings.killTimeoutMs
   try {
-    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length)
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, PIPES_AHEAD)
     const refused = await accept(input, parts.session)
     if (refused !== null) return refused
     input.onAccepted()

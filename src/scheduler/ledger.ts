@@ -79,7 +79,7 @@ export function createLedger(deps: {
     }
   }
 
-  const share = createSharedWrites(write)
+  const share = createSharedWrites(write, clock)
 
   return {
     read: store.read,

@@ -23,8 +23,12 @@ export interface SubmissionDeps {
   stops: JobStops
   installId: string
   build: (entry: OpenSlice) => Promise<SliceJob>
+  call: InTurn
   log: Log
 }
+
+/** Makes a call to Nomad when it is its turn: so many at once, and the others wait. */
+export type InTurn = <T>(call: () => Promise<T>) => Promise<T>
 
 export type SubmissionOutcome =
   /** Registered, adopted, refused for good, or not wanted any more. */
@@ -80,7 +84,9 @@ async function register(
   const { nomad, log } = deps
   let modifyIndex: number | null = null
   try {
-    const outcome = await nomad.registerJob(made.job, { enforceIndex: 0, signal })
+    const outcome = await deps.call(() => {
+      return nomad.registerJob(made.job, { enforceIndex: 0, signal })
+    })
     if (outcome.kind === 'registered') {
       modifyIndex = outcome.jobModifyIndex
       if (outcome.warnings !== '') {

@@ -6,20 +6,26 @@
  * no build fails for it.
  */
 import PQueue from 'p-queue'
-import { isCaravanError, type Reason, type ResourceClass, type SliceKey } from '../model/index.ts'
+import { isCaravanError, type ResourceClass, type SliceKey } from '../model/index.ts'
 import type { Clock, Log, RandomSource } from '../platform/index.ts'
-import { chooseNext, judgeFit, type NodeCapacity } from './capacity.ts'
+import { chooseNext, type NodeCapacity } from './capacity.ts'
 import type { Cluster } from './cluster.ts'
 import type { Hints } from './hints.ts'
-import { placeOf, type Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
 import { createPace, type Pace } from './pace.ts'
 import { createRetryWaits, type RetryWaits } from './retry-waits.ts'
 import { Setbacks } from './setbacks.ts'
-import { submitSlice, type SubmissionDeps, type SubmissionOutcome } from './submission.ts'
+import {
+  submitSlice,
+  type InTurn,
+  type SubmissionDeps,
+  type SubmissionOutcome,
+} from './submission.ts'
+import { endUnplaceable } from './unplaceable.ts'
 
-export interface SubmitterDeps extends SubmissionDeps {
+export interface SubmitterDeps extends Omit<SubmissionDeps, 'call'> {
   ledger: Ledger
   cluster: Cluster
   hints: Hints
@@ -31,6 +37,12 @@ export interface SubmitterDeps extends SubmissionDeps {
 
 /** Enough to keep a leader busy over a network round trip, far below its limit of connections. */
 const CONCURRENCY = 24
+
+/** So many slices are on their way from the queue to the last row: Nomad must never wait for the store. */
+const UNDER_WAY_MAX = 4 * CONCURRENCY
+
+/** A long queue, looked at after each of its slices, may keep the process busy for a fifth of the time. */
+const REST_PER_TURN = 4
 
 /** Node changes are told by events; this is for those that got lost. */
 const NODES_AGE_MAX_MS = 2000
@@ -53,7 +65,14 @@ export interface SubmitterLoop extends Loop {
 export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   const submitter = new Submitter(deps)
   const { clock, random, log } = deps
-  const loop = startLoop({ name: 'submission', turn: () => submitter.turn(), clock, random, log })
+  const loop = startLoop({
+    name: 'submission',
+    turn: () => submitter.turn(),
+    restPerTurn: REST_PER_TURN,
+    clock,
+    random,
+    log,
+  })
   submitter.onSettled = () => loop.wake()
   return {
     wake: () => loop.wake(),
@@ -72,7 +91,8 @@ export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
 class Submitter {
   onSettled: () => void = () => undefined
   readonly #deps: SubmitterDeps
-  readonly #queue = new PQueue({ concurrency: CONCURRENCY })
+  readonly #queue = new PQueue({ concurrency: UNDER_WAY_MAX })
+  readonly #calls = new PQueue({ concurrency: CONCURRENCY })
   readonly #pace: Pace
   readonly #closing = new AbortController()
   /** Slices whose registration is under way or waits for its turn. */
@@ -115,7 +135,7 @@ class Submitter {
     }
     const nodes = await this.#readNodes()
     if (nodes === null) return 0
-    const placeable = await this.#endUnplaceable(waiting, nodes)
+    const placeable = await endUnplaceable(this.#deps, waiting, nodes)
     const live = this.#live()
     const decision = chooseNext({ waiting: placeable, live, nodes, classes })
     for (const entry of this.#passHolds([...unsettled, ...decision.submit], nowMs)) {
@@ -196,37 +216,6 @@ class Submitter {
     }
   }
 
-  /** @returns those that some node can hold. */
-  async #endUnplaceable(
-    waiting: readonly OpenSlice[],
-    nodes: readonly NodeCapacity[],
-  ): Promise<OpenSlice[]> {
-    const { classes } = this.#deps
-    const placeable: OpenSlice[] = []
-    for (const [name, entries] of Map.groupBy(waiting, ({ build }) => build.resource_class)) {
-      const resourceClass = classes.get(name)
-      const fit = resourceClass && judgeFit(resourceClass, nodes)
-      if (fit === undefined) {
-        const detail = `the settings have no resource class ${name} any more`
-        await this.#endAll(entries, 'config_error', detail)
-      } else if (fit.kind === 'never') {
-        await this.#endAll(entries, 'no_placement', fit.detail)
-      } else {
-        placeable.push(...entries)
-      }
-    }
-    return placeable
-  }
-
-  async #endAll(entries: readonly OpenSlice[], reason: Reason, detail: string): Promise<void> {
-    const { ledger, log } = this.#deps
-    log.warn('slices can not be placed', { slices: entries.length, reason, detail })
-    for (const { slice } of entries) {
-      const fact = { kind: 'ended' as const, epoch: slice.epoch, reason, detail }
-      await ledger.record(placeOf(slice), fact)
-    }
-  }
-
   #explain(
     entries: readonly OpenSlice[],
     reasonOf: (entry: OpenSlice) => string | null | undefined,
@@ -241,16 +230,23 @@ class Submitter {
     // It waits no more.
     this.#deps.hints.set(key, 'queue', null)
     void this.#queue.add(async () => {
-      const startedMs = this.#deps.clock.monotonic()
+      const { clock } = this.#deps
+      let startedMs = clock.monotonic()
       try {
-        const outcome = await submitSlice(this.#deps, key, this.#closing.signal)
+        // A call that waited for its turn tells nothing of the time before it.
+        const call: InTurn = (work) =>
+          this.#calls.add(() => {
+            startedMs = clock.monotonic()
+            return work()
+          })
+        const outcome = await submitSlice({ ...this.#deps, call }, key, this.#closing.signal)
         this.#learn(key, build.resource_class, outcome)
       } catch (cause) {
         if (isCaravanError(cause, 'NOMAD_UNKNOWN_OUTCOME')) this.#pace.strained(startedMs)
         if (!this.#closing.signal.aborted) this.#retry(key, cause)
       } finally {
         this.#inFlight.delete(key)
-        this.#queue.concurrency = this.#pace.limit
+        this.#calls.concurrency = this.#pace.limit
         this.onSettled()
       }
     })

@@ -1,5 +1,6 @@
 /** The calls of build-agents. They prove themselves with the claim token or the session of their slice. */
-import type { FastifyReply } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import {
   CaravanError,
@@ -16,6 +17,7 @@ import {
 import type { AgentCaller, AgentOutcome } from '../../scheduler/index.ts'
 import { readBearer } from '../access.ts'
 import type { App } from '../app.ts'
+import { type BodyPool, createBodyPool } from '../body-pool.ts'
 import { callerSignal } from '../caller.ts'
 import { toRefusal } from '../errors.ts'
 import { agentParams, answersWith, bytesSchema, errorAnswers } from '../schemas.ts'
@@ -33,13 +35,14 @@ const SMALL_BYTES_MAX = 16 * 1024
 const POLL_TIMEOUT_MS = 90_000
 
 export function addAgentRoutes(app: App, deps: RouteDeps): void {
+  const bodies = createBodyPool(OUTPUT_CHUNK_BYTES_MAX)
   app.addContentTypeParser(
     'application/octet-stream',
-    { parseAs: 'buffer', bodyLimit: OUTPUT_CHUNK_BYTES_MAX },
-    (_request, body, done) => done(null, body),
+    async ({ headers }: FastifyRequest, payload: IncomingMessage) =>
+      bodies.read(payload, Number(headers['content-length'] ?? Number.NaN)),
   )
   addStartRoutes(app, deps)
-  addReportRoutes(app, deps)
+  addReportRoutes(app, deps, bodies)
   addQuestionRoutes(app, deps)
 }
 
@@ -71,7 +74,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   )
 }
 
-function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
+function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps, bodies: BodyPool): void {
   app.post(
     `${BASE}/events`,
     {
@@ -101,7 +104,11 @@ function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
     async (request, reply) => {
       const { body } = request
       if (!Buffer.isBuffer(body)) throw new CaravanError('INPUT_INVALID', 'the body must be bytes')
-      return answer(reply, await agents.output(toCaller(request), request.query, body))
+      try {
+        return answer(reply, await agents.output(toCaller(request), request.query, body))
+      } finally {
+        bodies.giveBack(body)
+      }
     },
   )
 }

@@ -11,10 +11,21 @@ import { join } from 'node:path'
 import { CaravanError } from '../../model/index.ts'
 import { type Clock, deadline, exec } from '../../platform/index.ts'
 
-/** Makes one named pipe for each step, in one go. @returns their paths. */
-export async function makePipes(folder: string, count: number): Promise<string[]> {
+/**
+ * Made before it is known how many steps there are, since making them takes a process of its own; nearly
+ * every job has fewer.
+ */
+export const PIPES_AHEAD = 32
+
+/**
+ * Makes one named pipe for each step, in one go.
+ *
+ * @param ready how many of them are there already.
+ * @returns the paths of all.
+ */
+export async function makePipes(folder: string, count: number, ready = 0): Promise<string[]> {
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}`))
-  for (let at = 0; at < count; at += PATHS_MAX) {
+  for (let at = ready; at < count; at += PATHS_MAX) {
     const batch = paths.slice(at, at + PATHS_MAX)
     const made = await exec('mkfifo', ['-m', '600', ...batch], { timeoutMs: MAKE_TIMEOUT_MS })
     if (made.code !== 0) throw new CaravanError('INTERNAL', `mkfifo failed: ${made.stderr.trim()}`)

@@ -212,3 +212,23 @@ t.test('C-51: the time to the kill is that of the agent in the template', async 
     t.equal(killTimeoutMsOf(await loadSliceTemplate(text, 'slice.hcl')), expected, line)
   }
 })
+
+t.test('the hash is the same wherever a template puts it, and stands there', async (t) => {
+  const kept = shipped.replace('spec_hash      = var.spec_hash', 'spec_hash = var.spec_hash')
+  const more = 'CARAVAN_EPOCH   = var.epoch'
+  const plain = kept.replace(more, `${more}\n HASH = var.spec_hash`)
+  const inText = kept.replace(more, `${more}\n HASH = "hash-\${var.spec_hash}"`)
+  for (const [source, prefix] of [
+    [plain, ''],
+    [inText, 'hash-'],
+  ] as const) {
+    const template = await loadSliceTemplate(source, 'slice.hcl')
+    for (const index of [0, 1]) {
+      const { job, values } = renderSlice(template, aSlice({ slice: index }))
+      t.strictSame(job, renderJob(template, values))
+      t.equal(job.Meta?.['spec_hash'], values.spec_hash)
+      t.equal(job.TaskGroups[0]?.Tasks[0]?.Env?.['HASH'], `${prefix}${values.spec_hash}`)
+      t.equal(values.spec_hash, hashJob(renderJob(template, { ...values, spec_hash: '' })))
+    }
+  }
+})
