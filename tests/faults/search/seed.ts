@@ -1,0 +1,117 @@
+/** One seed from its first process to its verdict. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
+import { sweep } from '../../../src/build-agent/index.ts'
+import { toConfig } from './content.ts'
+import { isQuiet, readHistory } from './history.ts'
+import { findViolations } from './invariants.ts'
+import { planSeed, type Plan, type Size } from './plan.ts'
+import { rage } from './storm.ts'
+import { startWorld, type World } from './world.ts'
+
+export interface Verdict {
+  seed: number
+  violations: string[]
+  /** What happened, a line each. */
+  notes: string[]
+  seconds: { start: number; storm: number; settle: number; all: number }
+  /** How many slices ended for which reason. */
+  reasons: Record<string, number>
+  /** Logs and files, kept when something was violated. */
+  folder: string | null
+}
+
+/** Nothing that is healed may take longer than this to come to its end. */
+const SETTLE_MS = 90_000
+
+export async function runSeed(seed: number, size: Size, keep = false): Promise<Verdict> {
+  const plan = planSeed(seed, size)
+  const folder = mkdtempSync(join(tmpdir(), `seed-${seed}-`))
+  const notes: string[] = []
+  const times = [performance.now()]
+  const lap = () => times.push(performance.now())
+  const world = await startWorld(folder)
+  let violations: string[] = []
+  let reasons: Record<string, number> = {}
+  try {
+    lap()
+    const builds = await submit(world, plan)
+    await rage({ world, builds, note: (line) => void notes.push(line) }, plan.strikes)
+    lap()
+    await settle(world, plan)
+    await deliver(world)
+    const history = await readHistory(world, plan, builds)
+    violations = findViolations(plan, history)
+    reasons = countReasons(history.builds)
+    lap()
+  } catch (cause) {
+    violations.push(`the search itself failed: ${cause instanceof Error ? cause.stack : cause}`)
+  } finally {
+    await world.close()
+  }
+  lap()
+  const isKept = keep || violations.length > 0
+  if (!isKept) rmSync(folder, { recursive: true, force: true })
+  const [begin = 0, up = 0, over = 0, quiet = 0, end = 0] = times
+  const toSeconds = (ms: number) => Math.round(ms / 100) / 10
+  const seconds = {
+    start: toSeconds(up - begin),
+    storm: toSeconds(over - up),
+    settle: toSeconds(quiet - over),
+    all: toSeconds((end || quiet || over || up) - begin),
+  }
+  return { seed, violations, notes, seconds, reasons, folder: isKept ? folder : null }
+}
+
+async function submit(world: World, plan: Plan): Promise<string[]> {
+  const ids: string[] = []
+  for (const [index, build] of plan.builds.entries()) {
+    const body = {
+      config: toConfig(index, build),
+      org: 'search',
+      repo: `build-${index}`,
+      branch: 'main',
+    }
+    const response = await fetch(`${world.api()}/api/v1/builds`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const text = await response.text()
+    if (response.status !== 201) throw new Error(`not submitted: ${response.status} ${text}`)
+    ids.push((JSON.parse(text) as { id: string }).id)
+  }
+  return ids
+}
+
+/** @returns also when it is not quiet in time: the history then tells what is still open. */
+async function settle(world: World, plan: Plan): Promise<void> {
+  const endMs = performance.now() + SETTLE_MS
+  while (!(await isQuiet(world, plan)) && performance.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+/** As the timer on every node does it. */
+async function deliver({ folder }: World): Promise<void> {
+  await sweep({
+    spoolRoots: [],
+    allocationsDir: join(folder, 'nomad', 'alloc'),
+    spoolsMax: 1000,
+    limitMs: 30_000,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    log: silentLog,
+    random: systemRandom,
+  })
+}
+
+function countReasons(builds: readonly { slices: { reason: string | null }[] }[]) {
+  const counts: Record<string, number> = {}
+  for (const { reason } of builds.flatMap(({ slices }) => slices)) {
+    counts[reason ?? 'open'] = (counts[reason ?? 'open'] ?? 0) + 1
+  }
+  return counts
+}
