@@ -66,7 +66,11 @@ export async function runSlice(input: SliceInput): Promise<number> {
   try {
     const pipes = await makePipes(folders.pipesDir, claim.task.steps.length)
     const refused = await accept(input, parts.session)
-    if (refused !== null) return refused
+    if (refused !== null) {
+      // Nothing has run, and nobody sweeps a spool without a record.
+      await removeSpool(folders)
+      return refused
+    }
     input.onAccepted()
     await leaveRecord(input)
     const sweeping = sweepOthers(input)

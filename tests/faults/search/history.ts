@@ -151,6 +151,9 @@ function findSpools({ folder }: World): string[] {
   if (!existsSync(allocations)) return []
   return readdirSync(allocations).flatMap((id) => {
     const root = join(allocations, id, 'alloc', 'caravan', 'spool')
-    return existsSync(root) ? readdirSync(root).map((name) => `${id} ${name}`) : []
+    if (!existsSync(root)) return []
+    // An agent that was killed before it began has left a folder with nothing in it.
+    const full = readdirSync(root).filter((name) => readdirSync(join(root, name)).length > 0)
+    return full.map((name) => `${id} ${name}`)
   })
 }
