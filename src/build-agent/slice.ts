@@ -75,7 +75,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
     await leaveRecord(input)
     const sweeping = sweepOthers(input)
     parts.session.start()
-    const outcome = await work(input, parts, pipes)
+    const outcome = await plan.reconsider(await work(input, parts, pipes))
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
     const code = await report(input, parts, outcome)
     ending.giveUpReport()

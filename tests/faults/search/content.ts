@@ -34,8 +34,10 @@ export function toConfig(build: number, plan: BuildPlan): string {
   const stepCount = Math.max(...plan.slices.map((steps) => steps.length))
   const steps = Array.from({ length: stepCount }, (_, step) => {
     const cases = plan.slices.map((each, slice) => {
-      const { lines, pauseMs, exitCode } = each[step] ?? NEVER
-      return `            ${slice}) lines=${lines} pause=${pauseMs / 1000} code=${exitCode} ;;`
+      const own = each[step]
+      if (own === undefined) return `            ${slice}) ${unplanned(each)} ;;`
+      const pause = own.pauseMs / 1000
+      return `            ${slice}) lines=${own.lines} pause=${pause} code=${own.exitCode} ;;`
     })
     return [
       '      - run:',
@@ -51,5 +53,8 @@ export function toConfig(build: number, plan: BuildPlan): string {
   return `version: 2.1\njobs:\n  search:\n    machine: true\n    parallelism: ${plan.slices.length}\n    steps:\n${steps.join('\n')}\n`
 }
 
-/** Behind a step that fails: it must not run. */
-const NEVER: StepPlan = { lines: 1, pauseMs: 0, exitCode: 99 }
+/** A slice with fewer steps does nothing in the others; behind one that fails, nothing may run at all. */
+function unplanned(steps: readonly StepPlan[]): string {
+  const isFailed = steps.some(({ exitCode }) => exitCode !== 0)
+  return isFailed ? 'exit 99' : 'exit 0'
+}

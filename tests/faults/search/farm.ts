@@ -10,7 +10,12 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { runAgent, type Signals } from '../../../src/build-agent/index.ts'
-import { createLog, createTextWriter, systemClock, systemRandom } from '../../../src/platform/index.ts'
+import {
+  createLog,
+  createTextWriter,
+  systemClock,
+  systemRandom,
+} from '../../../src/platform/index.ts'
 import { BIN } from '../../support/caravan.ts'
 import { OWN_PROCESS_SLICE } from './plan.ts'
 
@@ -65,9 +70,8 @@ async function run(socket: Socket, pid: number, signals: Signals): Promise<void>
     environment,
     clock: systemClock,
     log: createLog(
-      createTextWriter(
-        { write: (text: string) => process.stderr.write(`${slice} ${text}`) },
-        () => systemClock.now(),
+      createTextWriter({ write: (text: string) => process.stderr.write(`${slice} ${text}`) }, () =>
+        systemClock.now(),
       ),
       'info',
     ),

@@ -136,7 +136,9 @@ function findProcesses({ folder }: World): string[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
-        const isOurs = readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`SEARCH_DIR=${folder}\0`)
+        const isOurs = readFileSync(`/proc/${pid}/environ`, 'latin1').includes(
+          `SEARCH_DIR=${folder}\0`,
+        )
         if (!isOurs) return []
         return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')}`]
       } catch {

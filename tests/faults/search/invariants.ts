@@ -143,14 +143,20 @@ function isOf({ attempt }: Effect, epoch: number): boolean {
 }
 
 /** Bytes stand in their place, once; what is missing at the end is marked as missing. */
-function checkOutput({ history, steps, step }: Checked & { step: number }, key: string, isDone: boolean) {
+function checkOutput(
+  { history, steps, step }: Checked & { step: number },
+  key: string,
+  isDone: boolean,
+) {
   const plan = steps[step]
   const output = history.outputs.get(key)
   if (plan === undefined || output === undefined) return isDone ? [`${key} has no output`] : []
   const expected = expectedOutput(key, plan)
   if (!expected.startsWith(output.text)) {
     const at = [...output.text].findIndex((character, index) => character !== expected[index])
-    return [`${key}: byte ${at} of ${output.text.length} is wrong: ${JSON.stringify(output.text.slice(at, at + 60))}`]
+    return [
+      `${key}: byte ${at} of ${output.text.length} is wrong: ${JSON.stringify(output.text.slice(at, at + 60))}`,
+    ]
   }
   if (isDone && output.isComplete && output.text !== expected) {
     return [`${key}: ${output.text.length} of ${expected.length} bytes, and no gap is marked`]

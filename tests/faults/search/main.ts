@@ -15,8 +15,11 @@ const { values } = parseArgs({
   },
 })
 
+process.on('SIGTERM', () => process.exit(143)).on('SIGINT', () => process.exit(130))
+
 const first = Number(values.seed ?? 1)
-const isReplay = values.seed !== undefined && !process.argv.some((each) => each.startsWith('--seeds'))
+const isReplay =
+  values.seed !== undefined && !process.argv.some((each) => each.startsWith('--seeds'))
 const count = isReplay ? 1 : Number(values.seeds)
 const size = { builds: Number(values.builds), slices: Number(values.slices) }
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -34,7 +37,9 @@ const work = async () => {
 await Promise.all(Array.from({ length: Number(values.jobs) }, work))
 
 const seconds = Math.round((performance.now() - began) / 1000)
-say(`${count} seeds from ${first}, ${size.builds * size.slices} slices each, ${seconds} s: ${count - bad.length} clean`)
+say(
+  `${count} seeds from ${first}, ${size.builds * size.slices} slices each, ${seconds} s: ${count - bad.length} clean`,
+)
 if (bad.length > 0) say(`violated by: ${bad.sort((a, b) => a - b).join(', ')}`)
 process.exitCode = bad.length > 0 ? 1 : 0
 

@@ -69,7 +69,7 @@ export function planSeed(seed: number, size: Size): Plan {
 }
 
 function planSlice(dice: Dice): StepPlan[] {
-  const steps = times(2, () => ({
+  const steps = times(dice.chance(0.3) ? 2 : 1, () => ({
     lines: dice.chance(0.1) ? dice.whole(500, 2000) : dice.whole(1, 40),
     pauseMs: dice.chance(0.7) ? dice.whole(0, 1500) : 0,
     exitCode: dice.chance(0.08) ? dice.whole(1, 9) : 0,
@@ -117,7 +117,11 @@ const AGENT_CALLS = ['/claim', '/accept', '/events', '/output', '/control']
 const ENGINE_CALLS = ['^/v1/jobs', '^/v1/job/', '^/v1/allocation', '^/v1/']
 
 function planFailure(dice: Dice): { times: number; text: string; committed: boolean } {
-  const text = dice.pick(['No cluster leader', 'rpc error: EOF', 'leadership lost while committing log'])
+  const text = dice.pick([
+    'No cluster leader',
+    'rpc error: EOF',
+    'leadership lost while committing log',
+  ])
   return { times: dice.whole(1, 9), text, committed: dice.chance(0.5) }
 }
 

@@ -107,7 +107,9 @@ async function hit({ world, builds }: StormContext, fault: Fault): Promise<void>
 
 type AgentFault = Extract<
   Fault,
-  { kind: 'cut_agents' } | { kind: 'lose_agent_answer' } | { kind: 'refuse_agents' | 'blackhole_agents' }
+  | { kind: 'cut_agents' }
+  | { kind: 'lose_agent_answer' }
+  | { kind: 'refuse_agents' | 'blackhole_agents' }
 >
 
 async function hitAgents(world: World, fault: AgentFault): Promise<void> {

@@ -29,7 +29,6 @@ export interface World {
 
 /** A process that can be killed and started again. */
 export interface Process {
-  readonly isRunning: boolean
   kill(): Promise<void>
   start(): Promise<void>
 }
@@ -146,16 +145,27 @@ function createServer(
 const cache = process.env['NODE_COMPILE_CACHE']
 const COMPILE_CACHE = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }
 
+/** However the search itself ends, what it has started ends with it. */
+const started = new Set<ChildProcess>()
+process.on('exit', () => started.forEach((child) => child.kill('SIGKILL')))
+
 function createProcess(launch: () => Promise<ChildProcess>): Process {
   let child: ChildProcess | null = null
+  let starting: Promise<void> | null = null
+  const startOne = async () => {
+    const launched = await launch()
+    child = launched
+    started.add(launched)
+    launched.once('exit', () => started.delete(launched))
+  }
   return {
-    get isRunning() {
-      return child !== null
-    },
     async start() {
-      child ??= await launch()
+      if (child !== null) return
+      starting ??= startOne().finally(() => (starting = null))
+      await starting
     },
     async kill() {
+      await starting
       const old = child
       child = null
       if (old === null || old.exitCode !== null || old.signalCode !== null) return
