@@ -1,6 +1,5 @@
 /** Finds and kills what a job left behind where there is no cgroup: by a mark in its environment. */
-import { readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { type Clock, sleep } from '../../platform/index.ts'
 
 /** A process that forks while it is being killed is caught in a later round. */
@@ -31,32 +30,17 @@ async function findMarked(needle: Buffer): Promise<number[] | null> {
   const entries = await readdir('/proc').catch(() => null)
   if (entries === null) return null
   const found: number[] = []
-  const rest = needle.subarray(1)
   for (const entry of entries) {
     if (!/^\d+$/.test(entry)) continue
-    const environ = readEnvironment(entry)
-    // A mark that comes first has no zero before it.
-    if (environ.includes(needle) || environ.subarray(0, rest.length).equals(rest)) {
-      found.push(Number(entry))
-    }
+    // Processes come and go, and those of other users are not ours to read.
+    const environ = await readFile(`/proc/${entry}/environ`).catch(() => null)
+    if (environ === null || environ.length === 0) continue
+    if (Buffer.concat([ZERO, environ, ZERO]).includes(needle)) found.push(Number(entry))
   }
   return found
 }
 
-/**
- * From memory, so that waiting for it would cost ten times as much as reading it: a machine full of slices
- * has thousands of processes, and every slice looks at all of them. Empty when it is not ours to read, or
- * over.
- */
-function readEnvironment(pid: string): Buffer {
-  try {
-    return readFileSync(`/proc/${pid}/environ`)
-  } catch {
-    return NOTHING
-  }
-}
-
-const NOTHING = Buffer.alloc(0)
+const ZERO = Buffer.from([0])
 
 function killOne(pid: number): void {
   try {

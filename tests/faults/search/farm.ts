@@ -22,8 +22,11 @@ import { OWN_PROCESS_SLICE } from './plan.ts'
 const [, , file, url] = process.argv
 if (file === undefined || url === undefined) throw new Error('farm.ts <file> <url>')
 
-/** The server is away for moments, not for minutes: what it missed must not wait longer than that. */
-const TIMINGS = { retryBaseMs: 50, retryMaxMs: 500 }
+/**
+ * The server is away for moments, not for minutes: what it missed must not wait longer than that. A process
+ * that is being started by another agent of the farm may hold a step's pipe until it is itself.
+ */
+const TIMINGS = { retryBaseMs: 50, retryMaxMs: 500, leakedPipeMs: 30_000 }
 
 const server = createServer((socket) => {
   socket.on('error', () => undefined)
