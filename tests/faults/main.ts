@@ -14,7 +14,8 @@ const has = (flag: string) => given.some((each) => each === flag || each.startsW
 const isReplay = has('--seed') && !has('--seeds')
 const names = ['tests/faults/**/*.suite.ts', 'tests/faults/**/*.test.ts']
 const suites = names.flatMap((name) => ['--include', name])
-if (!isReplay && !has('--only-search')) await run(['--disable-warning=ExperimentalWarning', TAP, ...suites, '--timeout', '240'])
+if (!isReplay && !has('--only-search'))
+  await run(['--disable-warning=ExperimentalWarning', TAP, ...suites, '--timeout', '240'])
 await run([
   fileURLToPath(new URL('search/main.ts', import.meta.url)),
   ...given.filter((each) => each !== '--only-search'),

@@ -153,7 +153,7 @@ function checkOutput(
   if (plan === undefined || output === undefined) return isDone ? [`${key} has no output`] : []
   const expected = expectedOutput(key, plan)
   if (!expected.startsWith(output.text)) {
-    const at = [...output.text].findIndex((character, index) => character !== expected[index])
+    const at = firstDifference(output.text, expected)
     return [
       `${key}: byte ${at} of ${output.text.length} is wrong: ${JSON.stringify(output.text.slice(at, at + 60))}`,
     ]
@@ -162,4 +162,10 @@ function checkOutput(
     return [`${key}: ${output.text.length} of ${expected.length} bytes, and no gap is marked`]
   }
   return []
+}
+
+function firstDifference(text: string, expected: string): number {
+  let at = 0
+  while (at < text.length && text[at] === expected[at]) at += 1
+  return at
 }

@@ -7,7 +7,7 @@ import { sweep } from '../../../src/build-agent/index.ts'
 import { toConfig } from './content.ts'
 import { isQuiet, readHistory } from './history.ts'
 import { findViolations } from './invariants.ts'
-import { planSeed, type Plan, type Size } from './plan.ts'
+import { planSeed, type Plan } from './plan.ts'
 import { rage } from './storm.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -26,8 +26,8 @@ export interface Verdict {
 /** Nothing that is healed may take longer than this to come to its end. */
 const SETTLE_MS = 90_000
 
-export async function runSeed(seed: number, size: Size, keep = false): Promise<Verdict> {
-  const plan = planSeed(seed, size)
+export async function runSeed(seed: number, keep = false): Promise<Verdict> {
+  const plan = planSeed(seed)
   const folder = mkdtempSync(join(tmpdir(), `seed-${seed}-`))
   const notes: string[] = []
   const times = [performance.now()]
@@ -47,7 +47,9 @@ export async function runSeed(seed: number, size: Size, keep = false): Promise<V
     reasons = countReasons(history.builds)
     lap()
   } catch (cause) {
-    violations.push(`the search itself failed: ${cause instanceof Error ? cause.stack : cause}`)
+    violations.push(
+      `the search itself failed: ${cause instanceof Error ? cause.stack : String(cause)}`,
+    )
   } finally {
     await world.close()
   }
