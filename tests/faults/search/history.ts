@@ -38,15 +38,21 @@ export interface History {
   spools: string[]
 }
 
-/** True when nothing is under way any more: then a history can be read. */
-export async function isQuiet(world: World, plan: Plan): Promise<boolean> {
-  const summaries = (await getJson(`${world.api()}/api/v1/builds?limit=200`)) as {
+/** What is still under way; nothing when a history can be read. */
+export async function readUnrest(world: World, plan: Plan): Promise<Record<string, number>> {
+  const { builds } = (await getJson(`${world.api()}/api/v1/builds?limit=200`)) as {
     builds: BuildView[]
   }
-  const over = summaries.builds.filter(({ state }) => state !== 'queued' && state !== 'running')
-  if (over.length !== plan.builds.length || countOpenRows(world) > 0) return false
+  const over = builds.filter(({ state }) => state !== 'queued' && state !== 'running')
   const { openJobs, liveAllocations } = await readCluster(world)
-  return openJobs.length + liveAllocations.length + findProcesses(world).length === 0
+  const counts = {
+    builds: plan.builds.length - over.length,
+    rows: countOpenRows(world),
+    jobs: openJobs.length,
+    allocations: liveAllocations.length,
+    processes: findProcesses(world).length,
+  }
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }
 
 export async function readHistory(world: World, plan: Plan, ids: string[]): Promise<History> {
@@ -131,9 +137,9 @@ function countOpenRows({ folder }: World): number {
 }
 
 /** Launchers, agents and steps inherit the engine's mark; engine, server and farms do not have it. */
-function findProcesses({ folder }: World): string[] {
+function findProcesses({ folder, engine }: World): string[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== engine.pid)
     .flatMap((pid) => {
       try {
         const isOurs = readFileSync(`/proc/${pid}/environ`, 'latin1').includes(
@@ -148,8 +154,7 @@ function findProcesses({ folder }: World): string[] {
     })
 }
 
-function findSpools({ folder }: World): string[] {
-  const allocations = join(folder, 'nomad', 'alloc')
+function findSpools({ allocationsDir: allocations }: World): string[] {
   if (!existsSync(allocations)) return []
   return readdirSync(allocations).flatMap((id) => {
     const root = join(allocations, id, 'alloc', 'caravan', 'spool')

@@ -9,6 +9,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     /** How many at a time. */
     jobs: { type: 'string', default: '1' },
+    /** Path of a real Nomad program, in the place of the embedded engine. */
+    nomad: { type: 'string' },
     keep: { type: 'boolean', default: false },
   },
 })
@@ -26,7 +28,7 @@ const bad: number[] = []
 let next = first
 const work = async () => {
   while (next < first + count) {
-    const verdict = await runSeed(next++, values.keep)
+    const verdict = await runSeed(next++, values)
     if (verdict.violations.length > 0) bad.push(verdict.seed)
     report(verdict)
   }

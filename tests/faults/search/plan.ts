@@ -53,8 +53,9 @@ export interface Size {
  * sees four times as many storms, on a machine that still answers at once.
  */
 export function sizeOf(seed: number): Size {
-  return { builds: 4, slices: seed % 5 === 0 ? 50 : 10 }
+  return seed % 5 === 0 ? { builds: 4, slices: 50 } : SMALL
 }
+export const SMALL: Size = { builds: 4, slices: 10 }
 
 export const NODES = 3
 /** Of every build, the slice whose agent is a process of its own. */

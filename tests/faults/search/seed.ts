@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
 import { sweep } from '../../../src/build-agent/index.ts'
 import { toConfig } from './content.ts'
-import { isQuiet, readHistory } from './history.ts'
+import { readHistory, readUnrest } from './history.ts'
 import { findViolations } from './invariants.ts'
-import { planSeed, type Plan } from './plan.ts'
+import { planSeed, SMALL, sizeOf, type Plan } from './plan.ts'
 import { rage } from './storm.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -26,13 +26,20 @@ export interface Verdict {
 /** Nothing that is healed may take longer than this to come to its end. */
 const SETTLE_MS = 90_000
 
-export async function runSeed(seed: number, keep = false): Promise<Verdict> {
-  const plan = planSeed(seed)
+export interface SeedOptions {
+  keep?: boolean
+  /** Path of a real Nomad program. Its one node has no room for the large seeds. */
+  nomad?: string | undefined
+}
+
+export async function runSeed(seed: number, options: SeedOptions = {}): Promise<Verdict> {
+  const size = options.nomad === undefined ? sizeOf(seed) : SMALL
+  const plan = planSeed(seed, size)
   const folder = mkdtempSync(join(tmpdir(), `seed-${seed}-`))
   const notes: string[] = []
   const times = [performance.now()]
   const lap = () => times.push(performance.now())
-  const world = await startWorld(folder)
+  const world = await startWorld(folder, options.nomad)
   let violations: string[] = []
   let reasons: Record<string, number> = {}
   try {
@@ -40,7 +47,7 @@ export async function runSeed(seed: number, keep = false): Promise<Verdict> {
     const builds = await submit(world, plan)
     await rage({ world, builds, note: (line) => void notes.push(line) }, plan.strikes)
     lap()
-    await settle(world, plan)
+    await settle(world, plan, (line) => void notes.push(line))
     await deliver(world)
     const history = await readHistory(world, plan, builds)
     violations = findViolations(plan, history)
@@ -54,7 +61,7 @@ export async function runSeed(seed: number, keep = false): Promise<Verdict> {
     await world.close()
   }
   lap()
-  const isKept = keep || violations.length > 0
+  const isKept = options.keep === true || violations.length > 0
   if (!isKept) rmSync(folder, { recursive: true, force: true })
   const [begin = 0, up = 0, over = 0, quiet = 0, end = 0] = times
   const toSeconds = (ms: number) => Math.round(ms / 100) / 10
@@ -89,18 +96,28 @@ async function submit(world: World, plan: Plan): Promise<string[]> {
 }
 
 /** @returns also when it is not quiet in time: the history then tells what is still open. */
-async function settle(world: World, plan: Plan): Promise<void> {
-  const endMs = performance.now() + SETTLE_MS
-  while (!(await isQuiet(world, plan)) && performance.now() < endMs) {
+async function settle(world: World, plan: Plan, note: (line: string) => void): Promise<void> {
+  const beganMs = performance.now()
+  let notedMs = 0
+  for (;;) {
+    const unrest = await readUnrest(world, plan)
+    const spentMs = performance.now() - beganMs
+    if (Object.keys(unrest).length === 0 || spentMs > SETTLE_MS) return
+    if (spentMs - notedMs > NOTE_MS) {
+      notedMs = spentMs
+      note(`${Math.round(spentMs / 1000)} s after it healed: ${JSON.stringify(unrest)}`)
+    }
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
 
+const NOTE_MS = 10_000
+
 /** As the timer on every node does it. */
-async function deliver({ folder }: World): Promise<void> {
+async function deliver({ allocationsDir }: World): Promise<void> {
   await sweep({
     spoolRoots: [],
-    allocationsDir: join(folder, 'nomad', 'alloc'),
+    allocationsDir,
     spoolsMax: 1000,
     limitMs: 30_000,
     signal: new AbortController().signal,

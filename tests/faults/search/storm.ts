@@ -38,9 +38,9 @@ async function heal(world: World): Promise<void> {
   await Promise.all([world.server.start(), ...world.farms.map((farm) => farm.start())])
   await Promise.all([world.engineLink, ...world.agentLinks].map((link) => link.heal()))
   await world.engine.faults.clear()
-  for (const [node] of world.farms.entries()) {
-    await world.engine.faults.restoreNode(nodeName(node))
-    await drain(world, node, null)
+  for (const { Name } of await listNodes(world)) {
+    await world.engine.faults.restoreNode(Name)
+    await drain(world, Name, null)
   }
 }
 
@@ -93,9 +93,9 @@ async function hit({ world, builds }: StormContext, fault: Fault): Promise<void>
       await wait(fault.forMs)
       return await engine.faults.restoreNode(nodeName(fault.node))
     case 'drain_node':
-      await drain(world, fault.node, DRAIN_DEADLINE_NS)
+      await drain(world, nodeName(fault.node), DRAIN_DEADLINE_NS)
       await wait(fault.forMs)
-      return await drain(world, fault.node, null)
+      return await drain(world, nodeName(fault.node), null)
     case 'cancel_build':
       return await call('POST', `${world.api()}/api/v1/builds/${builds[fault.build]}/cancel`)
     case 'stop_job':
@@ -137,12 +137,18 @@ async function ensureEngine({ engine }: World): Promise<void> {
 /** Short enough that allocations are stopped within the storm. */
 const DRAIN_DEADLINE_NS = 200_000_000
 
-async function drain(world: World, node: number, Deadline: number | null): Promise<void> {
-  const { url } = world.engine
-  const nodes = (await (await fetch(`${url}/v1/nodes`)).json()) as { ID: string; Name: string }[]
-  const id = nodes.find(({ Name }) => Name === nodeName(node))?.ID
+async function drain(world: World, name: string, Deadline: number | null): Promise<void> {
+  const node = (await listNodes(world)).find(({ Name }) => Name === name)
+  if (node === undefined) throw new Error(`no node ${name}`)
   const DrainSpec = Deadline === null ? null : { Deadline, IgnoreSystemJobs: false }
-  await call('PUT', `${url}/v1/node/${id}/drain`, { DrainSpec, MarkEligible: true })
+  await call('PUT', `${world.engine.url}/v1/node/${node.ID}/drain`, {
+    DrainSpec,
+    MarkEligible: true,
+  })
+}
+
+async function listNodes({ engine }: World): Promise<{ ID: string; Name: string }[]> {
+  return (await (await fetch(`${engine.url}/v1/nodes`)).json()) as { ID: string; Name: string }[]
 }
 
 /** The latest epoch of a slice is the one that an operator would see running. */

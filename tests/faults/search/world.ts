@@ -12,10 +12,13 @@ import { type EngineProcess, startEngineProcess } from '../../support/engine/pro
 import { type Proxy, startProxy } from '../../support/network/proxy.ts'
 import { STEP_SCRIPT } from './content.ts'
 import { NODES } from './plan.ts'
+import { startRealNomad } from './real-nomad.ts'
 
 export interface World {
   folder: string
   engine: EngineProcess
+  /** Where the engine keeps the folders of allocations. */
+  allocationsDir: string
   /** From the server to the engine. */
   engineLink: Proxy
   /** From the agents of each node to the server. */
@@ -38,15 +41,15 @@ const TEMPLATE = fileURLToPath(
   new URL('../../../nomad/jobs/build-slice.nomad.hcl', import.meta.url),
 )
 
-/** Medium slices that fit on a node: two hundred fill the cluster to five sixths. */
-const SLOTS = 80
-const SLOT = { cpuMhz: 5000, memoryMiB: 8704 }
+/** Eighty medium slices fit on a node: two hundred fill the cluster to five sixths. */
+const CAPACITY = { cpuMhz: 80 * 5000, memoryMiB: 80 * 8704 }
 
 export function nodeName(node: number): string {
   return `node-${node}`
 }
 
-export async function startWorld(folder: string): Promise<World> {
+/** @param nomad path of the program, to take a real one in the place of the embedded engine. */
+export async function startWorld(folder: string, nomad?: string): Promise<World> {
   mkdirSync(join(folder, 'effects'), { recursive: true })
   writeFileSync(join(folder, 'step.sh'), STEP_SCRIPT)
   const template = join(folder, 'slice.nomad.hcl')
@@ -56,7 +59,10 @@ export async function startWorld(folder: string): Promise<World> {
     Array.from({ length: NODES }, () => startProxy({ to: { port: 1 } })),
   )
   const farms = agentLinks.map((link, node) => createFarm(folder, node, link.url))
-  const [engine] = await Promise.all([startEngine(folder), ...farms.map((farm) => farm.start())])
+  const [{ engine, dataDir }] = await Promise.all([
+    nomad === undefined ? startEngine(folder) : startNomad(folder, nomad),
+    ...farms.map((farm) => farm.start()),
+  ])
   const engineLink = await startProxy({ to: engine.url })
   let api = ''
   const server = createServer(folder, { engine: engineLink.url, template }, (url) => {
@@ -67,6 +73,7 @@ export async function startWorld(folder: string): Promise<World> {
   return {
     folder,
     engine,
+    allocationsDir: join(dataDir, 'alloc'),
     engineLink,
     agentLinks,
     server,
@@ -89,18 +96,30 @@ function toTemplate(text: string): string {
   return changed
 }
 
-function startEngine(folder: string): Promise<EngineProcess> {
-  return startEngineProcess({
-    dataDir: join(folder, 'nomad'),
+interface Started {
+  engine: EngineProcess
+  dataDir: string
+}
+
+async function startEngine(folder: string): Promise<Started> {
+  const dataDir = join(folder, 'nomad')
+  const engine = await startEngineProcess({
+    dataDir,
     logFile: join(folder, 'engine.log'),
     environment: { PATH: process.env['PATH'], SEARCH_DIR: folder },
     nodes: Array.from({ length: NODES }, (_, node) => ({
       name: nodeName(node),
-      cpuMhz: SLOTS * SLOT.cpuMhz,
-      memoryMiB: SLOTS * SLOT.memoryMiB,
+      ...CAPACITY,
       meta: { farm: farmFile(folder, node) },
     })),
   })
+  return { engine, dataDir }
+}
+
+function startNomad(folder: string, nomad: string): Promise<Started> {
+  const meta = { farm: farmFile(folder, 0) }
+  const environment = { SEARCH_DIR: folder }
+  return startRealNomad(nomad, { name: nodeName(0), meta, environment, ...CAPACITY })
 }
 
 function farmFile(folder: string, node: number): string {
