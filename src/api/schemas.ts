@@ -16,6 +16,9 @@ import {
   sliceView,
   stepView,
   task,
+  tokenRequest,
+  tokenView,
+  createdToken,
 } from '../model/index.ts'
 
 const SLICES_MAX = 100_000
@@ -36,7 +39,9 @@ export const agentParams = z.object({
   epoch: z.coerce.number().int().min(1).max(COUNT_MAX),
 })
 
-export const buildsQuery = z.object({
+export const tokenParams = z.object({ id: z.string().describe('As the list shows it.') })
+
+export const pageQuery = z.object({
   cursor: z.string().max(200).optional().describe('As handed out by the page before.'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -72,6 +77,7 @@ const names = {
   ClaimAnswer: claimAnswer,
   ClaimRequest: claimRequest,
   Control: control,
+  CreatedToken: createdToken,
   Error: errorBody,
   FollowEvent: followEvent,
   Health: healthAnswer,
@@ -79,5 +85,7 @@ const names = {
   Slice: sliceView,
   Step: stepView,
   Task: task,
+  Token: tokenView,
+  TokenRequest: tokenRequest,
 }
 for (const [id, schema] of Object.entries(names)) namedSchemas.add(schema, { id })

@@ -2,6 +2,7 @@
 import type { Problem } from '../model/index.ts'
 import { CaravanError, ERRORS, formatProblem, isCaravanError } from '../model/index.ts'
 import { describeCause } from '../platform/index.ts'
+import { toSafeText } from './render/hostile.ts'
 
 export interface Io {
   stdout: OutputStream
@@ -15,9 +16,11 @@ export interface Io {
 export interface OutputStream {
   write(text: string | Uint8Array): boolean
   isTTY?: boolean
+  destroyed?: boolean
   columns?: number
   rows?: number
-  once(event: 'drain', listener: () => void): unknown
+  once(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
 export const EXIT = {
@@ -40,21 +43,36 @@ export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): num
     io.stderr.write(`caravan: this is a fault in Caravan itself:\n${text}\n`)
     return EXIT.infrastructure
   }
-  io.stderr.write(`caravan: ${error.message}\n`)
-  for (const problem of readProblems(error)) io.stderr.write(`  ${formatProblem(problem)}\n`)
-  if (error.cause !== undefined) io.stderr.write(`  because: ${describeCause(error.cause)}\n`)
+  // What a server says is written by others, too.
+  io.stderr.write(`caravan: ${toSafeText(error.message)}\n`)
+  for (const problem of readProblems(error)) {
+    io.stderr.write(`  ${toSafeText(formatProblem(problem))}\n`)
+  }
+  if (error.cause !== undefined) {
+    io.stderr.write(`  because: ${toSafeText(describeCause(error.cause))}\n`)
+  }
   return ERRORS[error.code].exitCode
 }
 
-function readProblems(error: CaravanError): Problem[] {
+/** The places that an error names, if it names some. */
+export function readProblems(error: CaravanError): Problem[] {
   const problems = error.detail['problems']
   return Array.isArray(problems) ? (problems as Problem[]) : []
 }
 
 /** Writes and waits until the reader has taken it, so that a slow pipe holds us back, not our memory. */
 export async function write(stream: OutputStream, data: string | Uint8Array): Promise<void> {
-  if (stream.write(data)) return
-  await new Promise<void>((resolve) => stream.once('drain', resolve))
+  if (stream.destroyed || stream.write(data)) return
+  await new Promise<void>((resolve) => {
+    const goOn = () => {
+      stream.off('drain', goOn)
+      stream.off('close', goOn)
+      resolve()
+    }
+    stream.once('drain', goOn)
+    // A reader that is gone takes nothing any more; whoever writes must still come to an end.
+    stream.once('close', goOn)
+  })
 }
 
 export function writeJsonLine(stream: OutputStream, value: unknown): Promise<void> {

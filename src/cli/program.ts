@@ -5,6 +5,7 @@
  * nothing of the server.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ROLES } from '../model/index.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { EXIT, type Io } from './io.ts'
 import type { RunOptions } from './run.ts'
@@ -39,6 +40,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addServing(program, io, finish)
   addBuilds(program, io, finish)
   addStore(program, io, finish)
+  addTokens(program, io, finish)
   addDoctor(program, io, finish)
   addAgent(program, finish)
   program
@@ -154,6 +156,34 @@ function addStore(program: Command, io: Io, finish: Finish): void {
     .action(async (file: string, options) => {
       finish(await (await import('./restore.ts')).restore(file, options, io))
     })
+}
+
+function addTokens(program: Command, io: Io, finish: Finish): void {
+  const token = program.command('token').description('who may use a server, and for what')
+  const withServer = (name: string, description: string) =>
+    token
+      .command(name)
+      .description(description)
+      .addOption(serverOption())
+      .addOption(tokenOption())
+      .option('--json', 'print JSON')
+  withServer('create', 'make a token; without --server, the first one, where the data is')
+    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .option('--name <text>', 'whose it is, or what for')
+    .option('--expires <duration>', 'how long it is good for, such as 90d (default: for ever)')
+    .addOption(dataOption())
+    .addOption(storeOption())
+    .addOption(masterKeyOption())
+    .addOption(settingsOption())
+    .action(async (options) => {
+      finish(await (await import('./token.ts')).createToken(options, io))
+    })
+  withServer('list', 'the tokens of a server, oldest first').action(async (options) =>
+    finish(await (await import('./token.ts')).listTokens(options, io)),
+  )
+  withServer('revoke <id>', 'end a token at once').action(async (id: string, options) => {
+    finish(await (await import('./token.ts')).revokeToken(id, options, io))
+  })
 }
 
 function addDoctor(program: Command, io: Io, finish: Finish): void {

@@ -111,7 +111,7 @@ async function submit(
   const request = { ...submission.request }
   if (submission.source !== null) {
     const bundle = await writeBundle(submission.source, submission.workspace)
-    request.source = { kind: 'bundle', id: await api.uploadSource(createReadStream(bundle)) }
+    request.source = { kind: 'bundle', id: await api.uploadSource(() => createReadStream(bundle)) }
   }
   const build = await api.createBuild(request)
   for (const warning of build.warnings) io.stderr.write(`caravan: ${warning}\n`)

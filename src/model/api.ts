@@ -14,21 +14,23 @@ export const errorBody = z.object({
 })
 export type ErrorBody = z.infer<typeof errorBody>
 
-const label = z.string().min(1).max(200)
+const noNul = (text: string) => !text.includes('\0')
+
+const label = z.string().min(1).max(200).refine(noNul, 'must not hold a NUL character')
 
 export const buildRequest = z.object({
-  /** Text of the configuration file. */
-  config: z.string().max(4_000_000),
+  /** Text of the configuration file; what the compiler reads of it is less. */
+  config: z.string().max(1_000_000),
   /** Its name, for messages. */
-  config_file: z.string().default('.circleci/config.yml'),
+  config_file: z.string().max(4096).default('.circleci/config.yml'),
   /** Which job; may be left out when there is only one. */
-  job: z.string().optional(),
+  job: z.string().max(1000).optional(),
   /** Overrides the job's own. */
   parallelism: z.number().int().min(1).max(1000).optional(),
   org: label,
   repo: label,
   branch: label,
-  sha: z.string().max(64).default(''),
+  sha: z.string().max(64).refine(noNul, 'must not hold a NUL character').default(''),
   source: source.default({ kind: 'none' }),
   priority: z.number().int().min(1).max(100).default(50),
 })
@@ -38,6 +40,8 @@ export type BuildRequestInput = z.input<typeof buildRequest>
 export const stepView = z.object({
   index: z.number().int(),
   name: z.string(),
+  /** Whether later steps run beside it. */
+  background: z.boolean(),
   state: z.enum(STEP_STATES),
   exit_code: z.number().int().nullable(),
   signal: z.string().nullable(),

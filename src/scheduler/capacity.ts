@@ -61,7 +61,7 @@ export function toCapacity(node: NomadNode, datacenters: readonly string[]): Nod
       node.Status === 'ready' &&
       node.SchedulingEligibility === 'eligible' &&
       !node.Drain &&
-      datacenters.some((pattern) => matches(pattern, node.Datacenter)),
+      datacenters.some((pattern) => matches(pattern, node.Datacenter ?? '')),
     cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),
     memoryMiB: (own?.Memory?.MemoryMB ?? 0) - (reserved?.Memory?.MemoryMB ?? 0),
   }

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { NomadClient } from '../nomad/index.ts'
 import type { Clock, Log, RandomSource } from '../platform/index.ts'
+import type { TokenBook } from './access/index.ts'
 import type {
   AgentEvent,
   AgentRefusal,
@@ -84,8 +85,12 @@ export interface Scheduler {
   storeSource(bytes: Readable): Promise<string>
   /** The calls of build-agents. */
   readonly agents: AgentGate
-  /** Names what is wrong; empty when all is well. */
+  /** Tokens that people and machines prove themselves with. */
+  readonly tokens: TokenBook
+  /** Names what keeps builds from going on, Nomad's absence too; empty when all is well. */
   health(): Promise<string[]>
+  /** Names what is wrong with this process itself and its store. */
+  faults(): string[]
   start(): Promise<void>
   /** Stops the loops and closes the store. Running slices go on without us. */
   close(): Promise<void>
@@ -124,6 +129,14 @@ export interface AgentCaller {
  * ours and tells the agent to try again.
  */
 export interface AgentGate {
+  /**
+   * Whether the proof is the slice's own, asked before a body is read: the claim token for a claim, the
+   * session for everything else.
+   */
+  admits(
+    slice: { slice: SliceKey; epoch: number },
+    proof: { kind: 'claim' | 'session'; bearer: string },
+  ): Promise<AgentOutcome<null>>
   claim(slice: SliceKey, epoch: number, request: ClaimRequest): Promise<AgentOutcome<ClaimAnswer>>
   accept(caller: AgentCaller): Promise<AgentOutcome<{ control: Control }>>
   events(

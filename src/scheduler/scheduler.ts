@@ -8,6 +8,7 @@ import {
   type BuildView,
 } from '../model/index.ts'
 import { lockFolder } from '../platform/index.ts'
+import { openTokenBook, type TokenBook } from './access/index.ts'
 import { createAgentGate, createDelivery, createOrders, toClaimToken } from './agents/index.ts'
 import { startAfterRestore } from './backup/newer-jobs.ts'
 import { createChanges } from './changes.ts'
@@ -53,7 +54,8 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     try {
       const parts = createParts(deps, store, template)
       await parts.ledger.load()
-      return assemble(deps, parts, async () => {
+      const tokens = await openTokenBook({ store, clock, random, log })
+      return assemble(deps, { ...parts, tokens }, async () => {
         await store.close()
         lock.release()
       })
@@ -67,7 +69,7 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   }
 }
 
-type Parts = ReturnType<typeof createParts>
+type Parts = ReturnType<typeof createParts> & { tokens: TokenBook }
 
 function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
   const { settings, nomad, outputs, clock, random, log } = deps
@@ -146,6 +148,8 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     readOutput: (place, range) => reading.output(place, range),
     storeSource: (bytes) => sources.store(bytes),
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
+    tokens: parts.tokens,
+    faults: () => faultsOf(parts, loops),
     health: () =>
       Promise.resolve(
         [parts.storeFault(), ...(loops?.faults() ?? ['not started'])].filter(
@@ -168,6 +172,11 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
       }
     },
   }
+}
+
+/** What nobody but this process, or its store, has to do with. */
+function faultsOf(parts: Parts, loops: Loops | null): string[] {
+  return [parts.storeFault(), loops === null ? 'not started' : null].filter((each) => each !== null)
 }
 
 /** After a restore, what Nomad knows better comes first: it may hold names that are needed. */

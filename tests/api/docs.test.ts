@@ -23,6 +23,10 @@ import {
   sourceAnswer,
   STEP_STATES,
   stepView,
+  tokenList,
+  tokenRequest,
+  tokenView,
+  whoAmI,
 } from '../../src/model/index.ts'
 import { aBuild } from '../support/builds.ts'
 import { call, startScripted } from '../support/scripted-api.ts'
@@ -69,7 +73,9 @@ async function readRoutes(t: Parameters<typeof startScripted>[0]) {
 t.test('the API page names every route and every parameter, and no other', async (t) => {
   const page = await readPage('api.md')
   const routes = await readRoutes(t)
-  const documented = readRows(page).filter((row) => /^(GET|POST) /.test(row) && !row.includes('?'))
+  const documented = readRows(page).filter(
+    (row) => /^(GET|POST|DELETE) /.test(row) && !row.includes('?'),
+  )
   const expected = [...routes.map((route) => route.name), 'GET /openapi.json']
   t.same(documented.toSorted(), expected.toSorted())
   const isParameter = (row: string) => /^[a-z_]+$/.test(row) && !Object.hasOwn(AGENT_REFUSALS, row)
@@ -105,6 +111,10 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     Events: followEvent.options.flatMap((option) => toFields(option)),
     Submitted: ['type', 'id', 'number'],
     Health: toFields(healthAnswer),
+    Token: toFields(tokenView),
+    'Token request': toFields(tokenRequest),
+    'Token list': toFields(tokenList),
+    'Who am I': toFields(whoAmI),
     Error: toFields(errorBody),
     Reasons: Object.keys(REASONS),
   }
@@ -127,6 +137,7 @@ t.test('the JSON page names every field that only commands print', async (t) => 
   const stdout = {
     write: (chunk: string | Uint8Array) => (text += chunk.toString()) !== '',
     once: () => undefined,
+    off: () => undefined,
   }
   const signal = new AbortController().signal
   version({ json: true }, { stdout, stderr: stdout, env: {}, cwd: '', signal })

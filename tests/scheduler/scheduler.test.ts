@@ -199,7 +199,7 @@ t.test(
   'a source is kept once under its hash, and only the agent of a build with it gets it',
   async (t) => {
     const { scheduler, cluster } = await startScheduler(t)
-    const bytes = 'a git bundle'
+    const bytes = '# v2 git bundle\nand a pack'
     const id = await scheduler.storeSource(Readable.from([Buffer.from(bytes)]))
     t.equal(await scheduler.storeSource(Readable.from([Buffer.from(bytes)])), id)
     await scheduler.submit(aRequest({ source: { kind: 'bundle', id } }))

@@ -26,6 +26,9 @@ const BASE = '/api/v1/agent/:slice/:epoch'
 /** A full batch of the longest texts, in the widest characters. */
 const EVENTS_BYTES_MAX = 8 * 1024 ** 2
 
+/** A claim names a few ids; what accepts, nothing. */
+const SMALL_BYTES_MAX = 16 * 1024
+
 /** Past the longest long poll. */
 const POLL_TIMEOUT_MS = 90_000
 
@@ -44,6 +47,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   app.post(
     `${BASE}/claim`,
     {
+      bodyLimit: SMALL_BYTES_MAX,
       schema: {
         ...describe('Takes a slice: the claim token for a session and the task.'),
         body: claimRequest,
@@ -57,6 +61,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   app.post(
     `${BASE}/accept`,
     {
+      bodyLimit: SMALL_BYTES_MAX,
       schema: {
         ...describe('Says that the work begins: from here on it is not given away.'),
         response: { 200: controlAnswer, ...errorAnswers },
@@ -163,7 +168,7 @@ function toCaller(request: {
   headers: { authorization?: string | undefined }
 }): AgentCaller {
   const { slice, epoch } = request.params
-  // Without one, it is the scheduler that refuses: no session is ever empty.
+  // The guard has looked at it; the scheduler does so again, with what has changed meanwhile.
   return { slice, epoch, session: readBearer(request.headers.authorization) ?? '' }
 }
 

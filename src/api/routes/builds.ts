@@ -6,16 +6,19 @@ import { checkRef, noBuild } from '../errors.ts'
 import { sendEvents } from '../event-stream.ts'
 import {
   answersWith,
-  buildsQuery,
   errorAnswers,
   followQuery,
+  pageQuery,
   refParams,
   submitQuery,
 } from '../schemas.ts'
 import type { RouteDeps } from './deps.ts'
 
-/** Four million characters of configuration, where JSON may need six bytes for one. */
-const REQUEST_BYTES_MAX = 24 * 1024 ** 2
+/** A million characters of configuration, where JSON may need six bytes for one. */
+const REQUEST_BYTES_MAX = 8 * 1024 ** 2
+
+/** Nothing is said in it. */
+const EMPTY_BYTES_MAX = 1024
 
 const tags = ['builds']
 
@@ -47,7 +50,7 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
       schema: {
         tags,
         summary: 'Lists builds, newest first, a page at a time.',
-        querystring: buildsQuery,
+        querystring: pageQuery,
         response: { 200: buildList, ...errorAnswers },
       },
     },
@@ -71,6 +74,7 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
   app.post(
     '/api/v1/builds/:ref/cancel',
     {
+      bodyLimit: EMPTY_BYTES_MAX,
       schema: {
         tags,
         summary: 'Asks every live slice of a build to end.',

@@ -1,7 +1,8 @@
-/** `caravan builds output`: what a step wrote, byte for byte. */
+/** `caravan builds output`: what a step wrote; byte for byte, where it does not go to a terminal. */
 import type { Io } from '../io.ts'
 import { EXIT, write } from '../io.ts'
 import { usageError } from '../io.ts'
+import { SafeLines, toSafeText } from '../render/hostile.ts'
 import type { ConnectOptions } from './connect.ts'
 import { withServer } from './connect.ts'
 
@@ -26,10 +27,24 @@ export function output(ref: string, options: OutputOptions, io: Io): Promise<num
       throw usageError(`slice ${slice.index} has steps 0 to ${slice.steps.length - 1}`)
     }
     for (const step of steps) {
-      if (options.raw !== true) await write(io.stdout, `-- ${step.name}: ${step.state}\n`)
+      if (options.raw !== true) {
+        await write(io.stdout, `-- ${toSafeText(step.name)}: ${step.state}\n`)
+      }
       const bytes = await api.readOutput(ref, { slice: slice.index, step: step.index })
-      for await (const chunk of bytes) await write(io.stdout, chunk)
+      if (options.raw !== true && io.stdout.isTTY === true) await writeSafely(io, bytes)
+      else for await (const chunk of bytes) await write(io.stdout, chunk)
     }
     return EXIT.ok
   })
+}
+
+/** A file gets the bytes as they are; a terminal must not do what a step tells it to. */
+async function writeSafely(io: Io, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const safe = new SafeLines()
+  for await (const chunk of bytes) await writeLines(io, safe.push(chunk))
+  await writeLines(io, safe.end())
+}
+
+async function writeLines(io: Io, lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await write(io.stdout, `${lines.join('\n')}\n`)
 }

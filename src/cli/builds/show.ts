@@ -4,6 +4,7 @@ import type { Io } from '../io.ts'
 import { EXIT, writeJsonLine } from '../io.ts'
 import { createPalette, explainSlice, formatSeconds, formatVerdict, paint } from '../render/text.ts'
 import type { Palette } from '../render/text.ts'
+import { toSafeText } from '../render/hostile.ts'
 import type { ConnectOptions } from './connect.ts'
 import { withServer } from './connect.ts'
 
@@ -29,15 +30,15 @@ function drawBuild(build: BuildView, palette: Palette): string {
   ]
   const lines = [
     palette.bold(formatVerdict(build)),
-    ...facts.map(([name, value]) => `  ${name?.padEnd(10)} ${value}`),
+    ...facts.map(([name, value]) => `  ${name?.padEnd(10)} ${toSafeText(value ?? '')}`),
     ...build.slices.flatMap((slice) => drawSlice(slice, palette)),
   ]
   return `${lines.join('\n')}\n`
 }
 
 function drawSlice(slice: SliceView, palette: Palette): string[] {
-  const why = slice.state === 'succeeded' ? '' : ` ${explainSlice(slice)}`
-  const place = slice.node_name === null ? '' : palette.dim(`  on ${slice.node_name}`)
+  const why = slice.state === 'succeeded' ? '' : toSafeText(` ${explainSlice(slice)}`)
+  const place = slice.node_name === null ? '' : palette.dim(`  on ${toSafeText(slice.node_name)}`)
   const attempt = slice.epoch > 1 ? palette.dim(`  attempt ${slice.epoch}`) : ''
   return [
     '',
@@ -47,7 +48,7 @@ function drawSlice(slice: SliceView, palette: Palette): string[] {
       const time = step.seconds === null ? '' : formatSeconds(step.seconds)
       const code =
         step.exit_code === null || step.exit_code === 0 ? '' : `  exit code ${step.exit_code}`
-      const name = step.name.split('\n', 1)[0] ?? ''
+      const name = toSafeText(step.name.split('\n', 1)[0] ?? '')
       const state = paint(palette, step.state, step.state.padEnd(10))
       return `  ${String(step.index).padStart(2)}  ${state} ${time.padStart(9)}  ${name}${code}`
     }),

@@ -9,16 +9,10 @@ import type { OutputStream } from '../io.ts'
 import { write } from '../io.ts'
 import type { Progress } from './progress.ts'
 import { NO_PROGRESS, applyEvent, currentStep, failedStep, tailOf } from './progress.ts'
+import { toSafeText } from './hostile.ts'
 import type { Renderer } from './renderer.ts'
 import type { Palette } from './text.ts'
-import {
-  explainSlice,
-  formatSeconds,
-  formatVerdict,
-  lastLines,
-  paint,
-  withoutCursorMoves,
-} from './text.ts'
+import { explainSlice, formatSeconds, formatVerdict, lastLines, paint } from './text.ts'
 
 /** Fast enough to look alive, slow enough to cost nothing over a slow line. */
 const REDRAW_MS = 100
@@ -102,7 +96,8 @@ interface DrawOptions {
 /** The lines of the live view. More slices than the screen has rows: the busy ones are shown first. */
 export function drawBuild(build: BuildView, options: DrawOptions): string[] {
   const { palette } = options
-  const heading = `build ${build.number} ${build.org}/${build.repo} ${palette.bold(build.job)}`
+  const repository = toSafeText(`${build.org}/${build.repo}`)
+  const heading = `build ${build.number} ${repository} ${palette.bold(toSafeText(build.job))}`
   const room = Math.max(1, options.rows - 3)
   const shown =
     build.slices.length <= room
@@ -125,20 +120,17 @@ function drawSlice(slice: SliceView, total: number, options: DrawOptions): strin
   const head = `  ${index}  ${paint(palette, slice.state, state)} ${time.padStart(9)}  `
   // Colour codes take no room on the screen.
   const room = columns - (index.length + STATE_WIDTH + 16)
-  const firstLine = withoutCursorMoves(what).split('\n', 1)[0] ?? ''
+  const firstLine = toSafeText(what)
   return head + firstLine.slice(0, Math.max(0, room))
 }
 
 function summarise(slice: SliceView, progress: Progress, palette: Palette): string[] {
   const step = failedStep(slice)
   const where = step === undefined ? '' : ` in "${step.name.split('\n', 1)[0]}"`
-  const heading = `slice ${slice.index} ${slice.state}${where}: ${explainSlice(slice)}`
+  const heading = toSafeText(`slice ${slice.index} ${slice.state}${where}: ${explainSlice(slice)}`)
   const tail =
     step === undefined ? [] : lastLines(tailOf(progress, slice.index, step.index), SUMMARY_LINES)
-  return [
-    palette.bold(heading),
-    ...tail.map((text) => `  ${palette.dim('|')} ${withoutCursorMoves(text)}`),
-  ]
+  return [palette.bold(heading), ...tail.map((text) => `  ${palette.dim('|')} ${text}`)]
 }
 
 function toPaintState(build: BuildView) {

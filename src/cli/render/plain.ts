@@ -3,43 +3,34 @@ import type { FollowEvent, SliceView, StepView } from '../../model/index.ts'
 import { isResult } from '../../model/index.ts'
 import type { OutputStream } from '../io.ts'
 import { write } from '../io.ts'
+import { SafeLines, toSafeText } from './hostile.ts'
 import type { Renderer } from './renderer.ts'
 import { explainSlice, formatSeconds, formatVerdict } from './text.ts'
 
-/** A line that never ends is broken here, so that it can not fill the memory. */
-const LINE_BYTES_MAX = 64 * 1024
-
-const NEWLINE = 0x0a
-
 export function createPlainRenderer(stdout: OutputStream): Renderer {
-  /** Bytes of lines that are not complete yet, by `slice/step`. */
-  const partial = new Map<string, Buffer>()
+  /** The output of steps that run, by `slice/step`. */
+  const open = new Map<string, SafeLines>()
   const said = new Map<string, string>()
 
-  const line = (slice: number, text: string | Uint8Array) =>
-    write(stdout, Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')]))
+  const line = (slice: number, text: string) => write(stdout, toLine(slice, toSafeText(text)))
+  // One write for all of them: a step that prints short lines fast would cost one for each.
+  const writeLines = async (slice: number, lines: readonly string[]) => {
+    if (lines.length > 0) await write(stdout, lines.map((text) => toLine(slice, text)).join(''))
+  }
 
   async function showOutput(event: Extract<FollowEvent, { type: 'output' }>): Promise<void> {
     const key = `${event.slice}/${event.step}`
-    const held = partial.get(key) ?? Buffer.alloc(0)
-    let rest = Buffer.concat([held, Buffer.from(event.data, 'base64')])
-    for (;;) {
-      const end = rest.indexOf(NEWLINE)
-      if (end < 0 && rest.length < LINE_BYTES_MAX) break
-      const length = end < 0 ? LINE_BYTES_MAX : end
-      await line(event.slice, rest.subarray(0, length))
-      rest = rest.subarray(end < 0 ? length : length + 1)
-    }
-    partial.set(key, rest)
+    const output = open.get(key) ?? new SafeLines()
+    open.set(key, output)
+    await writeLines(event.slice, output.push(Buffer.from(event.data, 'base64')))
   }
 
   async function showStep(slice: number, step: StepView): Promise<void> {
     if (!isNew(`${slice}/${step.index}`, step.state)) return
     if (step.state === 'waiting') return
     if (step.state === 'running') return line(slice, `-- ${step.name}`)
-    const rest = partial.get(`${slice}/${step.index}`)
-    if (rest !== undefined && rest.length > 0) await line(slice, rest)
-    partial.delete(`${slice}/${step.index}`)
+    await writeLines(slice, open.get(`${slice}/${step.index}`)?.end() ?? [])
+    open.delete(`${slice}/${step.index}`)
     const code =
       step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
     const time = step.seconds === null ? '' : ` (${formatSeconds(step.seconds)}${code})`
@@ -72,4 +63,8 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
     end: (build) => write(stdout, `${formatVerdict(build)}\n`),
     close: () => undefined,
   }
+}
+
+function toLine(slice: number, text: string): string {
+  return `[${slice}] ${text}\n`
 }

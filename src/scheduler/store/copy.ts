@@ -12,6 +12,7 @@ const TABLE_KEYS = {
   attempts: ['build_id', 'slice_index', 'epoch'],
   steps: ['build_id', 'slice_index', 'epoch', 'step_index', 'attempt'],
   notices: ['build_id', 'slice_index', 'epoch', 'number'],
+  tokens: ['id'],
 } as const satisfies Record<keyof Tables, readonly string[]>
 
 const TABLES = Object.keys(TABLE_KEYS) as (keyof Tables)[]
@@ -34,6 +35,7 @@ export async function replaceRows(reader: Reader, writer: Writer): Promise<RowCo
     attempts: 0,
     steps: 0,
     notices: 0,
+    tokens: 0,
   }
   for (const table of TABLES) {
     for await (const rows of readPages(reader, table)) {

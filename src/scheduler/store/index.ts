@@ -10,6 +10,7 @@ export * from './builds.ts'
 export { endRestore, markRestored, readLastBuildNumber, takeBuildNumber } from './installation.ts'
 export * from './slices.ts'
 export * from './reports.ts'
+export * from './tokens.ts'
 export { replaceRows } from './copy.ts'
 export {
   openBackupFile,

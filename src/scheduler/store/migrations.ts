@@ -9,6 +9,7 @@ import type { Writer } from './index.ts'
 const MIGRATIONS: Record<string, (database: Kysely<unknown>) => Promise<void>> = {
   '0001_builds_and_slices': createBuildsAndSlices,
   '0002_ownership': addOwnership,
+  '0003_tokens': createTokens,
 }
 
 /** The table has the shape and the name that Kysely's own migrator gives it. */
@@ -189,6 +190,19 @@ async function addOwnership(database: Kysely<unknown>): Promise<void> {
     .addColumn('generation', 'integer', (column) => column.notNull().defaultTo(0))
     .execute()
   await database.schema.alterTable('installation').addColumn('restored_ms', 'bigint').execute()
+}
+
+async function createTokens(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('tokens')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', required)
+    .addColumn('role', 'text', required)
+    .addColumn('hash', 'text', (column) => column.notNull().unique())
+    .addColumn('created_ms', 'bigint', required)
+    .addColumn('expires_ms', 'bigint')
+    .addColumn('used_ms', 'bigint')
+    .execute()
 }
 
 function required(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {

@@ -9,6 +9,7 @@ import type {
   BuildState,
   NomadJobId,
   Reason,
+  Role,
   SliceState,
   StepState,
 } from '../../model/index.ts'
@@ -20,6 +21,7 @@ export interface Tables {
   attempts: AttemptRow
   steps: StepRow
   notices: NoticeRow
+  tokens: TokenRow
 }
 
 /** One row. */
@@ -146,4 +148,18 @@ export interface NoticeRow {
   step_index: number | null
   at_ms: number
   text: string
+}
+
+/** A token of the API. A revoked one has no row. */
+export interface TokenRow {
+  /** Names it; tells nothing of it. */
+  id: string
+  name: string
+  role: Role
+  /** Hex SHA-256 of the token. */
+  hash: string
+  created_ms: number
+  expires_ms: number | null
+  /** Coarse: not every use is written down. */
+  used_ms: number | null
 }

@@ -84,7 +84,7 @@ t.test('bytes go up and come down unchanged', async (t) => {
       return { bytes: Readable.from([bytes.subarray(offset)]), have: bytes.length, complete: true }
     },
   })
-  t.equal(await api.uploadSource(Readable.from([bytes])), 'true')
+  t.equal(await api.uploadSource(() => Readable.from([bytes])), 'true')
   const read = async (place: { slice: number; step: number; offset?: number }) => {
     const chunks: Uint8Array[] = []
     for await (const chunk of await api.readOutput('1', place)) chunks.push(chunk)
