@@ -40,13 +40,21 @@ say(`${count} seeds from ${first} in ${seconds} s: ${count - bad.length} clean`)
 if (bad.length > 0) say(`violated by: ${bad.sort((a, b) => a - b).join(', ')}`)
 process.exitCode = bad.length > 0 ? 1 : 0
 
-function report({ seed, violations, notes, seconds: took, reasons, folder }: Verdict): void {
+function report({
+  seed,
+  violations,
+  notes,
+  seconds: took,
+  reasons,
+  isSlow,
+  folder,
+}: Verdict): void {
   const counts = Object.entries(reasons).map(([reason, many]) => `${reason} ${many}`)
   say(
     `seed ${seed} ${violations.length === 0 ? 'clean' : 'VIOLATED'} in ${took.all} s ` +
       `(start ${took.start}, storm ${took.storm}, settle ${took.settle}): ${counts.join(', ')}`,
   )
-  if (violations.length === 0 && !isReplay) return
+  if (violations.length === 0 && !isSlow && !isReplay) return
   for (const note of notes) say(`  ${note}`)
   for (const violation of violations.slice(0, 40)) say(`  ! ${violation}`)
   if (violations.length > 40) say(`  ! and ${violations.length - 40} more`)

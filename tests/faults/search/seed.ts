@@ -19,7 +19,9 @@ export interface Verdict {
   seconds: { start: number; storm: number; settle: number; all: number }
   /** How many slices ended for which reason. */
   reasons: Record<string, number>
-  /** Logs and files, kept when something was violated. */
+  /** No violation, but something waited for the look that the server takes once a minute. */
+  isSlow: boolean
+  /** Logs and files, kept when something was violated, or slow. */
   folder: string | null
 }
 
@@ -61,9 +63,10 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     await world.close()
   }
   lap()
-  const isKept = options.keep === true || violations.length > 0
-  if (!isKept) rmSync(folder, { recursive: true, force: true })
   const [begin = 0, up = 0, over = 0, quiet = 0, end = 0] = times
+  const isSlow = quiet - over > SLOW_MS
+  const isKept = options.keep === true || violations.length > 0 || isSlow
+  if (!isKept) rmSync(folder, { recursive: true, force: true })
   const toSeconds = (ms: number) => Math.round(ms / 100) / 10
   const seconds = {
     start: toSeconds(up - begin),
@@ -71,7 +74,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     settle: toSeconds(quiet - over),
     all: toSeconds((end || quiet || over || up) - begin),
   }
-  return { seed, violations, notes, seconds, reasons, folder: isKept ? folder : null }
+  return { seed, violations, notes, seconds, reasons, isSlow, folder: isKept ? folder : null }
 }
 
 async function submit(world: World, plan: Plan): Promise<string[]> {
@@ -112,6 +115,7 @@ async function settle(world: World, plan: Plan, note: (line: string) => void): P
 }
 
 const NOTE_MS = 10_000
+const SLOW_MS = 45_000
 
 /** As the timer on every node does it. */
 async function deliver({ allocationsDir }: World): Promise<void> {
