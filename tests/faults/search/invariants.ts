@@ -142,6 +142,9 @@ function isOf({ attempt }: Effect, epoch: number): boolean {
   return attempt.startsWith(`epoch-${epoch}-`)
 }
 
+/** Marks where the spool of a killed agent ends. */
+const KILLED = '\n[caravan: the agent was killed here; what followed is lost]\n'
+
 /** Bytes stand in their place, once; what is missing at the end is marked as missing. */
 function checkOutput(
   { history, steps, step }: Checked & { step: number },
@@ -152,6 +155,10 @@ function checkOutput(
   const output = history.outputs.get(key)
   if (plan === undefined || output === undefined) return isDone ? [`${key} has no output`] : []
   const expected = expectedOutput(key, plan)
+  if (!isDone && output.text.endsWith(KILLED)) {
+    const kept = output.text.slice(0, -KILLED.length)
+    return expected.startsWith(kept) ? [] : [`${key}: what the killed agent has kept is wrong`]
+  }
   if (!expected.startsWith(output.text)) {
     const at = firstDifference(output.text, expected)
     return [
