@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   agentEvent,
+  attemptView,
   buildRequest,
   buildSummary,
   buildView,
@@ -11,6 +12,7 @@ import {
   errorBody,
   followEvent,
   healthAnswer,
+  noticeView,
   renderedSlice,
   type SliceKey,
   sliceView,
@@ -50,9 +52,11 @@ export const pageQuery = z.object({
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 export const submitQuery = z.object({ dry_run: flag.prefault('false') })
+export const rerunQuery = z.object({ failed: flag.prefault('false') })
 export const followQuery = z.object({ output: flag.prefault('true') })
 
 export const rangeQuery = z.object({
+  epoch: z.coerce.number().int().min(1).max(COUNT_MAX).optional(),
   offset: z.coerce.number().int().min(0).max(COUNT_MAX).optional(),
   length: z.coerce.number().int().min(0).max(COUNT_MAX).optional(),
 })
@@ -71,6 +75,7 @@ export function answersWith(contentType: string, schema: z.ZodType, description:
 export const namedSchemas = z.registry<{ id: string }>()
 const names = {
   AgentEvent: agentEvent,
+  Attempt: attemptView,
   Build: buildView,
   BuildRequest: buildRequest,
   BuildSummary: buildSummary,
@@ -81,6 +86,7 @@ const names = {
   Error: errorBody,
   FollowEvent: followEvent,
   Health: healthAnswer,
+  Notice: noticeView,
   RenderedSlice: renderedSlice,
   Slice: sliceView,
   Step: stepView,

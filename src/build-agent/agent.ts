@@ -82,6 +82,7 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
       ...options,
       name: `${server.slice}-${name}`,
       inherited,
+      allocationId: allocation.id,
       internalDir: folders.internalDir,
     }),
     writeShims(folders, runtime),

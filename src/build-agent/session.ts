@@ -50,6 +50,11 @@ export class Session {
     return this.#control
   }
 
+  /** When the server last answered, as the monotonic clock had it. */
+  get heardMs(): number {
+    return this.#heardMs
+  }
+
   /** Starts the long poll and the watch for a silent server. */
   start(): void {
     this.#options.onControl(this.#control)

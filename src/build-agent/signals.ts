@@ -36,9 +36,12 @@ export class SignalPlan {
   #why: Promise<Reason | null> | null = null
   /** Set once there is a server to ask. */
   session: Session | null = null
+  /** From the signal to the kill, as the job has it; set with the claim. */
+  killTimeoutMs: number
 
   constructor(options: SignalPlanOptions) {
     this.#options = options
+    this.killTimeoutMs = options.timings.killTimeoutMs
     this.#stopListening = options.signals.listen((name) => void this.#receive(name))
   }
 
@@ -64,7 +67,7 @@ export class SignalPlan {
   }
 
   async #receive(name: string): Promise<void> {
-    const { ending, log, timings } = this.#options
+    const { ending, log } = this.#options
     if (this.#arrived.signal.aborted) {
       log.warn('asked to end a second time', { signal: name })
       ending.hurry()
@@ -72,7 +75,7 @@ export class SignalPlan {
       return
     }
     this.#arrived.abort()
-    const total = timings.killTimeoutMs
+    const total = this.killTimeoutMs
     this.#plan({
       steps: total * STEPS_UNTIL,
       output: total * OUTPUT_UNTIL,
@@ -81,7 +84,8 @@ export class SignalPlan {
     this.#why = this.#askWhy()
     const reason = await this.#whyForNow(this.#why)
     log.warn('asked to end', { signal: name, reason })
-    ending.begin({ kind: 'asked', reason })
+    // The steps may have all of their share: what does not need it ends sooner anyway.
+    ending.begin({ kind: 'asked', reason, graceMs: total * STEPS_UNTIL })
   }
 
   #plan(afterMs: { steps?: number; output: number; report: number }): void {

@@ -122,11 +122,18 @@ function addBuilds(program: Command, io: Io, finish: Finish): void {
     finish(await (await import('./builds/show.ts')).show(ref, options, io))
   })
   withServer('output <build>', 'what the steps of a slice wrote')
-    .option('--slice <n>', 'which slice, from 0', toIndex, 0)
+    .option('--slice <n>', 'which slice, from 0 (default: the first of the build)', toIndex)
     .option('--step <n>', 'which step, from 0 in the order of the configuration', toIndex)
+    .option('--attempt <n>', 'which attempt at the slice, from 1 (default: the last)', toCount)
     .option('--raw', 'nothing but the bytes of the steps')
     .action(async (ref: string, options) => {
       finish(await (await import('./builds/output.ts')).output(ref, options, io))
+    })
+  withServer('rerun <build>', 'run a build that is over again, as a new build')
+    .option('--failed', 'only the slices that did not succeed')
+    .option('--detach', 'do not wait for the end')
+    .action(async (ref: string, options) => {
+      finish(await (await import('./builds/rerun.ts')).rerun(ref, options, io))
     })
   withServer('cancel <build>', 'end a build').action(async (ref: string, options) => {
     finish(await (await import('./builds/cancel.ts')).cancel(ref, options, io))

@@ -46,6 +46,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'GET /api/v1/builds': 'read',
   [`GET ${BUILD}`]: 'read',
   [`POST ${BUILD}/cancel`]: 'submit',
+  [`POST ${BUILD}/rerun`]: 'submit',
   [`GET ${BUILD}/follow`]: 'read',
   [`GET ${BUILD}/slices/:slice/steps/:step/output`]: 'read',
   [`POST ${AGENT}/claim`]: 'claim',

@@ -85,6 +85,8 @@ export const task = z.object({
     output_bytes: z.number().int().positive(),
     /** The agent stops its own steps after this long without the server. */
     orphan_ms: z.number().int().positive(),
+    /** From the signal that ends the agent to its kill, when the Nomad job says so. */
+    kill_timeout_ms: z.number().int().positive().optional(),
   }),
 })
 export type Task = z.infer<typeof task>

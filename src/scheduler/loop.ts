@@ -20,8 +20,11 @@ export interface Loops {
 
 export interface LoopOptions {
   name: string
-  /** One turn. @returns how long to rest before the next one, unless woken. */
-  turn: (signal: AbortSignal) => Promise<number>
+  /**
+   * One turn. @returns how long to rest before the next one, unless woken.
+   * @param isWell to be called by a turn that lasts, once what may fail has worked.
+   */
+  turn: (signal: AbortSignal, isWell: () => void) => Promise<number>
   clock: Clock
   random: RandomSource
   log: Log
@@ -41,12 +44,16 @@ export function startLoop(options: LoopOptions): Loop {
   let failures = 0
   let lastFault: string | null = null
 
+  const isWell = (): void => {
+    if (failures > 0) log.info('a loop recovered', { loop: name, failures })
+    failures = 0
+    lastFault = null
+  }
+
   const turn = async (): Promise<number> => {
     try {
-      const restMs = await options.turn(stopping.signal)
-      if (failures > 0) log.info('a loop recovered', { loop: name, failures })
-      failures = 0
-      lastFault = null
+      const restMs = await options.turn(stopping.signal, isWell)
+      isWell()
       return restMs
     } catch (cause) {
       if (stopping.signal.aborted) return 0

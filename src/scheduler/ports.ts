@@ -50,6 +50,7 @@ export type SchedulerNomad = Pick<
   | 'registerJob'
   | 'readJob'
   | 'deregisterJob'
+  | 'evaluateJob'
   | 'listJobs'
   | 'jobStatuses'
   | 'jobAllocations'
@@ -76,6 +77,12 @@ export interface Scheduler {
   }): Promise<{ builds: BuildSummary[]; next_cursor: string | null }>
   /** @param ref a build id, or a build number in decimal. */
   readBuild(ref: string): Promise<BuildView | null>
+  /**
+   * A new build of what this one was; null when there is no such build.
+   *
+   * @throws CaravanError CONFLICT or CONFIG_INVALID when it can not be run again.
+   */
+  rerunBuild(ref: string, options: { failed: boolean }): Promise<BuildView | null>
   /** Asks every live slice to end; the returned view may still show slices that are winding down. */
   cancelBuild(ref: string): Promise<BuildView | null>
   follow(ref: string, options: { output: boolean }, signal: AbortSignal): AsyncIterable<FollowEvent>
@@ -105,6 +112,8 @@ export interface ByteRange {
 export interface OutputPlace {
   slice: number
   step: number
+  /** Of which attempt; the last one when absent. */
+  epoch?: number
 }
 
 export interface OutputRead {

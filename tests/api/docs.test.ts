@@ -5,6 +5,7 @@ import { version } from '../../src/cli/version.ts'
 import { toBuildLine } from '../../src/cli/render/json.ts'
 import {
   AGENT_REFUSALS,
+  attemptView,
   BUILD_STATES,
   buildList,
   buildRequest,
@@ -15,6 +16,7 @@ import {
   errorBody,
   followEvent,
   healthAnswer,
+  noticeView,
   REASONS,
   renderedSlice,
   RESULTS,
@@ -102,6 +104,8 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     'Build summary': summary,
     Build: toFields(buildView).filter((field) => !summary.includes(field)),
     Slice: toFields(sliceView),
+    Attempt: toFields(attemptView),
+    Notice: toFields(noticeView),
     Step: toFields(stepView),
     'Build list': toFields(buildList),
     'Build request': toFields(buildRequest),

@@ -89,7 +89,7 @@ t.test('a job is registered with what operators, the agent and recovery need', a
 })
 
 t.test(
-  'an older server gets no max_run_duration, and its word on a creation is checked',
+  'B33: an older server gets no max_run_duration, and its creations are checked',
   async (t) => {
     const { scheduler, cluster } = await startScheduler(t)
     cluster.versionText = '1.9.3'
@@ -157,7 +157,7 @@ t.test('builds are listed newest first, page by page, and found by id or number'
   await t.rejects(scheduler.listBuilds({ limit: 2, cursor: 'x' }), { code: 'INPUT_INVALID' })
 })
 
-t.test('a class that no node can hold ends the build at once, with the biggest node', async (t) => {
+t.test('B40: a class that no node can hold ends the build at once, with the biggest', async (t) => {
   const { scheduler, cluster } = await startScheduler(t)
   cluster.nodes = cluster.nodes.map((node) => ({ ...node, NodeClass: '' }))
   await scheduler.submit(aRequest({ parallelism: 2 }))

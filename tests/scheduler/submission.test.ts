@@ -56,7 +56,7 @@ t.test('one slice that Nomad does not take holds up none of the others', async (
   t.equal(view.slices[1]?.state, 'submitting')
 })
 
-t.test('a job that is not ours is never adopted, and never stopped', async (t) => {
+t.test('B7: a job that is not ours is never adopted, and never stopped', async (t) => {
   const { scheduler, cluster, dataDir } = await startScheduler(t)
   cluster.onRegister = (job) => {
     const foreign = { ...job, Meta: { ...job.Meta, install: 'another one' }, Status: 'running' }
@@ -198,7 +198,7 @@ t.test('what was submitting when the server died is settled by the next one', as
   t.equal(nomad.allocations.size, 2)
 })
 
-t.test('a data directory belongs to one server at a time', async (t) => {
+t.test('B6, B88: a data directory belongs to one server at a time', async (t) => {
   const first = await startScheduler(t)
   await t.rejects(startScheduler(t, { dataDir: first.dataDir }), { code: 'DATA_DIR_LOCKED' })
   await first.close()

@@ -44,6 +44,7 @@ function toScheduler({ agents = {}, ...script }: Script): Scheduler {
     dryRun: no('dryRun'),
     listBuilds: no('listBuilds'),
     readBuild: no('readBuild'),
+    rerunBuild: no('rerunBuild'),
     cancelBuild: no('cancelBuild'),
     follow: no('follow'),
     readOutput: no('readOutput'),

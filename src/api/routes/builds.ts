@@ -10,6 +10,7 @@ import {
   followQuery,
   pageQuery,
   refParams,
+  rerunQuery,
   submitQuery,
 } from '../schemas.ts'
 import type { RouteDeps } from './deps.ts'
@@ -85,7 +86,27 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
     async ({ params: { ref } }) => (await scheduler.cancelBuild(checkRef(ref))) ?? noBuild(ref),
   )
 
+  addRerunRoute(app, deps)
   addFollowRoute(app, deps)
+}
+
+function addRerunRoute(app: App, { scheduler }: RouteDeps): void {
+  app.post(
+    '/api/v1/builds/:ref/rerun',
+    {
+      schema: {
+        tags,
+        summary: 'Starts a new build of what a build that is over was.',
+        params: refParams,
+        querystring: rerunQuery,
+        response: { 201: buildView, ...errorAnswers },
+      },
+    },
+    async ({ params: { ref }, query }, reply) => {
+      const build = (await scheduler.rerunBuild(checkRef(ref), query)) ?? noBuild(ref)
+      return reply.code(201).header('location', `/api/v1/builds/${build.id}`).send(build)
+    },
+  )
 }
 
 function addFollowRoute(app: App, { scheduler, clock, log, stopping }: RouteDeps): void {

@@ -45,6 +45,8 @@ export interface ApiClient {
   listBuilds(): AsyncIterable<BuildSummary>
   /** @param ref a build id or number. */
   readBuild(ref: string): Promise<BuildView>
+  /** Starts a new build of what this one was. */
+  rerunBuild(ref: string, options: { failed: boolean }): Promise<BuildView>
   cancelBuild(ref: string): Promise<BuildView>
   /** To the end of the build, over cuts; ends early and quietly when the signal aborts. */
   follow(
@@ -54,7 +56,7 @@ export interface ApiClient {
   /** What the server holds of a step's output, from the offset to the end. */
   readOutput(
     ref: string,
-    place: { slice: number; step: number; offset?: number },
+    place: { slice: number; step: number; epoch?: number; offset?: number },
   ): Promise<AsyncIterable<Uint8Array>>
   readonly tokens: TokenCalls
   /** Also of a server that is not well. */
@@ -128,6 +130,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const response = await call({ method: 'GET', path: toBuildPath(ref) })
       return readAnswer(server, response, buildView)
     },
+    async rerunBuild(ref, { failed }) {
+      const path = `${toBuildPath(ref)}/rerun`
+      const response = await call({ method: 'POST', path, query: { failed } })
+      return readAnswer(server, response, buildView)
+    },
     async cancelBuild(ref) {
       const response = await call({ method: 'POST', path: `${toBuildPath(ref)}/cancel` })
       return readAnswer(server, response, buildView)
@@ -184,19 +191,20 @@ interface OutputRequest {
   ref: string
   slice: number
   step: number
+  epoch?: number
   offset?: number
 }
 
 async function readOutput(
   http: HttpClient,
-  { server, ref, slice, step, offset = 0 }: OutputRequest,
+  { server, ref, slice, step, epoch, offset = 0 }: OutputRequest,
 ): Promise<AsyncIterable<Uint8Array>> {
   try {
     const path = `${toBuildPath(ref)}/slices/${slice}/steps/${step}/output`
     const stream = await http.stream({
       method: 'GET',
       path,
-      query: { offset },
+      query: { offset, epoch },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
     })
     if (stream.status >= 300) throw await readServerError(server, stream)

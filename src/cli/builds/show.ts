@@ -1,5 +1,5 @@
 /** `caravan builds show`: one build with its slices and steps. */
-import type { BuildView, SliceView } from '../../model/index.ts'
+import type { AttemptView, BuildView, SliceView, StepView } from '../../model/index.ts'
 import type { Io } from '../io.ts'
 import { EXIT, writeJsonLine } from '../io.ts'
 import { createPalette, explainSlice, formatSeconds, formatVerdict, paint } from '../render/text.ts'
@@ -27,6 +27,7 @@ function drawBuild(build: BuildView, palette: Palette): string {
     ['commit', `${build.sha || '-'} on ${build.branch}`],
     ['job', `${build.job} (${build.resource_class})`],
     ['created', build.created_at ?? '-'],
+    ...(build.rerun_of === null ? [] : [['rerun of', `build ${build.rerun_of}`]]),
   ]
   const lines = [
     palette.bold(formatVerdict(build)),
@@ -44,13 +45,30 @@ function drawSlice(slice: SliceView, palette: Palette): string[] {
     '',
     `slice ${slice.index}  ${paint(palette, slice.state, slice.state)}${why}${place}${attempt}`,
     `  ${palette.dim(slice.nomad_job_id)}`,
-    ...slice.steps.map((step) => {
-      const time = step.seconds === null ? '' : formatSeconds(step.seconds)
-      const code =
-        step.exit_code === null || step.exit_code === 0 ? '' : `  exit code ${step.exit_code}`
-      const name = toSafeText(step.name.split('\n', 1)[0] ?? '')
-      const state = paint(palette, step.state, step.state.padEnd(10))
-      return `  ${String(step.index).padStart(2)}  ${state} ${time.padStart(9)}  ${name}${code}`
-    }),
+    ...slice.steps.map((step) => drawStep(step, palette)),
+    ...slice.earlier_attempts.flatMap((each) => drawAttempt(each, palette)),
+    ...slice.notices.map(({ at, text }) =>
+      palette.dim(`  !! ${at?.slice(11, 19)}  ${toSafeText(text)}`),
+    ),
   ]
+}
+
+/** Only the steps that had begun: the others tell nothing. */
+function drawAttempt(attempt: AttemptView, palette: Palette): string[] {
+  const place = attempt.node_name === null ? '' : `  on ${attempt.node_name}`
+  const time = attempt.seconds === null ? '' : `  ${formatSeconds(attempt.seconds)}`
+  const begun = attempt.steps.filter((step) => step.state !== 'skipped')
+  return [
+    `  attempt ${attempt.epoch}  ${explainSlice(attempt)}${palette.dim(place + time)}`,
+    ...begun.map((step) => `  ${drawStep(step, palette)}`),
+  ]
+}
+
+function drawStep(step: StepView, palette: Palette): string {
+  const time = step.seconds === null ? '' : formatSeconds(step.seconds)
+  const code =
+    step.exit_code === null || step.exit_code === 0 ? '' : `  exit code ${step.exit_code}`
+  const name = toSafeText(step.name.split('\n', 1)[0] ?? '')
+  const state = paint(palette, step.state, step.state.padEnd(10))
+  return `  ${String(step.index).padStart(2)}  ${state} ${time.padStart(9)}  ${name}${code}`
 }

@@ -34,12 +34,14 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
   let progress: Progress = NO_PROGRESS
   let drawnLines = 0
   let timer: Timer | null = null
-  const startedMs = new Map<number, number>()
+  /** By slice and epoch. */
+  const startedMs = new Map<string, number>()
 
   function draw(): void {
     timer = null
     if (progress.build === null) return
     const lines = drawBuild(progress.build, {
+      notices: progress.notices,
       palette,
       columns: stdout.columns ?? 80,
       rows: stdout.rows ?? 24,
@@ -54,7 +56,7 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
 
   function elapsed(slice: SliceView): number | null {
     if (slice.seconds !== null) return slice.seconds * 1000
-    const started = startedMs.get(slice.index)
+    const started = startedMs.get(nameOf(slice))
     return started === undefined ? null : clock.monotonic() - started
   }
 
@@ -62,8 +64,8 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
     event(event) {
       progress = applyEvent(progress, event)
       for (const slice of progress.build?.slices ?? []) {
-        if (currentStep(slice) && !startedMs.has(slice.index)) {
-          startedMs.set(slice.index, clock.monotonic())
+        if (currentStep(slice) && !startedMs.has(nameOf(slice))) {
+          startedMs.set(nameOf(slice), clock.monotonic())
         }
       }
       timer ??= clock.after(drawnLines === 0 ? 0 : REDRAW_MS, draw)
@@ -86,8 +88,13 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
   }
 }
 
+function nameOf({ index, epoch }: SliceView): string {
+  return `${index}/${epoch}`
+}
+
 interface DrawOptions {
   palette: Palette
+  notices: Progress['notices']
   columns: number
   rows: number
   elapsedMs(slice: SliceView): number | null
@@ -98,7 +105,8 @@ export function drawBuild(build: BuildView, options: DrawOptions): string[] {
   const { palette } = options
   const repository = toSafeText(`${build.org}/${build.repo}`)
   const heading = `build ${build.number} ${repository} ${palette.bold(toSafeText(build.job))}`
-  const room = Math.max(1, options.rows - 3)
+  const notices = options.notices.map(({ slice, text }) => drawNotice(slice, text, options))
+  const room = Math.max(1, options.rows - 3 - notices.length)
   const shown =
     build.slices.length <= room
       ? build.slices
@@ -107,7 +115,13 @@ export function drawBuild(build: BuildView, options: DrawOptions): string[] {
           .slice(0, room - 1)
   const hidden = build.slices.length - shown.length
   const lines = shown.map((slice) => drawSlice(slice, build.slices.length, options))
-  return [heading, ...lines, ...(hidden > 0 ? [palette.dim(`  and ${hidden} more`)] : [])]
+  const more = hidden > 0 ? [palette.dim(`  and ${hidden} more`)] : []
+  return [heading, ...lines, ...more, ...notices]
+}
+
+function drawNotice(slice: number, text: string, { palette, columns }: DrawOptions): string {
+  const line = `  slice ${slice}: ${toSafeText(text)}`
+  return palette.dim(line.slice(0, columns))
 }
 
 function drawSlice(slice: SliceView, total: number, options: DrawOptions): string {

@@ -7,10 +7,13 @@ import { SafeLines, toSafeText } from './hostile.ts'
 import type { Renderer } from './renderer.ts'
 import { explainSlice, formatSeconds, formatVerdict } from './text.ts'
 
+type SliceNews = Extract<FollowEvent, { type: 'slice' }>['slice']
+
 export function createPlainRenderer(stdout: OutputStream): Renderer {
   /** The output of steps that run, by `slice/step`. */
   const open = new Map<string, SafeLines>()
   const said = new Map<string, string>()
+  const epochs = new Map<number, number>()
 
   const line = (slice: number, text: string) => write(stdout, toLine(slice, toSafeText(text)))
   // One write for all of them: a step that prints short lines fast would cost one for each.
@@ -29,15 +32,29 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
     if (!isNew(`${slice}/${step.index}`, step.state)) return
     if (step.state === 'waiting') return
     if (step.state === 'running') return line(slice, `-- ${step.name}`)
-    await writeLines(slice, open.get(`${slice}/${step.index}`)?.end() ?? [])
-    open.delete(`${slice}/${step.index}`)
+    await endLine(slice, `${slice}/${step.index}`)
     const code =
       step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
     const time = step.seconds === null ? '' : ` (${formatSeconds(step.seconds)}${code})`
     await line(slice, `-- ${step.name}: ${step.state}${time}`)
   }
 
-  async function showSlice(slice: Omit<SliceView, 'steps'>): Promise<void> {
+  async function endLine(slice: number, key: string): Promise<void> {
+    await writeLines(slice, open.get(key)?.end() ?? [])
+    open.delete(key)
+  }
+
+  /** Another attempt says everything anew. */
+  async function seeEpoch({ index, epoch }: Pick<SliceView, 'index' | 'epoch'>): Promise<void> {
+    if (epochs.get(index) === epoch) return
+    epochs.set(index, epoch)
+    const isOwn = (key: string) => key.startsWith(`${index}/`)
+    for (const key of [...open.keys()].filter(isOwn)) await endLine(index, key)
+    for (const key of [...said.keys()].filter(isOwn)) said.delete(key)
+  }
+
+  async function showSlice(slice: SliceNews): Promise<void> {
+    await seeEpoch(slice)
     if (!isNew(`${slice.index}`, `${slice.state} ${slice.detail}`)) return
     if (isResult(slice.state)) {
       const why = slice.state === 'succeeded' ? '' : `: ${explainSlice(slice)}`

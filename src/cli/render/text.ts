@@ -38,9 +38,12 @@ export function formatSeconds(seconds: number): string {
 /** `build 1 succeeded: 4 slices, 2.1 s`: the last line of every run. */
 export function formatVerdict(build: BuildView): string {
   const count = build.slices.length
-  const slices = `${count} slice${count === 1 ? '' : 's'}`
+  // Of a rerun only those that failed before: what the others did stands in the build before it.
+  const total = count < build.parallelism ? ` of ${build.parallelism}` : ''
+  const slices = `${count}${total} slice${count === 1 && total === '' ? '' : 's'}`
   const time = build.seconds === null ? '' : `, ${formatSeconds(build.seconds)}`
-  return `build ${build.number} ${build.state}: ${slices}${time}`
+  const before = build.rerun_of === null ? '' : ` (rerun of build ${build.rerun_of})`
+  return `build ${build.number} ${build.state}: ${slices}${time}${before}`
 }
 
 /** Why a slice ended, or why it waits: the sentence of the reason, then what is special about this one. */

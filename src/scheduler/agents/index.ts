@@ -35,6 +35,8 @@ export interface GateDeps {
   settings: Settings
   serverKey: Uint8Array
   publicUrl: () => string
+  /** Of the agent's task in the Nomad job. */
+  killTimeoutMs: number
   clock: Clock
   log: Log
   /** Aborts when the server closes. */

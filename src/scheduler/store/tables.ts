@@ -19,6 +19,7 @@ export interface Tables {
   builds: BuildTable
   slices: SliceRow
   attempts: AttemptRow
+  earlier_attempts: EarlierAttemptRow
   steps: StepRow
   notices: NoticeRow
   tokens: TokenRow
@@ -56,6 +57,8 @@ export interface BuildRow {
   /** When the first slice left the queue. */
   started_ms: number | null
   finished_ms: number | null
+  /** Number of the build that it runs again. */
+  rerun_of: number | null
 }
 
 export interface BuildTable extends BuildRow {
@@ -75,6 +78,10 @@ export interface SliceRow {
   /** Grows with every change; together with the state it guards each update. */
   version: number
   epoch: number
+  /** How many of its epochs were begun because the infrastructure failed. */
+  retries: number
+  /** The epoch is not submitted before; null when nothing has to be waited for. */
+  due_ms: number | null
   nomad_job_id: NomadJobId
   /** 1 from the intent to register until Nomad is known to run nothing of the job any more. */
   job_open: 0 | 1
@@ -114,6 +121,29 @@ export interface AttemptRow {
   /** How the agent says the slice ended; its result stands only when the output is in. */
   reported_reason: Reason | null
   reported_detail: string
+}
+
+/** How one epoch of a slice ended that another epoch has followed. */
+export interface EarlierAttemptRow extends Pick<
+  SliceRow,
+  | 'build_id'
+  | 'slice_index'
+  | 'epoch'
+  | 'nomad_job_id'
+  | 'job_open'
+  | 'job_modify_index'
+  | 'allocation_id'
+  | 'node_id'
+  | 'node_name'
+  | 'detail'
+  | 'queued_ms'
+  | 'submitted_ms'
+  | 'placed_ms'
+  | 'claimed_ms'
+  | 'started_ms'
+> {
+  reason: Reason
+  finished_ms: number
 }
 
 export interface StepRow {

@@ -46,6 +46,18 @@ export function renderSlice(
   return { job: renderJob(template, values), values }
 }
 
+/** How long Nomad waits between the signal to the agent and its kill. */
+export function killTimeoutMsOf(template: JobTemplate): number {
+  const { job } = renderSlice(template, PROBE)
+  const tasks = job.TaskGroups.flatMap((group) => group.Tasks)
+  const timeoutNs = tasks.find((task) => task.Name === SLICE_TASK)?.KillTimeout
+  return timeoutNs ? Math.ceil(timeoutNs / NS_PER_MS) : KILL_TIMEOUT_MS
+}
+
+const NS_PER_MS = 1_000_000
+/** Nomad's, for a task that names none. */
+const KILL_TIMEOUT_MS = 5000
+
 /** Values that a template does not have by itself, so that each is found again where it belongs. */
 const PROBE: Omit<SliceValues, 'spec_hash'> = {
   job_id: '0123456789abcdef01234567-3-build-probe-probe-17-r5',

@@ -4,6 +4,7 @@ import t from 'tap'
 import { formatProblem, isCaravanError, type Problem } from '../../../src/model/index.ts'
 import {
   hashJob,
+  killTimeoutMsOf,
   loadSliceTemplate,
   META_KEYS,
   renderJob,
@@ -199,3 +200,15 @@ t.test('what is not there is named at the nearest place that is', async (t) => {
 function lineIn(text: string, part: string): number {
   return text.slice(0, text.indexOf(part)).split('\n').length
 }
+
+t.test('C-51: the time to the kill is that of the agent in the template', async (t) => {
+  const cases = [
+    ['kill_timeout = "30s"', 30_000],
+    ['kill_timeout = "2m"', 120_000],
+    ['', 5000],
+  ] as const
+  for (const [line, expected] of cases) {
+    const text = shipped.replace('kill_timeout = "30s"', line)
+    t.equal(killTimeoutMsOf(await loadSliceTemplate(text, 'slice.hcl')), expected, line)
+  }
+})
