@@ -25,7 +25,7 @@ import { runSteps } from './steps/run-steps.ts'
 import { writeRecord } from './sweep/record.ts'
 import { sweep, toSweepPlaces } from './sweep/sweep.ts'
 import type { AgentTimings } from './timings.ts'
-import { createWorkingDirectory, type Folders, removeInternal } from './workspace.ts'
+import { createWorkingDirectory, type Folders, removeInternal, removeSpool } from './workspace.ts'
 
 export interface SliceInput {
   options: AgentOptions & { timings: AgentTimings }
@@ -69,12 +69,16 @@ export async function runSlice(input: SliceInput): Promise<number> {
   try {
     const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, PIPES_AHEAD)
     const refused = await accept(input, parts.session)
-    if (refused !== null) return refused
+    if (refused !== null) {
+      // Nothing has run, and nobody sweeps a spool without a record.
+      await removeSpool(folders)
+      return refused
+    }
     input.onAccepted()
     await leaveRecord(input)
     const sweeping = sweepOthers(input)
     parts.session.start()
-    const outcome = await work(input, parts, pipes)
+    const outcome = await plan.reconsider(await work(input, parts, pipes))
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
     const code = await report(input, parts, outcome)
     ending.giveUpReport()

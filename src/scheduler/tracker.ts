@@ -38,6 +38,9 @@ const FULL_LOOK_BLIND_MS = 5000
 /** Most slices are placed by then; why one is not is worth telling soon after. */
 const UNPLACED_LOOK_MS = 3000
 
+/** A registration is answered by then, or its outcome is being asked for. */
+const SUBMITTING_LOOK_MS = 1000
+
 /** An agent that reported ends, and Nomad's client tells so within a second or two. */
 const OVER_LOOK_MS = 2000
 
@@ -192,6 +195,10 @@ class Tracking {
   }
 
   #reconcile(entries: readonly OpenSlice[], signal: AbortSignal): Promise<void> {
+    // Not looked at while their registration is under way, and yet something is to be seen: later, then.
+    for (const { key, slice } of entries) {
+      if (slice.state === 'submitting') this.#lookIn(key, SUBMITTING_LOOK_MS)
+    }
     return this.#inspection.reconcile(
       entries,
       ({ slice }) => this.#purged.has(slice.nomad_job_id),

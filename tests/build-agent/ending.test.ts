@@ -169,6 +169,23 @@ t.test('a signal that nobody explains in time is a drain', async (t) => {
   t.same([server.violations, server.checkOutputs()], [[], []])
 })
 
+t.test('a reason that comes late is still told: a stop is no drain', async (t) => {
+  let isAway = true
+  const server = await ProtocolServer.start(t, {
+    task: aTask({ steps: ['echo up; sleep 30'] }),
+    why: { action: 'cancel', reason: 'stopped_by_operator' },
+    trouble: ({ name }) => (name === 'why' && isAway ? { status: 503 } : undefined),
+  })
+  const agent = await startAgent(t, server, { timings: { whyMs: 50 } })
+  await server.until(() => server.output(0).length > 0)
+  agent.send('SIGTERM')
+  await server.until(() => server.finished(0) !== undefined)
+  isAway = false
+  t.equal(await agent.exit, 143)
+  t.match(server.sliceFinished, { result: 'canceled', reason: 'stopped_by_operator' })
+  t.same([server.violations, server.checkOutputs()], [[], []])
+})
+
 t.test('C-52: a second signal means now', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['trap "" TERM; echo up; sleep 30'] }),

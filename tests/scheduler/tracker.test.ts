@@ -217,3 +217,24 @@ t.test('a restart finds out what happened while nobody looked', async (t) => {
     ['node_lost', 'vanished', null],
   )
 })
+
+t.test(
+  'an allocation that ends before its registration is answered is not overlooked',
+  async (t) => {
+    const { scheduler, cluster } = await startScheduler(t)
+    const register = cluster.registerJob.bind(cluster)
+    const answer = Promise.withResolvers<void>()
+    cluster.registerJob = async (job) => {
+      const outcome = await register(job)
+      await answer.promise
+      return outcome
+    }
+    await scheduler.submit(aRequest())
+    await until(() => cluster.allocations.size === 1, 'the allocation')
+    const [id] = cluster.allocations.keys()
+    cluster.change(id ?? '', { ClientStatus: 'lost' })
+    await untilBuild(scheduler, '1', isPlaced)
+    setTimeout(() => answer.resolve(), 100)
+    t.match(await untilBuild(scheduler, '1', isOver), { reason: 'node_lost' })
+  },
+)
