@@ -235,6 +235,7 @@ t.test(
     cluster.change(id ?? '', { ClientStatus: 'lost' })
     await untilBuild(scheduler, '1', isPlaced)
     setTimeout(() => answer.resolve(), 100)
-    t.match(await untilBuild(scheduler, '1', isOver), { reason: 'node_lost' })
+    const view = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.epoch === 2)
+    t.match(view.slices[0]?.earlier_attempts, [{ reason: 'node_lost' }])
   },
 )

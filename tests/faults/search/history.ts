@@ -147,8 +147,8 @@ function findProcesses({ folder, engine }: World): string[] {
         )
         if (!isOurs) return []
         const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
-        // A real Nomad that is killed while it starts a task forgets the process that was to watch it.
-        return /nomad executor \{/.test(command) ? [] : [`${pid} ${command}`]
+        // A real Nomad that is killed forgets some of the processes that were to watch its tasks.
+        return /nomad (executor|logmon) /.test(command) ? [] : [`${pid} ${command}`]
       } catch {
         // It ended meanwhile.
         return []
