@@ -17,7 +17,7 @@ async function startFailed(t: Parameters<typeof startScheduler>[0], more: BuildM
   if (node !== undefined) cluster.nodes = [1, 2, 3].map((n) => ({ ...node, ID: `n${n}` }))
   const source = {
     kind: 'bundle' as const,
-    id: await scheduler.storeSource(Readable.from(['git'])),
+    id: await scheduler.storeSource(Readable.from([Buffer.from(BUNDLE)])),
   }
   await scheduler.submit(aRequest({ parallelism: 4, sha: 'f00d', priority: 60, source, ...more }))
   for (const [index, agent] of (await agentsOf(cluster, scheduler, 4)).entries()) {
@@ -30,6 +30,9 @@ async function startFailed(t: Parameters<typeof startScheduler>[0], more: BuildM
   return { ...started, old }
 }
 type BuildMore = Partial<BuildRequestInput>
+
+/** As much of a bundle as is looked at. */
+const BUNDLE = '# v2 git bundle\n'
 
 t.test('a whole rerun is a new build of the same slices, linked to the old one', async (t) => {
   const { scheduler, old } = await startFailed(t)
@@ -61,7 +64,7 @@ t.test('a rerun of what failed keeps indexes and total, and has a result of its 
       environment: [{ values: { CIRCLE_NODE_INDEX: `${at + 1}`, CIRCLE_NODE_TOTAL: '4' } }, {}],
     })
     const source = unwrap(await scheduler.agents.source(agent.caller))
-    t.equal((await source?.bytes.toArray())?.join(''), 'git')
+    t.equal((await source?.bytes.toArray())?.join(''), BUNDLE)
     t.equal(cluster.jobs.get(agent.jobId)?.Priority, 60)
     unwrap(await agent.report(at === 0 ? 'succeeded' : 'exit_code'))
   }

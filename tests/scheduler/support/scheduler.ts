@@ -93,7 +93,7 @@ export function aRequest(
 }
 
 /** Longer than anything takes on a busy machine. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 40_000
 
 /** Looks again and again until the answer is truthy. */
 export async function until<T>(
