@@ -61,7 +61,11 @@ export async function planRequest(options: RequestOptions, cwd: string): Promise
   }
 }
 
-async function readConfig(
+/**
+ * @param given path of the file; without one the usual places are tried.
+ * @throws CaravanError INPUT_INVALID when there is no such file.
+ */
+export async function readConfig(
   given: string | undefined,
   cwd: string,
   checkout: Checkout | null,

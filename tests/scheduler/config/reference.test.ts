@@ -11,12 +11,8 @@ import { JOB_KEYS } from '../../../src/scheduler/config/job.ts'
 import { MACHINE_KEYS } from '../../../src/scheduler/config/machine.ts'
 import { PROBLEMS_MAX } from '../../../src/scheduler/config/report.ts'
 import { JOB_CHARS_MAX } from '../../../src/scheduler/config/scope.ts'
-import {
-  CHECKOUT_KEYS,
-  RUN_KEYS,
-  STEPS_MAX,
-  STEP_KEYS,
-} from '../../../src/scheduler/config/steps.ts'
+import { CHECKOUT_KEYS, RUN_KEYS } from '../../../src/scheduler/config/run.ts'
+import { STEPS_MAX, STEP_KEYS } from '../../../src/scheduler/config/steps.ts'
 import { supportedKeys } from '../../../src/scheduler/config/table.ts'
 import type { Table } from '../../../src/scheduler/config/table.ts'
 import { VERSIONS } from '../../../src/scheduler/config/top-level.ts'

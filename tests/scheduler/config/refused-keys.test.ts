@@ -1,7 +1,8 @@
 import t from 'tap'
 import { JOB_KEYS } from '../../../src/scheduler/config/job.ts'
 import { MACHINE_KEYS } from '../../../src/scheduler/config/machine.ts'
-import { CHECKOUT_KEYS, RUN_KEYS, STEP_KEYS } from '../../../src/scheduler/config/steps.ts'
+import { CHECKOUT_KEYS, RUN_KEYS } from '../../../src/scheduler/config/run.ts'
+import { STEP_KEYS } from '../../../src/scheduler/config/steps.ts'
 import type { Table } from '../../../src/scheduler/config/table.ts'
 import { jobWith, refusals, runWith } from './support.ts'
 
