@@ -94,7 +94,7 @@ function refuseUnknown(name: string, { at, path }: Slot, scope: Scope): undefine
   return undefined
 }
 
-/** Exactly one of these keys says what runs the steps. */
+/** Exactly one of these keys says what runs the steps. One that is refused by name counts as said. */
 export function checkRunner({ node, at, path }: Slot, keys: readonly string[], scope: Scope): void {
   if (node.kind !== 'map') return
   const { entries } = node
@@ -103,7 +103,7 @@ export function checkRunner({ node, at, path }: Slot, keys: readonly string[], s
     const what = `the ${path.startsWith('jobs.') ? 'job' : 'executor'} does not say what runs it`
     const hint = 'add `docker` with an image, or `machine: true`'
     scope.report.problem({ at, path, what, hint })
-  } else if (second !== undefined) {
+  } else if (second !== undefined && second !== 'macos') {
     const what = `\`${first}\` and \`${second}\` both say what runs it`
     const place = entries.get(second)?.keyAt ?? at
     scope.report.problem({ at: place, path, what, hint: 'remove one of them' })
