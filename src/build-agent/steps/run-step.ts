@@ -7,6 +7,7 @@ import { StepPipe } from '../process/pipe.ts'
 import { checkout } from './checkout.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { failed, type StepOutcome } from './outcome.ts'
+import { untilItSucceeds } from './rerun.ts'
 import { runCommand, toShellLine } from './run-command.ts'
 import { SilenceWatch, supervise } from './supervise.ts'
 
@@ -91,7 +92,8 @@ async function runToEnd(context: JobContext, open: OpenStep): Promise<StepOutcom
 async function performSafely(context: JobContext, open: OpenStep): Promise<StepOutcome> {
   const { output, index } = open
   try {
-    return await explainDisk(context, output, await perform(context, open))
+    const outcome = await untilItSucceeds(context, open, () => perform(context, open))
+    return await explainDisk(context, output, outcome)
   } catch (cause) {
     if (isCaravanError(cause, 'INPUT_INVALID')) {
       output.line(`caravan: ${cause.message}`)

@@ -22,6 +22,7 @@ import {
 
 /** Waits of the real agent, made short enough for tests and long enough for a busy machine. */
 const SHORT: AgentTimings = {
+  onCancelMs: 10_000,
   graceMs: 2000,
   killedMs: 2000,
   leakedPipeMs: 300,
