@@ -75,13 +75,19 @@ export async function readConfig(
     given === undefined ? CONFIG_FILES.map((name) => join(top, name)) : [resolve(cwd, given)]
   for (const file of candidates) {
     const text = await readOptional(file)
-    if (text !== null) return { text, name: relative(cwd, file) || file }
+    if (text !== null) return { text, name: nameOf(file, cwd) }
   }
   throw usageError(
     given === undefined
       ? `there is no ${CONFIG_FILES.join(' or ')} in ${top}: name one with --config`
       : `there is no file ${given}`,
   )
+}
+
+/** As short as a person would write it. */
+function nameOf(file: string, cwd: string): string {
+  const name = relative(cwd, file)
+  return name === '' || name.startsWith('..') ? file : name
 }
 
 async function readOptional(file: string): Promise<string | null> {

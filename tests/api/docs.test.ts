@@ -10,6 +10,8 @@ import {
   buildRequest,
   buildSummary,
   buildView,
+  configCheck,
+  configExpansion,
   dryRunAnswer,
   ERRORS,
   errorBody,
@@ -105,6 +107,12 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     Events: followEvent.options.flatMap((option) => toFields(option)),
     Submitted: ['type', 'id', 'number'],
     Health: toFields(healthAnswer),
+    'Configuration check': [
+      ...toFields(configCheck),
+      ...toFields(configCheck.shape.jobs.element).map((field) => `jobs[].${field}`),
+    ],
+    'Configuration expansion': toFields(configExpansion),
+    Problem: toFields(configExpansion.shape.problems.element),
     Error: toFields(errorBody),
     Reasons: Object.keys(REASONS),
   }

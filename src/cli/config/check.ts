@@ -50,7 +50,8 @@ function draw(file: string, { problems, jobs }: Found, palette: Palette): string
   // What all jobs share, such as workflows that are left alone, is said once.
   const said = new Set<string>()
   for (const { name, job, problems: own, warnings } of jobs) {
-    const fresh = warnings.filter((each) => !said.has(formatProblem(each)))
+    // What a job that can not run would lose is no news yet.
+    const fresh = job === null ? [] : warnings.filter((each) => !said.has(formatProblem(each)))
     for (const each of fresh) said.add(formatProblem(each))
     lines.push('', `${palette.bold(name)}  ${describe(job, palette)}`, ...toLines(own))
     lines.push(...toLines(fresh).map((line) => palette.dim(line)))

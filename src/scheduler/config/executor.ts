@@ -5,12 +5,11 @@ import { readDocker } from './docker.ts'
 import { readEnvironment } from './environment.ts'
 import { readMachine, readResourceClass } from './machine.ts'
 import { listed, shown } from './report.ts'
-import { describe, entrySlot, hasParameters } from './scope.ts'
+import { entrySlot, hasParameters } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
 import { readMap } from './table.ts'
 import type { Values } from './table.ts'
 import { readFilledText, readPath, readShell, readText } from './values.ts'
-import { entriesOf } from './yaml-tree.ts'
 
 /** Keys that an executor and a job have in common. */
 export const RUNNER_KEYS = {
