@@ -7,8 +7,11 @@
 import type { Reason } from '../model/index.ts'
 
 export type EndingCause =
-  /** A person, a newer build or an operator wants the slice to end, or Nomad wants the node. */
-  | { kind: 'asked'; reason: Reason }
+  /**
+   * A person, a newer build or an operator wants the slice to end, or Nomad wants the node. `graceMs` is
+   * there when whoever kills us leaves another time than the usual one.
+   */
+  | { kind: 'asked'; reason: Reason; graceMs?: number }
   /** The job ran longer than it may. */
   | { kind: 'max_run_time' }
   /** The server was silent for longer than it lets a slice live on alone. */

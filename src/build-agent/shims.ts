@@ -27,8 +27,11 @@ case "$1 $2" in
   ;;
 "tests "*)
   shift
+  options=\${NODE_OPTIONS:-}
+  # They are meant for the step's programs; the command below gets them back.
+  unset NODE_OPTIONS
   exec ${quote(runtime)} ${quote(STEP_CLI)} \\
-    "\${CIRCLE_NODE_INDEX:-}" "\${CIRCLE_NODE_TOTAL:-}" "$@"
+    "\${CIRCLE_NODE_INDEX:-}" "\${CIRCLE_NODE_TOTAL:-}" "$options" "$@"
   ;;
 *)
   echo "\${0##*/}: '$*' is not supported here. There are: tests glob, tests split, tests run, step halt." >&2

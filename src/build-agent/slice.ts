@@ -9,13 +9,14 @@ import {
 } from '../model/index.ts'
 import { deadline, describeCause } from '../platform/index.ts'
 import type { Ending } from './ending.ts'
-import { buildJobEnvironment } from './environment.ts'
+import { buildJobEnvironment, findOversized } from './environment.ts'
 import { EventLog } from './event-log.ts'
 import type { Executor } from './executors/executor.ts'
 import { Mask } from './output/mask-filter.ts'
 import { Outputs } from './output/step-output.ts'
 import type { AgentCalls, AgentOptions } from './ports.ts'
-import { makePipes } from './process/pipe.ts'
+import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
+import { report } from './report.ts'
 import { Session } from './session.ts'
 import type { SignalPlan } from './signals.ts'
 import type { JobContext } from './steps/context.ts'
@@ -38,7 +39,7 @@ export interface SliceInput {
   executor: Executor
 }
 
-interface Parts {
+export interface Parts {
   mask: Mask
   session: Session
   events: EventLog
@@ -66,15 +67,20 @@ export async function runSlice(input: SliceInput): Promise<number> {
   const { claim, ending, plan, folders, options } = input
   const parts = assemble(input)
   plan.session = parts.session
+  plan.killTimeoutMs = claim.task.limits.kill_timeout_ms ?? options.timings.killTimeoutMs
   try {
-    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length)
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, PIPES_AHEAD)
     const refused = await accept(input, parts.session)
-    if (refused !== null) return refused
+    if (refused !== null) {
+      // Nothing has run, and nobody sweeps a spool without a record.
+      await removeSpool(folders)
+      return refused
+    }
     input.onAccepted()
     await leaveRecord(input)
     const sweeping = sweepOthers(input)
     parts.session.start()
-    const outcome = await work(input, parts, pipes)
+    const outcome = await plan.reconsider(await work(input, parts, pipes))
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
     const code = await report(input, parts, outcome)
     ending.giveUpReport()
@@ -123,6 +129,11 @@ function assemble(input: SliceInput): Parts {
   })
   if (unmaskable > 0) {
     events.notice(`${unmaskable} secret values are not masked: they are too short or too common.`)
+  }
+  if (mask.plainOnly > 0) {
+    events.notice(
+      `${mask.plainOnly} secret values are not masked where they are encoded: too many.`,
+    )
   }
   const outputs = new Outputs({
     ...options,
@@ -199,13 +210,16 @@ async function work(
     if (task.executor.kind === 'docker') throw new CaravanError('INPUT_INVALID', NO_CONTAINERS)
     const workspace = await createWorkingDirectory(folders, task.working_directory)
     if (executor.shell.notice !== null) parts.events.notice(executor.shell.notice)
+    const environment = buildJobEnvironment(executor.environment, task.environment, workspace)
+    const oversized = findOversized([], environment)
+    if (oversized !== null) throw new CaravanError('INPUT_INVALID', oversized)
     const context: JobContext = {
       ...options,
       ...parts,
       task,
       workspace,
       executor,
-      environment: buildJobEnvironment(executor.environment, task.environment, workspace),
+      environment,
       pipes,
       ending,
       openSource: async (signal) =>
@@ -244,34 +258,4 @@ function limitRunTime({ options, claim, ending }: SliceInput, events: EventLog):
   return () => {
     for (const timer of timers) timer.cancel()
   }
-}
-
-/** Tells how the slice ended, once the server has its output or will not get it from us. */
-async function report(input: SliceInput, parts: Parts, outcome: SliceOutcome): Promise<number> {
-  const { ending, folders, plan, options } = input
-  const { session, events, outputs } = parts
-  const isComplete = await outputs.settle()
-  // The server may be done with us as soon as it has read the last event: its refusal to answer the poll
-  // must not look like a fence.
-  await session.stopPolling()
-  if (ending.cause?.kind !== 'fenced') {
-    events.push({ type: 'slice_finished', ...outcome })
-    await events.settle()
-  }
-  if (ending.cause?.kind === 'fenced') {
-    await removeSpool(folders)
-    return AGENT_EXIT.fenced
-  }
-  const facts = { result: outcome.result, reason: outcome.reason, isComplete }
-  if (!events.isDelivered) {
-    options.log.error('the end of the slice could not be told, the spool stays', facts)
-    return AGENT_EXIT.notAcknowledged
-  }
-  if (!isComplete) {
-    options.log.error('output is left behind, the spool stays', facts)
-    return AGENT_EXIT.notAcknowledged
-  }
-  await removeSpool(folders)
-  options.log.info('slice finished', facts)
-  return plan.arrived.aborted ? AGENT_EXIT.signaled : AGENT_EXIT.finished
 }

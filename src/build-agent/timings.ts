@@ -20,6 +20,8 @@ export interface AgentTimings {
   retryMaxMs: number
   /** How long a step is held back while its spool waits for the server or for a full disk. */
   spoolFullMs: number
+  /** How long a server that answers may take no output once the steps are over. */
+  flushMs: number
   /** How long one long poll of `control` may last. */
   pollMaxMs: number
 }
@@ -33,7 +35,7 @@ export const TIMINGS: AgentTimings = {
   killedMs: 10_000,
   // Enough for a full pipe on a busy machine. A daemon that inherited the pipe must not hang its step.
   leakedPipeMs: 1_000,
-  // The job template sets `kill_timeout = "30s"`; Nomad kills us when it has passed.
+  // What the job template has by default. The claim tells what it really has.
   killTimeoutMs: 30_000,
   // A signal carries no reason. When the server does not tell within this, it is taken for a drain.
   whyMs: 1_000,
@@ -44,6 +46,8 @@ export const TIMINGS: AgentTimings = {
   retryMaxMs: 10_000,
   // A server is restarted in less; a step that waits longer is worth more than its output.
   spoolFullMs: 60_000,
+  // An allocation that waits takes the place of a build. The sweeper brings the rest.
+  flushMs: 60_000,
   // Proxies commonly cut what is silent for 30 s or more.
   pollMaxMs: 20_000,
 }

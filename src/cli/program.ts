@@ -5,6 +5,7 @@
  * nothing of the server.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ROLES } from '../model/index.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { EXIT, type Io } from './io.ts'
 import type { RunOptions } from './run.ts'
@@ -40,6 +41,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addServing(program, io, finish)
   addBuilds(program, io, finish)
   addStore(program, io, finish)
+  addTokens(program, io, finish)
   addDoctor(program, io, finish)
   addAgent(program, finish)
   program
@@ -141,11 +143,18 @@ function addBuilds(program: Command, io: Io, finish: Finish): void {
     finish(await (await import('./builds/show.ts')).show(ref, options, io))
   })
   withServer('output <build>', 'what the steps of a slice wrote')
-    .option('--slice <n>', 'which slice, from 0', toIndex, 0)
+    .option('--slice <n>', 'which slice, from 0 (default: the first of the build)', toIndex)
     .option('--step <n>', 'which step, from 0 in the order of the configuration', toIndex)
+    .option('--attempt <n>', 'which attempt at the slice, from 1 (default: the last)', toCount)
     .option('--raw', 'nothing but the bytes of the steps')
     .action(async (ref: string, options) => {
       finish(await (await import('./builds/output.ts')).output(ref, options, io))
+    })
+  withServer('rerun <build>', 'run a build that is over again, as a new build')
+    .option('--failed', 'only the slices that did not succeed')
+    .option('--detach', 'do not wait for the end')
+    .action(async (ref: string, options) => {
+      finish(await (await import('./builds/rerun.ts')).rerun(ref, options, io))
     })
   withServer('cancel <build>', 'end a build').action(async (ref: string, options) => {
     finish(await (await import('./builds/cancel.ts')).cancel(ref, options, io))
@@ -175,6 +184,34 @@ function addStore(program: Command, io: Io, finish: Finish): void {
     .action(async (file: string, options) => {
       finish(await (await import('./restore.ts')).restore(file, options, io))
     })
+}
+
+function addTokens(program: Command, io: Io, finish: Finish): void {
+  const token = program.command('token').description('who may use a server, and for what')
+  const withServer = (name: string, description: string) =>
+    token
+      .command(name)
+      .description(description)
+      .addOption(serverOption())
+      .addOption(tokenOption())
+      .option('--json', 'print JSON')
+  withServer('create', 'make a token; without --server, the first one, where the data is')
+    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .option('--name <text>', 'whose it is, or what for')
+    .option('--expires <duration>', 'how long it is good for, such as 90d (default: for ever)')
+    .addOption(dataOption())
+    .addOption(storeOption())
+    .addOption(masterKeyOption())
+    .addOption(settingsOption())
+    .action(async (options) => {
+      finish(await (await import('./token.ts')).createToken(options, io))
+    })
+  withServer('list', 'the tokens of a server, oldest first').action(async (options) =>
+    finish(await (await import('./token.ts')).listTokens(options, io)),
+  )
+  withServer('revoke <id>', 'end a token at once').action(async (id: string, options) => {
+    finish(await (await import('./token.ts')).revokeToken(id, options, io))
+  })
 }
 
 function addDoctor(program: Command, io: Io, finish: Finish): void {

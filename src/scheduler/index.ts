@@ -1,5 +1,6 @@
 /** The control plane: from a build request to one result per slice. */
 export type * from './ports.ts'
+export { createFirstToken, type TokenBook } from './access/index.ts'
 export { backUp, type BackUpReport } from './backup/back-up.ts'
 export { restore } from './backup/restore.ts'
 export { describeStore, type BackupManifest } from './store/index.ts'

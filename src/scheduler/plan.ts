@@ -7,12 +7,14 @@ export interface TaskParts {
   texts: Pick<BuildTexts, 'spec' | 'source'>
   slice: Pick<SliceRow, 'slice_index'>
   limits: Settings['limits']
+  /** Of the agent's task in the Nomad job. */
+  killTimeoutMs: number
   /** Where people reach the server. */
   publicUrl: string
 }
 
 export function toTask(parts: TaskParts): Task {
-  const { build, texts, slice, limits } = parts
+  const { build, texts, slice, limits, killTimeoutMs } = parts
   const { id, number, org, repo, branch, sha, job } = build
   const { spec, source } = texts
   return {
@@ -32,6 +34,7 @@ export function toTask(parts: TaskParts): Task {
       max_run_time_ms: limits.max_run_time,
       output_bytes: limits.output,
       orphan_ms: limits.orphan,
+      kill_timeout_ms: killTimeoutMs,
     },
   }
 }

@@ -72,7 +72,7 @@ t.test('what is there for a cancel does not run when there was none, or no time'
   }
 })
 
-t.test('a step that ignores TERM is killed after the grace', async (t) => {
+t.test('B34, C-33: a step that ignores TERM is killed after the grace', async (t) => {
   const task = aTask({ steps: ['trap "" TERM; echo $$; while :; do sleep 1; done'] })
   const server = await ProtocolServer.start(t, { task })
   const agent = await startAgent(t, server, { timings: { graceMs: 300 } })
@@ -117,7 +117,7 @@ t.test('a step that is silent for too long is ended, and what cleans up still ru
   t.match(server.sliceFinished, { result: 'timed_out', reason: 'no_output' })
 })
 
-t.test('a job that runs too long is ended whole, after a warning', async (t) => {
+t.test('B33: a job that runs too long is ended whole, after a warning', async (t) => {
   const { server, code } = await runToEnd(
     t,
     aTask({
@@ -161,7 +161,7 @@ t.test('a server that is away for a while does not touch the steps', async (t) =
 })
 
 t.test(
-  'an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
+  'B22, C-56: an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
   async (t) => {
     let isAway = false
     const server = await ProtocolServer.start(t, {
@@ -188,7 +188,7 @@ t.test(
   },
 )
 
-t.test('a signal is answered with the reason that the server knows', async (t) => {
+t.test('C-53: a signal is answered with the reason that the server knows', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['echo up; sleep 30'] }),
     why: { action: 'cancel', reason: 'stopped_by_operator' },
@@ -214,7 +214,24 @@ t.test('a signal that nobody explains in time is a drain', async (t) => {
   t.same([server.violations, server.checkOutputs()], [[], []])
 })
 
-t.test('a second signal means now', async (t) => {
+t.test('a reason that comes late is still told: a stop is no drain', async (t) => {
+  let isAway = true
+  const server = await ProtocolServer.start(t, {
+    task: aTask({ steps: ['echo up; sleep 30'] }),
+    why: { action: 'cancel', reason: 'stopped_by_operator' },
+    trouble: ({ name }) => (name === 'why' && isAway ? { status: 503 } : undefined),
+  })
+  const agent = await startAgent(t, server, { timings: { whyMs: 50 } })
+  await server.until(() => server.output(0).length > 0)
+  agent.send('SIGTERM')
+  await server.until(() => server.finished(0) !== undefined)
+  isAway = false
+  t.equal(await agent.exit, 143)
+  t.match(server.sliceFinished, { result: 'canceled', reason: 'stopped_by_operator' })
+  t.same([server.violations, server.checkOutputs()], [[], []])
+})
+
+t.test('C-52: a second signal means now', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['trap "" TERM; echo up; sleep 30'] }),
   })
@@ -241,7 +258,7 @@ t.test('what can not be delivered before the kill stays in the spool', async (t)
   t.match(agent.log(), /the end of the slice could not be told, the spool stays/)
 })
 
-t.test('a mask that comes while the step runs holds from then on', async (t) => {
+t.test('C-26: a mask that comes while the step runs holds from then on', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({
       steps: ['echo late-secret; while [ ! -e go ]; do sleep 0.02; done; echo late-secret'],

@@ -255,7 +255,7 @@ t.test('the shell of the step comes before that of the job', async (t) => {
   t.equal(shells[0], '/bin/sh -e')
 })
 
-t.test('a command may be longer than an argument can be', async (t) => {
+t.test('C-38: a command may be longer than an argument can be', async (t) => {
   const long = `: ${'x'.repeat(300_000)}\necho done`
   const { server } = await runToEnd(t, aTask({ steps: [{ command: long, name: 'long' }] }))
   t.equal(server.output(0).toString(), 'done\n')

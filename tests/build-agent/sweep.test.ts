@@ -11,37 +11,40 @@ import { ProtocolServer, SLICE, TOKEN } from './support/protocol-server.ts'
 
 const CARAVAN = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
 
-t.test('what an agent that was killed has spooled is delivered by the next sweep', async (t) => {
-  let isAway = false
-  const server = await ProtocolServer.start(t, {
-    task: aTask({
-      steps: [
-        'echo done',
-        'echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 1 20000; sleep 60',
-      ],
-    }),
-    trouble: ({ name }) => (isAway && name === 'output' ? { status: 503 } : undefined),
-  })
-  const dir = await aFolder(t)
-  const agent = spawnAgent(server, dir)
-  await server.until(() => server.output(1).toString() === 'begun\n')
-  isAway = true
-  await writeFile(join(dir, 'a/local/home/project/go'), '')
-  const calls = server.calls.output
-  await server.until(() => server.calls.output > calls + 1)
-  agent.kill('SIGKILL')
-  await new Promise((resolve) => agent.once('exit', resolve))
-  t.equal(server.output(1).toString(), 'begun\n')
+t.test(
+  'C-48: what an agent that was killed has spooled is delivered by the next sweep',
+  async (t) => {
+    let isAway = false
+    const server = await ProtocolServer.start(t, {
+      task: aTask({
+        steps: [
+          'echo done',
+          'echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 1 20000; sleep 60',
+        ],
+      }),
+      trouble: ({ name }) => (isAway && name === 'output' ? { status: 503 } : undefined),
+    })
+    const dir = await aFolder(t)
+    const agent = spawnAgent(server, dir)
+    await server.until(() => server.output(1).toString() === 'begun\n')
+    isAway = true
+    await writeFile(join(dir, 'a/local/home/project/go'), '')
+    const calls = server.calls.output
+    await server.until(() => server.calls.output > calls + 1)
+    agent.kill('SIGKILL')
+    await new Promise((resolve) => agent.once('exit', resolve))
+    t.equal(server.output(1).toString(), 'begun\n')
 
-  isAway = false
-  t.same(await sweepDir(dir), { delivered: 1, removed: 0, kept: 0 })
-  const text = server.output(1).toString()
-  t.match(text, /^begun\n1\n2\n/)
-  t.match(text, /\n20000\n\n\[caravan: the agent was killed here; what followed is lost\]\n$/)
-  t.same(server.violations, [])
-  t.same(await readdir(join(dir, 'a/alloc/caravan/spool')), [], 'nothing is left')
-  t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
-})
+    isAway = false
+    t.same(await sweepDir(dir), { delivered: 1, removed: 0, kept: 0 })
+    const text = server.output(1).toString()
+    t.match(text, /^begun\n1\n2\n/)
+    t.match(text, /\n20000\n\n\[caravan: the agent was killed here; what followed is lost\]\n$/)
+    t.same(server.violations, [])
+    t.same(await readdir(join(dir, 'a/alloc/caravan/spool')), [], 'nothing is left')
+    t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
+  },
+)
 
 t.test(
   'an agent that has to end with output left says so, and the sweep completes it',

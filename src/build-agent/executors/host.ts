@@ -6,6 +6,7 @@ import { createCgroup, type Cgroup } from '../process/cgroup.ts'
 import { signalGroup } from '../process/group.ts'
 import { launch } from '../process/launch.ts'
 import { killMarked } from '../process/leftovers.ts'
+import { findOomCounter } from '../process/oom.ts'
 import { startWatchdog } from '../process/watchdog.ts'
 import { defaultShell, type DefaultShell } from '../shell.ts'
 import type { AgentTimings } from '../timings.ts'
@@ -16,6 +17,8 @@ export interface HostOptions {
   name: string
   /** Environment of the agent. */
   inherited: Readonly<Record<string, string | undefined>>
+  /** Id of the allocation, which the names of groups that are ours alone have in them. */
+  allocationId: string
   /** What marks the processes of this job. */
   internalDir: string
   clock: Clock
@@ -28,9 +31,10 @@ const PROBE_TIMEOUT_MS = 10_000
 export async function createHostExecutor(options: HostOptions): Promise<Executor> {
   const { clock, log, timings, internalDir } = options
   const environment = cleanHostEnvironment(options.inherited)
-  const [cgroup, shell] = await Promise.all([
+  const [cgroup, shell, countOomKills] = await Promise.all([
     createCgroup({ name: options.name, clock, killedMs: timings.killedMs }),
     probeShell(environment),
+    findOomCounter(options.allocationId),
   ])
   const groups = new Set<number>()
   const watchdog = startWatchdog({
@@ -56,6 +60,7 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
         (entry) => entry.isDirectory(),
         () => false,
       ),
+    countOomKills,
     sweep: sweepAll,
     async close() {
       await sweepAll()

@@ -1,12 +1,19 @@
 /** Hides secrets in a stream, whatever pieces it comes in: the result never depends on the pieces. */
 import { createMatcher, isMaskable, type Matcher } from './mask.ts'
+import { toSpellings } from './spellings.ts'
 
 const REPLACEMENT = Buffer.from('****')
 const NOTHING = Buffer.alloc(0)
 
+/** All spellings together; twenty times as much is the memory that they take. */
+const SPELLING_BYTES_MAX = 2 * 1024 * 1024
+
 /** The secrets of one slice. Filters follow when one is added. */
 export class Mask {
   #secrets = new Set<string>()
+  #spellings = new Set<string>()
+  #spellingBytes = 0
+  #plainOnly = 0
   #matcher: Matcher | null = null
 
   constructor(secrets: readonly string[] = []) {
@@ -18,13 +25,32 @@ export class Mask {
     return this.#matcher
   }
 
+  /** How many secrets are hidden only as they are written, not encoded: there are too many. */
+  get plainOnly(): number {
+    return this.#plainOnly
+  }
+
   /** @returns how many of the values are too short or too common to be hidden. */
   add(secrets: readonly string[]): number {
     const maskable = secrets.filter(isMaskable)
     const fresh = maskable.filter((secret) => !this.#secrets.has(secret))
-    for (const secret of fresh) this.#secrets.add(secret)
-    if (fresh.length > 0) this.#matcher = createMatcher([...this.#secrets])
+    for (const secret of fresh) {
+      this.#secrets.add(secret)
+      this.#spell(secret)
+    }
+    if (fresh.length > 0) this.#matcher = createMatcher([...this.#secrets, ...this.#spellings])
     return secrets.length - maskable.length
+  }
+
+  #spell(secret: string): void {
+    const spellings = toSpellings(secret)
+    const bytes = spellings.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+    if (this.#spellingBytes + bytes > SPELLING_BYTES_MAX) {
+      this.#plainOnly += 1
+      return
+    }
+    this.#spellingBytes += bytes
+    for (const spelling of spellings) this.#spellings.add(spelling)
   }
 
   /** For names, reasons and messages: every text that leaves the agent. */

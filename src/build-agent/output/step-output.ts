@@ -83,6 +83,13 @@ export class Outputs {
     return this.#left === 0
   }
 
+  /** How many bytes the server lacks. */
+  get backlog(): number {
+    let backlog = 0
+    for (const { spool } of this.#uploads.values()) backlog += spool.backlog
+    return backlog
+  }
+
   /** The server wants another pace. */
   repace(): void {
     for (const uploader of this.#uploads.keys()) uploader.notify()
@@ -91,9 +98,7 @@ export class Outputs {
   /** What others have not sent yet leaves less for a new one. */
   #roomBytes(): number {
     const { spoolBytes } = this.#options
-    let backlog = 0
-    for (const { spool } of this.#uploads.values()) backlog += spool.backlog
-    return Math.max(Math.floor(spoolBytes * ROOM_SHARE_MIN), spoolBytes - backlog)
+    return Math.max(Math.floor(spoolBytes * ROOM_SHARE_MIN), spoolBytes - this.backlog)
   }
 
   #follow(spool: Spool, uploader: Uploader): void {
@@ -106,8 +111,11 @@ export class Outputs {
         if (!complete) this.#left += 1
         // What did not arrive stays for whoever finds the spool.
         await spool.close({ remove: complete })
-        this.#uploads.delete(uploader)
       })
+      .catch((cause: unknown) => {
+        this.#options.log.warn('what is left of an output could not be put in order', { cause })
+      })
+      .finally(() => this.#uploads.delete(uploader))
     this.#uploads.set(uploader, { spool, over })
   }
 

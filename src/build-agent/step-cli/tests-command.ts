@@ -12,6 +12,8 @@ export interface StepTerminal {
   /** Of the slice, as the step's environment has it; empty when it has none. */
   nodeIndex: string
   nodeTotal: string
+  /** NODE_OPTIONS of the step: for the command that is run, not for this program. */
+  nodeOptions: string
 }
 
 const USAGE = `circleci tests glob PATTERN...
@@ -83,7 +85,7 @@ async function runTests(args: readonly string[], terminal: StepTerminal): Promis
   }
   const input = `${names.join('\n')}\n`
   if (values.verbose) terminal.stderr.write(`$ ${values.command}\n${input}`)
-  return await runWith(values.command, input)
+  return await runWith(values.command, { input, nodeOptions: terminal.nodeOptions })
 }
 
 const SPLIT_OPTIONS = {
@@ -152,8 +154,15 @@ function toCount(name: string, given: string, minimum: number): number {
   throw new Error(`${name} is a whole number from ${minimum} on, not "${given}"`)
 }
 
-async function runWith(command: string, input: string): Promise<number> {
-  const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'inherit', 'inherit'] })
+const WITH_OPTIONS = '[ -z "$0" ] || export NODE_OPTIONS="$0"; exec /bin/sh -c "$1"'
+
+async function runWith(
+  command: string,
+  { input, nodeOptions }: { input: string; nodeOptions: string },
+): Promise<number> {
+  const child = spawn('/bin/sh', ['-c', WITH_OPTIONS, nodeOptions, command], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  })
   // A command that does not read all of its names is free not to.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)

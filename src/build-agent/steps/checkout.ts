@@ -14,6 +14,7 @@ import { expandHome } from '../paths.ts'
 import { isEmptyFolder } from '../workspace.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { downloadSource } from './download.ts'
+import { toSshCommand } from './known-hosts.ts'
 import { failed, type StepOutcome, toEndingReason } from './outcome.ts'
 import { readSecrets, redactUrl } from './redact.ts'
 
@@ -50,7 +51,8 @@ export async function checkout(
     return failed('checkout')
   }
   await mkdir(target, { recursive: true })
-  const git = createGit(context, io, target)
+  const ssh = await toSshCommand(join(workspace.internalDir, 'known_hosts'))
+  const git = createGit(context, io, { target, ssh })
   const ready = await prepare(context, git, isRepository)
   if (ready !== null) return ready
   const fetched =
@@ -69,8 +71,14 @@ interface Git {
   ask(args: readonly string[]): Promise<string | null>
 }
 
-function createGit({ executor, workspace }: JobContext, io: StepIo, target: string): Git {
+function createGit(
+  { executor, workspace }: JobContext,
+  io: StepIo,
+  { target, ssh }: { target: string; ssh: string },
+): Git {
   const env: Environment = {
+    // What the node has set up for its own ssh comes before ours.
+    ...(executor.environment['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: ssh } : {}),
     ...executor.environment,
     HOME: workspace.home,
     // Nobody is there to answer.

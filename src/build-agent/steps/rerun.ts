@@ -29,7 +29,9 @@ export async function untilItSucceeds(
   return outcome
 }
 
-/** A command of its own that failed; silence, a mistake in the file and a fault of ours come again. */
+/** What the command itself did may go well another time; silence, a full disk and mistakes come again. */
+const MENDABLE: ReadonlySet<StepOutcome['reason']> = new Set(['exit_code', 'signal', 'oom'])
+
 function hasFailed({ state, reason }: StepOutcome): boolean {
-  return state === 'failed' && (reason === 'exit_code' || reason === 'signal')
+  return state === 'failed' && MENDABLE.has(reason)
 }

@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { isCaravanError, type StepSpec } from '../../model/index.ts'
 import { describeCause } from '../../platform/index.ts'
 import type { StepOutput } from '../output/step-output.ts'
+import type { OomKills } from '../process/oom.ts'
 import { StepPipe } from '../process/pipe.ts'
 import { checkout } from './checkout.ts'
 import type { JobContext, StepIo } from './context.ts'
@@ -92,12 +93,19 @@ async function runToEnd(context: JobContext, open: OpenStep): Promise<StepOutcom
 async function performSafely(context: JobContext, open: OpenStep): Promise<StepOutcome> {
   const { output, index } = open
   try {
-    const outcome = await untilItSucceeds(context, open, () => perform(context, open))
-    return await explainDisk(context, output, outcome)
+    return await untilItSucceeds(context, open, async () => {
+      const before = await context.executor.countOomKills()
+      const outcome = await explainDisk(context, output, await perform(context, open))
+      return await explainMemory(context, { output, outcome, before })
+    })
   } catch (cause) {
     if (isCaravanError(cause, 'INPUT_INVALID')) {
       output.line(`caravan: ${cause.message}`)
       return failed('config_error')
+    }
+    if (isDiskFull(cause)) {
+      output.line(`caravan: the step could not be started: ${describeCause(cause)}`)
+      return failed('disk_full')
     }
     context.log.error('a step could not be run', { step: index, cause })
     output.line(`caravan: the agent could not run this step: ${describeCause(cause)}`)
@@ -157,6 +165,30 @@ async function explainDisk(
   output.line(`caravan: the disk of ${workspace.workingDirectory} is full`)
   return { ...outcome, reason: 'disk_full' }
 }
+
+/** What steps write fills the disk on which the agent keeps their scripts too. */
+function isDiskFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+}
+
+/** Who kills for want of memory says so in its counter; what the command says may be anything. */
+async function explainMemory(
+  { executor }: JobContext,
+  step: { output: StepOutput; outcome: StepOutcome; before: OomKills | null },
+): Promise<StepOutcome> {
+  const { output, outcome, before } = step
+  if (outcome.state !== 'failed' || before === null) return outcome
+  const after = await executor.countOomKills()
+  const kills = (after?.count ?? 0) - before.count
+  // In a group that others use too, only what was killed itself is known to be among them.
+  const isKilled = outcome.signal === 'SIGKILL' || outcome.exitCode === KILLED
+  if (kills <= 0 || !(before.isOurs || isKilled)) return outcome
+  output.line('caravan: there was no memory left, so the kernel killed a process of this step')
+  return { ...outcome, reason: 'oom' }
+}
+
+/** What a shell ends with when SIGKILL ended its command. */
+const KILLED = 137
 
 /** The step may have removed its own working directory. */
 const UNKNOWN_DISK = { bavail: Number.POSITIVE_INFINITY, bsize: 1 }

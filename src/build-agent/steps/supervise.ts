@@ -29,7 +29,10 @@ export async function supervise(
   ])
   silence.stop()
   over.abort()
-  if (cutShort !== null) await command.stop({ graceMs, urgent: ending.urgent })
+  const granted = ending.cause?.kind === 'asked' ? ending.cause.graceMs : undefined
+  if (cutShort !== null) {
+    await command.stop({ graceMs: granted ?? graceMs, urgent: ending.urgent })
+  }
   return toStepOutcome(await command.exited, cutShort, ending.cause)
 }
 

@@ -30,6 +30,8 @@ export interface ClaimDeps {
   settings: Settings
   serverKey: Uint8Array
   publicUrl: () => string
+  /** Of the agent's task in the Nomad job. */
+  killTimeoutMs: number
   clock: Clock
   log: Log
 }
@@ -155,7 +157,8 @@ async function answer(
   const { build, slice } = entry
   const { epoch } = slice
   deps.leases.heard(key)
-  const { limits } = deps.settings
+  const { killTimeoutMs, settings } = deps
+  const { limits } = settings
   const texts = await deps.reading.texts(build.id)
   return {
     ok: true,
@@ -165,7 +168,7 @@ async function answer(
       server_time_ms: deps.clock.now(),
       chunk_bytes: OUTPUT_CHUNK_BYTES_MAX,
       control: deps.orders.of(slice),
-      task: toTask({ build, texts, slice, limits, publicUrl: deps.publicUrl() }),
+      task: toTask({ build, texts, slice, limits, killTimeoutMs, publicUrl: deps.publicUrl() }),
     },
   }
 }

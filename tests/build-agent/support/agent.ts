@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { runAgent, type AgentOptions, type AgentTimings } from '../../../src/build-agent/index.ts'
 import type { RunStep, Task } from '../../../src/model/index.ts'
 import {
+  type Clock,
   createLog,
   createTextWriter,
   sleep,
@@ -32,6 +33,7 @@ const SHORT: AgentTimings = {
   retryBaseMs: 10,
   retryMaxMs: 50,
   spoolFullMs: 200,
+  flushMs: 3000,
   pollMaxMs: 5000,
 }
 
@@ -50,6 +52,10 @@ export interface AgentChanges {
   url?: string
   environment?: Record<string, string | undefined>
   spoolBytes?: number
+  clock?: Clock
+  /** Where the allocation lies; a folder of its own when absent. */
+  dir?: string
+  spoolRoot?: string
 }
 
 export async function startAgent(
@@ -57,10 +63,15 @@ export async function startAgent(
   server: ProtocolServer,
   changes: AgentChanges = {},
 ): Promise<RunningAgent> {
-  const dir = await mkdtemp(join(tmpdir(), 'caravan-agent-'))
+  const dir = changes.dir ?? (await mkdtemp(join(tmpdir(), 'caravan-agent-')))
   const lines: string[] = []
   let listener: (name: 'SIGTERM' | 'SIGINT') => void = () => undefined
-  const allocation = { id: 'allocation-1', dir: join(dir, 'alloc'), taskDir: join(dir, 'local') }
+  const allocation = {
+    id: 'allocation-1',
+    dir: join(dir, 'alloc'),
+    taskDir: join(dir, 'local'),
+    ...(changes.spoolRoot === undefined ? {} : { spoolRoot: changes.spoolRoot }),
+  }
   const exit = runAgent({
     server: {
       url: changes.url ?? server.url,
@@ -73,7 +84,7 @@ export async function startAgent(
     version: '0.0.0',
     runtime: process.execPath,
     environment: changes.environment ?? { PATH: process.env['PATH'], LANG: 'C.UTF-8' },
-    clock: systemClock,
+    clock: changes.clock ?? systemClock,
     log: createLog(createTextWriter({ write: (line) => lines.push(line) }, Date.now), 'debug'),
     random: systemRandom,
     signals: {
@@ -90,7 +101,7 @@ export async function startAgent(
     listener('SIGTERM')
     listener('SIGTERM')
     await exit
-    await rm(dir, { recursive: true, force: true })
+    if (changes.dir === undefined) await rm(dir, { recursive: true, force: true })
   })
   return { exit, log: () => lines.join(''), send: (name) => listener(name), allocation }
 }

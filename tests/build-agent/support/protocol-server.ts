@@ -33,9 +33,11 @@ export interface ProtocolServerOptions {
   chunkBytes?: number
   leaseMs?: number
   flushMs?: number
-  trouble?: (call: { name: CallName; count: number }) => Trouble | undefined
+  trouble?: (call: { name: CallName; count: number; epoch: number }) => Trouble | undefined
   /** What `why` answers with. */
   why?: Partial<Control>
+  /** False when only length and hash of the outputs matter. */
+  keepsBytes?: boolean
 }
 
 interface Answer {
@@ -47,7 +49,7 @@ interface Answer {
 export const SLICE = '0123456789abcdef01234567-0'
 export const TOKEN = 'claim-token-of-the-slice'
 const CHUNK_BYTES = 1024 * 1024
-const SESSION = 'session-of-the-agent'
+const toSession = (epoch: number) => `session-of-epoch-${epoch}`
 
 export class ProtocolServer extends ReceivedSlice {
   readonly calls: Record<CallName, number> = {
@@ -65,11 +67,17 @@ export class ProtocolServer extends ReceivedSlice {
   #claimId: string | null = null
   #wakePolls: (() => void)[] = []
   #watchers: (() => void)[] = []
+  #epoch = 1
+  #outputsNow = 0
   isFenced = false
+  /** The slice has ended without its agent: of that only output is still taken. */
+  isOver = false
+  /** The most calls of `output` that were under way together. */
+  outputsAtOnce = 0
   url = ''
 
   private constructor(options: ProtocolServerOptions) {
-    super()
+    super({ keepsBytes: options.keepsBytes ?? true })
     this.#options = options
     this.#control = { version: 1, action: 'none', flush_ms: options.flushMs ?? 5, mask: [] }
   }
@@ -97,9 +105,17 @@ export class ProtocolServer extends ReceivedSlice {
     this.#wake()
   }
 
+  /** The slice gets a new epoch, which only another agent may claim. */
+  replace(): void {
+    this.#epoch += 1
+    this.#claimId = null
+    this.reset()
+    this.#wake()
+  }
+
   /** Waits until something that the agent did makes it true. */
-  async until(condition: () => boolean): Promise<void> {
-    const late = AbortSignal.timeout(10_000)
+  async until(condition: () => boolean, limitMs = 10_000): Promise<void> {
+    const late = AbortSignal.timeout(limitMs)
     while (!condition()) {
       if (late.aborted) throw new Error(`never came true: ${String(condition)}`)
       await new Promise<void>((resolve) => {
@@ -123,8 +139,11 @@ export class ProtocolServer extends ReceivedSlice {
       return
     }
     this.calls[name] += 1
+    if (name === 'output') this.#countOutputs(response)
     this.#look()
-    const trouble = this.#options.trouble?.({ name, count: this.calls[name] })
+    const epoch = Number(match?.[2])
+    const called = { name, count: this.calls[name], epoch }
+    const trouble = this.#options.trouble?.(called)
     if (trouble === 'hang') return
     if (trouble && 'delayMs' in trouble)
       await new Promise((resolve) => setTimeout(resolve, trouble.delayMs))
@@ -135,10 +154,11 @@ export class ProtocolServer extends ReceivedSlice {
       const body = { error: trouble.error ?? 'SERVER_ERROR', message: 'trouble', details: {} }
       return send(response, { status: trouble.status, body, headers })
     }
-    const epoch = Number(match?.[2])
     const answer = await this.#answer({ name, url, epoch, request, body: Buffer.concat(chunks) })
     this.#look()
-    if (trouble && 'cut' in trouble) return void request.socket.destroy()
+    // While a poll was held the network may have gone.
+    const last = name === 'control' ? this.#options.trouble?.(called) : trouble
+    if (typeof last === 'object' && 'cut' in last) return void request.socket.destroy()
     send(response, answer)
   }
 
@@ -149,9 +169,10 @@ export class ProtocolServer extends ReceivedSlice {
     request: IncomingMessage
     body: Buffer
   }): Promise<Answer> {
-    if (this.isFenced || call.epoch !== 1) return refuse(409, 'fenced')
+    if (this.isFenced || call.epoch !== this.#epoch) return refuse(409, 'fenced')
+    if (this.isOver && call.name !== 'output') return refuse(409, 'fenced')
     if (call.name === 'claim') return this.#claim(call.body)
-    if (call.request.headers.authorization !== `Bearer ${SESSION}`) {
+    if (call.request.headers.authorization !== `Bearer ${toSession(call.epoch)}`) {
       this.violate(`${call.name} without the session`)
       return refuse(401, 'UNAUTHORIZED')
     }
@@ -166,7 +187,7 @@ export class ProtocolServer extends ReceivedSlice {
       case 'output':
         return this.#takeOutput(call.url, call.body)
       case 'control':
-        return isOver ? refuse(409, 'fenced') : await this.#poll(call.url)
+        return isOver ? refuse(409, 'fenced') : await this.#poll(call.url, call.epoch)
       case 'why':
         return { status: 200, body: { control: { ...this.#control, ...this.#options.why } } }
       case 'source':
@@ -180,7 +201,7 @@ export class ProtocolServer extends ReceivedSlice {
     this.#claimId ??= claim.claim_id
     if (this.#claimId !== claim.claim_id) return refuse(409, 'taken')
     return this.#ok({
-      session: SESSION,
+      session: toSession(this.#epoch),
       lease_ms: this.#options.leaseMs ?? 60_000,
       server_time_ms: 1_800_000_000_000,
       chunk_bytes: this.#options.chunkBytes ?? CHUNK_BYTES,
@@ -195,7 +216,7 @@ export class ProtocolServer extends ReceivedSlice {
     return this.#ok({ have: this.takeOutput(step, offset, body) })
   }
 
-  async #poll(url: URL): Promise<Answer> {
+  async #poll(url: URL, epoch: number): Promise<Answer> {
     const { seen, wait_ms } = controlQuery.parse(Object.fromEntries(url.searchParams))
     if (this.#control.version <= seen && !this.isFenced) {
       await new Promise<void>((resolve) => {
@@ -206,7 +227,14 @@ export class ProtocolServer extends ReceivedSlice {
         })
       })
     }
-    return this.isFenced ? refuse(409, 'fenced') : this.#ok({})
+    const isOurs = !this.isFenced && !this.isOver && epoch === this.#epoch
+    return isOurs ? this.#ok({}) : refuse(409, 'fenced')
+  }
+
+  #countOutputs(response: ServerResponse): void {
+    this.#outputsNow += 1
+    this.outputsAtOnce = Math.max(this.outputsAtOnce, this.#outputsNow)
+    response.once('close', () => (this.#outputsNow -= 1))
   }
 
   #ok(body: Record<string, unknown>): Answer {

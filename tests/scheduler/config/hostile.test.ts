@@ -7,7 +7,7 @@ import { printJobs, withoutPasswords } from '../../../src/scheduler/config/print
 import { PROBLEMS_MAX } from '../../../src/scheduler/config/report.ts'
 import { JOB_CHARS_MAX } from '../../../src/scheduler/config/scope.ts'
 import { STEPS_MAX } from '../../../src/scheduler/config/steps.ts'
-import { YAML_CHARS_MAX } from '../../../src/scheduler/config/yaml.ts'
+import { YAML_CHARS_MAX, YAML_TOKENS_MAX } from '../../../src/scheduler/config/yaml.ts'
 import { YAML_DEPTH_MAX, YAML_MERGED_MAX } from '../../../src/scheduler/config/yaml-tree.ts'
 import { check, compile, compiled, jobWith, refusals } from './support.ts'
 
@@ -160,7 +160,7 @@ t.test('deep nesting is refused, not followed', async (t) => {
   bounded(t, 'lists', '['.repeat(20_000), deep)
   bounded(t, 'closed lists', '['.repeat(300) + ']'.repeat(300), deep)
   bounded(t, 'maps', '{a: '.repeat(10_000), deep)
-  bounded(t, 'keys', 'a: [' + 'a: b: '.repeat(20_000) + ']', deep)
+  bounded(t, 'keys', 'a: [' + 'a: b: '.repeat(10_000) + ']', deep)
   bounded(t, 'dashes', '- '.repeat(10_000), deep)
   const indented = Array.from({ length: 100 }, (_, index) => `${' '.repeat(index)}a:`).join('\n')
   bounded(t, 'indentation', indented, deep)
@@ -251,4 +251,32 @@ t.test('a variable too long for a process is refused', async (t) => {
   t.match(refusals(jobWith(`machine: true\nsteps: [checkout]\nenvironment:\n  LONG: ${value}`)), [
     /the variable `LONG` has 140005 bytes .*: a process takes at most 131071$/,
   ])
+})
+
+t.test('what a text of the largest size costs is bounded, whatever it is made of', (t) => {
+  const parts = [
+    '[],',
+    '- \n',
+    '\n',
+    ': \n',
+    'k: 1\n',
+    '- *a\n',
+    '#\n',
+    '? \n',
+    '& ',
+    '%a\n',
+    '\t- a\n',
+    '[',
+  ]
+  for (const part of parts) {
+    const text = part.repeat(Math.floor(YAML_CHARS_MAX / part.length))
+    const startedMs = performance.now()
+    const outcome = compile(text)
+    // A fifth of it on an idle machine; without a bound, the worst of these took three times as long.
+    t.ok(performance.now() - startedMs < 1500, `${JSON.stringify(part)} is bounded in time`)
+    t.equal(outcome.kind, 'refused')
+  }
+  const lines = 'a: 1\n'.repeat(YAML_TOKENS_MAX)
+  t.match(refusals(lines.slice(0, YAML_CHARS_MAX)), /more than 100000 pieces of YAML/)
+  t.end()
 })
