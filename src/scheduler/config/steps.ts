@@ -107,12 +107,12 @@ function readStepMap(node: YamlMap, slot: Slot, scope: Scope, splice: Splice): S
   }
   const [kind, entry] = first
   if (second) {
-    const outdented = isNothing(entry.node) && rowOf(STEP_KEYS, kind) !== undefined
+    const outdented = isNothing(entry.node)
     scope.report.problem({
       at: second[1].keyAt,
       path,
       what: `a step has one key, not ${listed(node.entries.keys())}`,
-      ...(outdented ? { hint: `indent what belongs to \`${kind}\` further than \`${kind}\`` } : {}),
+      ...(outdented ? { hint: `indent what belongs to \`${shown(kind)}\` further than it` } : {}),
     })
     return []
   }

@@ -103,7 +103,7 @@ const IN_A_JOB: [string, string][] = [
   [
     `${STEPS}\n  - run:\n    command: make`,
     '7:9: a step has one key, not `run`, `command` (jobs.test.steps[0]): ' +
-      'indent what belongs to `run` further than `run`',
+      'indent what belongs to `run` further than it',
   ],
   [
     `${STEPS} [checkout, {checkout: {path: ""}}]`,
