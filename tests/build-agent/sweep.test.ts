@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -126,3 +126,16 @@ async function sweepDir(allocationsDir: string, limitMs = 20_000) {
     random: systemRandom,
   })
 }
+
+t.test('a spool that was never used is removed, once nobody can be about to use it', async (t) => {
+  const dir = await aFolder(t)
+  const root = join(dir, 'a/alloc/caravan/spool')
+  const unused = `${SLICE}-epoch-1-00c0ffee`
+  for (const name of [unused, 'somebody-elses']) await mkdir(join(root, name), { recursive: true })
+  await writeFile(join(root, unused, 'spool.json.new'), '')
+  t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
+  const longAgo = new Date(systemClock.now() - 61_000)
+  for (const name of await readdir(root)) await utimes(join(root, name), longAgo, longAgo)
+  t.same(await sweepDir(dir), { delivered: 0, removed: 1, kept: 0 })
+  t.same(await readdir(root), ['somebody-elses'])
+})

@@ -161,8 +161,8 @@ function findSpools({ allocationsDir: allocations }: World): string[] {
   return readdirSync(allocations).flatMap((id) => {
     const root = join(allocations, id, 'alloc', 'caravan', 'spool')
     if (!existsSync(root)) return []
-    // An agent that was killed before it began has left a folder with nothing in it.
-    const full = readdirSync(root).filter((name) => readdirSync(join(root, name)).length > 0)
-    return full.map((name) => `${id} ${name}`)
+    // An agent that was killed before it began has left a folder without a record, for a later sweep.
+    const begun = readdirSync(root).filter((name) => existsSync(join(root, name, 'spool.json')))
+    return begun.map((name) => `${id} ${name}`)
   })
 }
