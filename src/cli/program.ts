@@ -37,6 +37,7 @@ export function createProgram(io: Io, finish: Finish): Command {
       writeErr: (text) => void io.stderr.write(text),
     })
   addRun(program, io, finish)
+  addConfig(program, io, finish)
   addServing(program, io, finish)
   addBuilds(program, io, finish)
   addStore(program, io, finish)
@@ -74,6 +75,26 @@ function addRun(program: Command, io: Io, finish: Finish): void {
     .action(async (options: RunOptions) =>
       finish(await (await import('./run.ts')).run(options, io)),
     )
+}
+
+function addConfig(program: Command, io: Io, finish: Finish): void {
+  const config = program.command('config').description('look at a configuration of builds')
+  const withFile = (name: string, description: string) =>
+    config
+      .command(`${name} [file]`)
+      .description(`${description} (default: .circleci/config.yml)`)
+      .addOption(settingsOption())
+      .option('--json', 'print one JSON object')
+  withFile('check', 'which jobs can run, and what keeps the others from it').action(
+    async (file: string | undefined, options) => {
+      finish(await (await import('./config/check.ts')).check(file, options, io))
+    },
+  )
+  withFile('expand', 'the jobs as they are run, with everything filled in')
+    .option('--job <name>', 'only this job')
+    .action(async (file: string | undefined, options) => {
+      finish(await (await import('./config/expand.ts')).expand(file, options, io))
+    })
 }
 
 function addServing(program: Command, io: Io, finish: Finish): void {

@@ -27,6 +27,51 @@ t.test(
   },
 )
 
+t.test('what is there for a cancel runs after one, with its own time and result', async (t) => {
+  const task = aTask({
+    steps: [
+      { command: 'echo too early', when: 'on_cancel' },
+      'echo ready; sleep 30',
+      { command: 'echo never', when: 'always' },
+      { command: 'echo unlocked; exit 4', when: 'on_cancel' },
+      { command: 'echo slow; sleep 30', when: 'on_cancel' },
+      { command: 'echo too late', when: 'on_cancel' },
+    ],
+  })
+  const server = await ProtocolServer.start(t, { task })
+  const agent = await startAgent(t, server, { timings: { onCancelMs: 2000 } })
+  await server.until(() => server.output(1).toString() === 'ready\n')
+  server.order({ action: 'cancel', reason: 'canceled_by_user' })
+  t.equal(await agent.exit, 0)
+  const states = [0, 1, 2, 3, 4, 5].map((step) => server.finished(step)?.state)
+  t.same(states, ['skipped', 'canceled', 'skipped', 'failed', 'canceled', 'skipped'])
+  t.match(server.finished(3), { exit_code: 4, reason: 'exit_code' })
+  t.equal(server.output(3).toString(), 'unlocked\n')
+  t.match(server.sliceFinished, { result: 'canceled', reason: 'canceled_by_user' })
+  t.same([server.violations, server.checkOutputs()], [[], []])
+})
+
+t.test('what is there for a cancel does not run when there was none, or no time', async (t) => {
+  const cleanup = { command: 'echo never', when: 'on_cancel' as const }
+  const { server: well } = await runToEnd(t, aTask({ steps: ['true', cleanup] }))
+  t.match([well.finished(1), well.sliceFinished], [{ state: 'skipped' }, { result: 'succeeded' }])
+  const { server: bad } = await runToEnd(t, aTask({ steps: ['false', cleanup] }))
+  t.match([bad.finished(1), bad.sliceFinished], [{ state: 'skipped' }, { result: 'failed' }])
+
+  const task = aTask({ steps: ['echo up; sleep 30', cleanup] })
+  for (const order of [
+    { action: 'abort', reason: 'canceled_by_user' },
+    { action: 'cancel', reason: 'drained' },
+  ] as const) {
+    const server = await ProtocolServer.start(t, { task })
+    const agent = await startAgent(t, server)
+    await server.until(() => server.output(0).length > 0)
+    server.order(order)
+    t.equal(await agent.exit, 0)
+    t.match(server.finished(1), { state: 'skipped' }, order.reason)
+  }
+})
+
 t.test('B34, C-33: a step that ignores TERM is killed after the grace', async (t) => {
   const task = aTask({ steps: ['trap "" TERM; echo $$; while :; do sleep 1; done'] })
   const server = await ProtocolServer.start(t, { task })

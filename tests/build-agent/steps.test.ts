@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { RunStep } from '../../src/model/index.ts'
-import { aTask, runToEnd } from './support/agent.ts'
+import { aTask, runToEnd, startAgent } from './support/agent.ts'
+import { ProtocolServer } from './support/protocol-server.ts'
 
 t.test('steps run in order and their bytes arrive as they were written', async (t) => {
   const steps = ['echo one; echo two >&2; echo three', String.raw`printf 'a\xfeb\xff\0'`]
@@ -116,16 +117,77 @@ t.test('halting mends no failure', async (t) => {
   t.match(server.sliceFinished, { result: 'failed', reason: 'exit_code' })
 })
 
+t.test('a step that fails is run again as often as it asks for', async (t) => {
+  const flaky = 'echo x >> ~/tries; echo "try $(wc -l < ~/tries)"; test "$(wc -l < ~/tries)" = 3'
+  const { server } = await runToEnd(
+    t,
+    aTask({
+      steps: [
+        { command: flaky, max_auto_reruns: 5, auto_rerun_delay_ms: 50 },
+        { command: 'echo once; kill -KILL $$', max_auto_reruns: 1 },
+        { command: 'echo fine', max_auto_reruns: 5, when: 'always' },
+      ],
+    }),
+  )
+  t.match(server.finished(0), { state: 'succeeded', exit_code: 0 })
+  t.equal(
+    server.output(0).toString(),
+    'try 1\ncaravan: ended with exit code 1, is run again in 50ms (1 of 5)\n' +
+      'try 2\ncaravan: ended with exit code 1, is run again in 50ms (2 of 5)\ntry 3\n',
+  )
+  t.match(server.finished(1), { state: 'failed', signal: 'SIGKILL' })
+  t.equal(
+    server.output(1).toString(),
+    'once\ncaravan: ended with SIGKILL, is run again (1 of 1)\nonce\n',
+  )
+  t.equal(server.output(2).toString(), 'fine\n')
+  t.match(server.sliceFinished, { result: 'failed', reason: 'signal' })
+})
+
+t.test(
+  'what was silent or could not be run is not run again, a cancel ends the wait',
+  async (t) => {
+    const { server } = await runToEnd(
+      t,
+      aTask({
+        steps: [
+          { command: 'sleep 30', max_auto_reruns: 5, no_output_timeout_ms: 100 },
+          { command: 'x', max_auto_reruns: 5, working_directory: 'gone', when: 'always' },
+        ],
+      }),
+    )
+    t.match(server.finished(0), { state: 'timed_out' })
+    t.notMatch(server.output(0).toString(), 'run again')
+    t.match(server.finished(1), { state: 'failed', reason: 'config_error' })
+    t.notMatch(server.output(1).toString(), 'run again')
+
+    const steps = [{ command: 'exit 7', max_auto_reruns: 1, auto_rerun_delay_ms: 60_000 }]
+    const waiting = await ProtocolServer.start(t, { task: aTask({ steps }) })
+    const agent = await startAgent(t, waiting)
+    await waiting.until(() => waiting.output(0).toString().includes('run again'))
+    waiting.order({ action: 'cancel', reason: 'canceled_by_user' })
+    t.equal(await agent.exit, 0)
+    t.match(waiting.finished(0), { state: 'failed', exit_code: 7 })
+    t.match(waiting.sliceFinished, { result: 'canceled' })
+  },
+)
+
+t.test('a job in containers is refused clearly by an agent that has none', async (t) => {
+  const executor = { kind: 'docker' as const, containers: [{ image: 'x', environment: {} }] }
+  const { server } = await runToEnd(t, aTask({ executor }))
+  t.match(server.sliceFinished, {
+    result: 'failed',
+    reason: 'config_error',
+    detail: /can not run the job in containers yet: write `machine: true` instead of `docker`/,
+  })
+})
+
 t.test('a background step runs beside the others and ends with the job', async (t) => {
   const { server } = await runToEnd(
     t,
     aTask({
       steps: [
-        {
-          command: 'echo up > ~/up; echo serving; sleep 60',
-          background: true,
-          no_output_timeout_ms: 1,
-        },
+        { command: 'echo up > ~/up; echo serving; sleep 60', background: true },
         'while [ ! -e ~/up ]; do sleep 0.05; done; echo found',
       ],
     }),
@@ -133,6 +195,25 @@ t.test('a background step runs beside the others and ends with the job', async (
   t.match(server.finished(0), { state: 'succeeded', signal: 'SIGTERM', reason: null })
   t.equal(server.output(0).toString(), 'serving\n')
   t.equal(server.output(1).toString(), 'found\n')
+  t.match(server.sliceFinished, { result: 'succeeded' })
+})
+
+t.test('a background step may be silent only as long as it says itself', async (t) => {
+  const { server } = await runToEnd(
+    t,
+    aTask({
+      steps: [
+        {
+          command: 'trap "echo over > ~/over" TERM; sleep 60 & wait; exit 1',
+          background: true,
+          no_output_timeout_ms: 100,
+        },
+        'while [ ! -e ~/over ]; do sleep 0.05; done',
+      ],
+    }),
+  )
+  t.match(server.finished(0), { state: 'timed_out', reason: 'no_output' })
+  t.match(server.finished(1), { state: 'succeeded' })
   t.match(server.sliceFinished, { result: 'succeeded' })
 })
 

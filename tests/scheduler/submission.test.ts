@@ -37,8 +37,13 @@ t.test('an outcome that nobody knows is tried again until it is known', async (t
     return undefined
   }
   await scheduler.submit(aRequest())
-  const waiting = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.detail !== '')
-  t.match(waiting.slices[0], { state: 'submitting', detail: /^could not be submitted yet/ })
+  // A slow machine shows why it waits for its turn first.
+  const waiting = await untilBuild(
+    scheduler,
+    '1',
+    ({ slices: [slice] }) => slice?.state === 'submitting' && slice.detail !== '',
+  )
+  t.match(waiting.slices[0], { detail: /^could not be submitted yet/ })
   isBroken = false
   await untilBuild(scheduler, '1', isPlaced)
   t.equal(cluster.registrations, 1)

@@ -8,6 +8,7 @@ import { StepPipe } from '../process/pipe.ts'
 import { checkout } from './checkout.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { failed, type StepOutcome } from './outcome.ts'
+import { untilItSucceeds } from './rerun.ts'
 import { runCommand, toShellLine } from './run-command.ts'
 import { SilenceWatch, supervise } from './supervise.ts'
 
@@ -92,9 +93,11 @@ async function runToEnd(context: JobContext, open: OpenStep): Promise<StepOutcom
 async function performSafely(context: JobContext, open: OpenStep): Promise<StepOutcome> {
   const { output, index } = open
   try {
-    const before = await context.executor.countOomKills()
-    const outcome = await explainDisk(context, output, await perform(context, open))
-    return await explainMemory(context, { output, outcome, before })
+    return await untilItSucceeds(context, open, async () => {
+      const before = await context.executor.countOomKills()
+      const outcome = await explainDisk(context, output, await perform(context, open))
+      return await explainMemory(context, { output, outcome, before })
+    })
   } catch (cause) {
     if (isCaravanError(cause, 'INPUT_INVALID')) {
       output.line(`caravan: ${cause.message}`)
@@ -145,10 +148,9 @@ async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome
   }
 }
 
-/** A background step waits for others to need it, so it may be silent. */
 function toSilenceLimit(step: StepSpec): number {
   if (step.kind === 'checkout') return CHECKOUT_SILENCE_MS
-  return step.background ? Number.POSITIVE_INFINITY : step.no_output_timeout_ms
+  return step.no_output_timeout_ms ?? Number.POSITIVE_INFINITY
 }
 
 /** A command that fails on a full disk seldom says so in a way that people find. */

@@ -9,6 +9,7 @@ import {
   type StepOutcome,
   toSliceOutcome,
 } from './outcome.ts'
+import { CancelTime, isForCancel } from './on-cancel.ts'
 import { startStep, toShownName } from './run-step.ts'
 import { warnOfBrokenBashEnv } from './bash-env.ts'
 
@@ -34,9 +35,16 @@ async function runForeground(
   const { task, ending, workspace } = context
   const checkBashEnv = warnOfBrokenBashEnv(context)
   let failing: SliceFacts['failing'] = null
+  const cancelTime = new CancelTime(context)
   let isHalted = false
   for (const [index, step] of task.steps.entries()) {
     const isOver = isHalted || ending.cause !== null || failing?.outcome.reason === 'agent_crashed'
+    if (isForCancel(step)) {
+      const rest = isHalted ? null : cancelTime.open()
+      if (rest === null) skipStep(context, index)
+      else await (await startStep(rest, index)).done
+      continue
+    }
     if (!shouldRun(step, { isFailing: failing !== null, isOver })) {
       skipStep(context, index)
       continue
@@ -54,6 +62,7 @@ async function runForeground(
     isHalted ||= await exists(workspace.haltFile)
     await checkBashEnv(index)
   }
+  cancelTime.close()
   return toSliceOutcome({ cause: ending.cause, failing, isHalted })
 }
 

@@ -23,6 +23,7 @@ import {
 
 /** Waits of the real agent, made short enough for tests and long enough for a busy machine. */
 const SHORT: AgentTimings = {
+  onCancelMs: 10_000,
   graceMs: 2000,
   killedMs: 2000,
   leakedPipeMs: 300,
@@ -141,6 +142,7 @@ export function aTask(changes: TaskChanges = {}): Task {
     },
     slice: { index: 0, total: 2 },
     source: { kind: 'none' },
+    executor: { kind: 'machine' },
     environment: [],
     working_directory: '~/project',
     mask: [],
@@ -162,7 +164,7 @@ export function aStep(changes: Partial<RunStep>): RunStep {
     command: 'true',
     environment: {},
     when: 'on_success',
-    no_output_timeout_ms: 30_000,
+    ...(changes.background === true ? {} : { no_output_timeout_ms: 30_000 }),
     background: false,
     ...changes,
   }
