@@ -10,11 +10,18 @@ const NODE_MAJOR_MIN = 24
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
-  // Half of a start from sources is reading them: what was compiled once is kept beside other caches.
+  // Half of a start is compiling: what was compiled once is kept beside other caches.
   module.enableCompileCache()
-  await import(new URL('../src/cli/main.ts', import.meta.url))
+  await import(new URL(findProgram(), import.meta.url))
 } else {
   runWithOwnNode(here('../node_modules/node/bin/node'))
+}
+
+/** Where there are sources they are run, and never an older bundle of them; a package has bundles only. */
+function findProgram() {
+  // One agent runs for each slice, and loads nothing of the other commands.
+  const name = process.argv[2] === 'build-agent' ? 'agent-main' : 'main'
+  return existsSync(here('../src')) ? `../src/cli/${name}.ts` : `../dist/cli/${name}.js`
 }
 
 /** `npm ci` in a checkout installs the right Node.js beside the sources: use it when it is there. */

@@ -1,4 +1,4 @@
-/** The entry point: parses the command line, runs one command, turns its end into an exit code. */
+/** The entry point of every command but the build-agent: parses the command line, runs one command, turns its end into an exit code. */
 import type { Io } from './io.ts'
 import { EXIT, reportError } from './io.ts'
 
@@ -24,12 +24,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await main()
 
 async function main(): Promise<number> {
-  const [, , command, ...rest] = process.argv
   try {
-    if (command === 'build-agent') {
-      // One for each running slice: it reads its own flags, and does without the table of commands.
-      return await (await import('./build-agent.ts')).buildAgent(rest)
-    }
     return await (await import('./program.ts')).runProgram(process.argv, io)
   } catch (error) {
     return reportError(io, error)
