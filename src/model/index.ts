@@ -1,5 +1,6 @@
 /** The vocabulary of Caravan and its rules. Pure: nothing here reads a clock, a file or a socket. */
 export * from './access.ts'
+export * from './agent-calls.ts'
 export * from './agent-protocol.ts'
 export * from './api.ts'
 export * from './config-view.ts'
