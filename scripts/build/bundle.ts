@@ -20,6 +20,16 @@ const REQUIRE =
   "import { createRequire as $createRequire } from 'node:module'\n" +
   'const require = $createRequire(import.meta.url)'
 
+/**
+ * One file that loads in one go: Node's loader of ES modules takes 20 ms longer, most of it for the names of
+ * its own modules. What is imported later is still run later.
+ */
+const COMMON_JS = {
+  format: 'cjs',
+  define: { 'import.meta.url': '$url' },
+  banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href" },
+} as const satisfies BuildOptions
+
 const common = {
   bundle: true,
   format: 'esm',
@@ -48,11 +58,18 @@ export async function bundle(root: string): Promise<string[]> {
     // Two builds: files that both need would else be shared, and the agent load what only others need.
     build({
       ...own,
-      ...split('agent'),
+      ...COMMON_JS,
       entryPoints: [AGENT],
+      outfile: `${COMMANDS}/agent-main.cjs`,
       plugins: [...plugins, spareHttp()],
     }),
-    build({ ...own, ...split('part'), entryPoints: [MAIN] }),
+    build({
+      ...own,
+      entryPoints: [MAIN],
+      splitting: true,
+      outdir: COMMANDS,
+      chunkNames: 'part-[hash]',
+    }),
     build({ ...own, outbase: 'src', outdir: 'dist', entryPoints: [...PROGRAMS] }),
     // By itself and dense: printed over many lines, the compiled Go is twice as long.
     build({
@@ -74,14 +91,6 @@ export async function bundle(root: string): Promise<string[]> {
   return [...inputs].sort()
 }
 
-function split(name: string) {
-  return {
-    splitting: true,
-    outdir: COMMANDS,
-    chunkNames: `${name}-[hash]`,
-  } as const satisfies BuildOptions
-}
-
 /** Of `import { z }` esbuild keeps all of zod, its fifty languages too; of `import * as z` what is used. */
 function shakeZod(sources: string): Plugin {
   return {
@@ -98,18 +107,23 @@ function shakeZod(sources: string): Plugin {
 }
 
 /**
- * Node's own HTTP takes a third of an agent's start to load. Of it undici needs a number and a class, which
- * it compares with: nothing that an agent sends is a message of Node's HTTP.
+ * Node's own HTTP takes a third of an agent's start to load. Of it undici needs a number, and a class that it
+ * compares with: nothing that an agent sends is a message of Node's HTTP. HTTP/2 we never ask for, and undici
+ * does without when it is not there.
  */
 function spareHttp(): Plugin {
+  const contents: Readonly<Record<string, string>> = {
+    'node:http': 'module.exports = { maxHeaderSize: 16384, IncomingMessage: class {} }',
+    'node:http2': "throw new Error('left out of the bundle')",
+  }
   return {
     name: 'spare-http',
     setup(own) {
-      own.onResolve({ filter: /^node:http$/ }, ({ path, importer }) =>
+      own.onResolve({ filter: /^node:http2?$/ }, ({ path, importer }) =>
         /node_modules\/undici\//.test(importer) ? { path, namespace: 'spare-http' } : null,
       )
-      own.onLoad({ filter: /.*/, namespace: 'spare-http' }, () => ({
-        contents: 'module.exports = { maxHeaderSize: 16384, IncomingMessage: class {} }',
+      own.onLoad({ filter: /.*/, namespace: 'spare-http' }, ({ path }) => ({
+        contents: contents[path] ?? '',
       }))
     },
   }
