@@ -18,7 +18,9 @@ const INT_MAX = 2 ** 31 - 1
 export const claimRequest = z.object({
   claim_id: text(64).min(16),
   token: z.string().max(1000),
+  /** The newest that the agent speaks, and the oldest; absent, it speaks one. */
   protocol: z.number().int(),
+  protocol_oldest: z.number().int().optional(),
   agent_version: text(200),
   allocation_id: text(200),
   node_id: text(200).default(''),

@@ -73,6 +73,8 @@ export type Task = z.infer<typeof task>
 
 export const claimAnswer = z.object({
   session: z.string(),
+  /** The newest that both speak, which both speak from here on; absent, it is 1. */
+  protocol: z.number().int().optional(),
   lease_ms: z.number().int().positive(),
   server_time_ms: z.number().int(),
   /** Largest body that `output` takes. */
