@@ -154,6 +154,28 @@ t.test('a server that is not there is named, with what to do', async (t) => {
   })
 })
 
+t.test('a server of another version is told from a wrong address', async (t) => {
+  const fromOther = async (status: number, body: object, version = '0.0.1') =>
+    await serve(t, (_request, response) =>
+      response.writeHead(status, { 'caravan-version': version }).end(JSON.stringify(body)),
+    )
+  const other = /the server runs Caravan 0\.0\.1 and this is .*: upgrade the server/
+  const refusal = (error: string, details: object) => ({ error, message: 'no', details })
+  for (const [status, body] of [
+    [200, { id: 1 }],
+    [404, refusal('NOT_FOUND', { path: '/api/v1/news' })],
+    [400, refusal('INPUT_INVALID', {})],
+    [500, refusal('NO_SUCH_CODE', {})],
+  ] as const) {
+    const server = await fromOther(status, body)
+    await t.rejects(connect(t, server).readBuild('1'), { message: other }, JSON.stringify(body))
+  }
+  const newer = await fromOther(200, { id: 1 }, '99.0.0')
+  await t.rejects(connect(t, newer).readBuild('1'), { message: /: install Caravan 99\.0\.0 here$/ })
+  const known = await fromOther(404, refusal('NOT_FOUND', {}))
+  await t.rejects(connect(t, known).readBuild('1'), { message: /^no$/ })
+})
+
 t.test('whatever else answers is not taken for a Caravan server', async (t) => {
   const answers: [status: number, body: string][] = [
     [200, '<html>welcome</html>'],
