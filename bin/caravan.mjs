@@ -12,11 +12,27 @@ const { fileURLToPath } = require('url')
 const here = (path) => fileURLToPath(new URL(path, ROOT))
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
-  // Half of a start is compiling: what was compiled once is kept beside other caches.
-  require('module').enableCompileCache()
+  keepCompiled()
   await start()
 } else {
   runWithOwnNode(here('node_modules/node/bin/node'))
+}
+
+/**
+ * A fifth of a start is compiling: what was compiled once is kept for the next start, unless
+ * NODE_COMPILE_CACHE has named a place already. It is trusted as the program is, so it must not lie where
+ * everybody can write, as Node's own choice does. Where the user has no home, or none to write to,
+ * each start compiles.
+ */
+function keepCompiled() {
+  let home
+  try {
+    // Not HOME, which a job may set.
+    home = require('os').userInfo().homedir
+  } catch {
+    return
+  }
+  require('module').enableCompileCache(`${home}/.cache/caravan`)
 }
 
 /**

@@ -24,7 +24,8 @@ t.test('a server that is well says so under every name', async (t) => {
 t.test('a process that is not well says why under every name', async (t) => {
   const script = { health: async () => ['the disk is full'], faults: () => ['the disk is full'] }
   const { api } = await startScripted(t, script)
-  const expected = { status: 'failing', version: '1.2.3', reasons: ['the disk is full'] }
+  const reasons = ['the disk is full']
+  const expected = { status: 'failing', version: '1.2.3', protocols: PROTOCOLS, reasons }
   for (const path of PATHS) {
     const { status, json } = await call(api, 'GET', path)
     t.equal(status, 500, path)
