@@ -41,13 +41,9 @@ function keepCompiled() {
  */
 async function start() {
   const isAgent = process.argv[2] === 'build-agent'
-  if (existsSync(here('src'))) {
-    await import(new URL(`src/cli/${isAgent ? 'agent-main' : 'main'}.ts`, ROOT))
-  } else if (isAgent) {
-    void require('../dist/cli/agent-main.cjs')
-  } else {
-    await import(new URL('dist/cli/main.js', ROOT))
-  }
+  const name = isAgent ? 'agent-main' : 'main'
+  const path = existsSync(here('src')) ? `src/cli/${name}.ts` : `dist/cli/${name}.js`
+  await import(new URL(path, ROOT))
 }
 
 /** `npm ci` in a checkout installs the right Node.js beside the sources: use it when it is there. */

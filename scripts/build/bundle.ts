@@ -20,16 +20,6 @@ const REQUIRE =
   "import { createRequire as $createRequire } from 'node:module'\n" +
   'const require = $createRequire(import.meta.url)'
 
-/**
- * One file that loads in one go: Node's loader of ES modules takes 20 ms longer, most of it for the names of
- * its own modules. What is imported later is still run later.
- */
-const COMMON_JS = {
-  format: 'cjs',
-  define: { 'import.meta.url': '$url' },
-  banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href" },
-} as const satisfies BuildOptions
-
 const common = {
   bundle: true,
   format: 'esm',
@@ -58,18 +48,11 @@ export async function bundle(root: string): Promise<string[]> {
     // Two builds: files that both need would else be shared, and the agent load what only others need.
     build({
       ...own,
-      ...COMMON_JS,
+      ...split('agent'),
       entryPoints: [AGENT],
-      outfile: `${COMMANDS}/agent-main.cjs`,
       plugins: [...plugins, spareHttp()],
     }),
-    build({
-      ...own,
-      entryPoints: [MAIN],
-      splitting: true,
-      outdir: COMMANDS,
-      chunkNames: 'part-[hash]',
-    }),
+    build({ ...own, ...split('part'), entryPoints: [MAIN] }),
     build({ ...own, outbase: 'src', outdir: 'dist', entryPoints: [...PROGRAMS] }),
     // By itself and dense: printed over many lines, the compiled Go is twice as long.
     build({
@@ -89,6 +72,11 @@ export async function bundle(root: string): Promise<string[]> {
     }
   }
   return [...inputs].sort()
+}
+
+/** @param name what the files that are loaded when they are needed begin with. */
+function split(name: string) {
+  return { splitting: true, outdir: COMMANDS, chunkNames: `${name}-[hash]` } as const
 }
 
 /** Of `import { z }` esbuild keeps all of zod, its fifty languages too; of `import * as z` what is used. */

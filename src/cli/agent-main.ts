@@ -4,14 +4,9 @@
  */
 import { buildAgent } from './build-agent.ts'
 
-// Its bundle is CommonJS, which has no `await` out here.
-void main()
-
-async function main(): Promise<void> {
-  try {
-    process.exitCode = await buildAgent(process.argv.slice(3))
-  } catch (error) {
-    const { reportError } = await import('./io.ts')
-    process.exitCode = reportError(process, error)
-  }
+try {
+  process.exitCode = await buildAgent(process.argv.slice(3))
+} catch (error) {
+  const { reportError } = await import('./io.ts')
+  process.exitCode = reportError(process, error)
 }

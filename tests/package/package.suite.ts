@@ -111,7 +111,7 @@ t.test('the agent of the package loads nothing of the server', async (t) => {
   t.equal(ended.code, 0, ended.stderr)
   const [name = ''] = readdirSync(folder).filter((each) => each.endsWith('.cpuprofile'))
   const profile = readFileSync(join(folder, name), 'utf8')
-  t.match(profile, 'dist/cli/agent-main.cjs')
+  t.match(profile, 'dist/cli/agent-main.js')
   t.notMatch(profile, 'dist/cli/part-')
 })
 
