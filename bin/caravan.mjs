@@ -19,7 +19,7 @@ if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
 }
 
 /**
- * A fifth of a start is compiling: what was compiled once is kept for the next start, unless
+ * A part of a start is compiling: what was compiled once is kept for the next start, unless
  * NODE_COMPILE_CACHE has named a place already. It is trusted as the program is, so it must not lie where
  * everybody can write, as Node's own choice does. Where the user has no home, or none to write to,
  * each start compiles.
