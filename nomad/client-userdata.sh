@@ -57,7 +57,8 @@ main() {
   # shellcheck source=nomad/client/setup.sh
   source /opt/caravan/nomad/client/setup.sh
   run "${SETUP_STEPS[@]}"
-  put "$STATE/userdata.sha256" 644 < <(sha256sum < "${BASH_SOURCE[0]}")
+  sha256sum -- "$0" "$CLIENT"/* 2> /dev/null | put "$STATE/userdata.sha256" 644 || true
+  step=end
   log "$NODE_NAME takes builds"
 }
 
@@ -316,3 +317,6 @@ END
   done
   caravan version > /dev/null
 }
+
+# Last, so that half a script runs nothing; and not when tests source this file.
+if [[ ${BASH_SOURCE[0]:-$0} == "$0" ]]; then main "$@"; fi

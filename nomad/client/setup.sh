@@ -39,15 +39,15 @@ pin_key() {
 
 # TLS and tokens fail in odd ways on a wrong clock. One program sets it.
 synchronize_time() {
-  local unit file=/etc/chrony.conf
-  [[ $PACKAGES == dnf ]] || file=/etc/chrony/chrony.conf
+  local unit chrony=chronyd file=/etc/chrony.conf
+  [[ $PACKAGES == dnf ]] || chrony=chrony file=/etc/chrony/chrony.conf
   for unit in ntp ntpd ntpsec systemd-timesyncd; do
     if systemctl -q is-enabled "$unit" 2> /dev/null; then systemctl -q disable --now "$unit"; fi
   done
   if [[ $ON_EC2 == true ]]; then
     block "$file" <<< $'server 169.254.169.123 prefer iburst minpoll 4 maxpoll 4\nmakestep 1 3'
   fi
-  apply chronyd "$file"
+  apply "$chrony.service" "$file"
   chronyc waitsync 60 1 0 1 > /dev/null || fail 'the clock is more than a second off after a minute of chrony'
 }
 
