@@ -59,7 +59,8 @@ configure_docker() {
   }' $file > "$WORK/daemon.json"
   # Docker learned to do this with 23.0; an image may bring an older one.
   if [[ $(dockerd --help) == *--validate* ]]; then
-    dockerd --validate --config-file "$WORK/daemon.json" > /dev/null || fail "dockerd refuses what $file would be"
+    dockerd --validate --config-file "$WORK/daemon.json" > "$WORK/validate" 2>&1 \
+      || fail "dockerd refuses what $file would be: $(tail -n 1 "$WORK/validate")"
   fi
   put $file 644 < "$WORK/daemon.json"
   put /etc/systemd/system/docker.service.d/caravan.conf 644 <<< $'[Service]\nEnvironmentFile=-/etc/caravan/proxy.env'

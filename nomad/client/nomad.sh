@@ -10,7 +10,7 @@ install_nomad() {
   pin_key "$WORK/nomad.asc" "$NOMAD_KEY_FINGERPRINT" /etc/caravan/nomad.gpg
   fetch "$NOMAD_RELEASES/$NOMAD_VERSION/${name}_SHA256SUMS" "$WORK/nomad/sums"
   fetch "$NOMAD_RELEASES/$NOMAD_VERSION/${name}_SHA256SUMS.sig" "$WORK/nomad/sums.sig"
-  gpg --batch --quiet --no-autostart --homedir "$WORK/gpg" --no-default-keyring --keyring /etc/caravan/nomad.gpg \
+  gpg --batch --quiet --no-autostart --homedir "$WORK" --no-default-keyring --keyring /etc/caravan/nomad.gpg \
     --trust-model always --verify "$WORK/nomad/sums.sig" "$WORK/nomad/sums" 2> "$WORK/gpg.log" \
     || fail "the checksums of Nomad $NOMAD_VERSION are not signed by $NOMAD_KEY_FINGERPRINT: $(tail -n 1 "$WORK/gpg.log")"
   fetch "$NOMAD_RELEASES/$NOMAD_VERSION/$archive" "$WORK/nomad/$archive"

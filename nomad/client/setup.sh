@@ -26,9 +26,10 @@ apply() {
 # pin_key FILE FINGERPRINT KEYRING: of the keys in FILE, the one with this primary fingerprint; as text
 # for a KEYRING that ends with .asc.
 pin_key() {
-  local gpg=(gpg --batch --quiet --no-autostart --homedir "$WORK/gpg") found
+  local home found gpg
+  home=$(mktemp -d "$WORK/gpg.XXXXXX")
+  gpg=(gpg --batch --quiet --no-autostart --homedir "$home")
   [[ $3 != *.asc ]] || gpg+=(--armor)
-  mkdir -p "$WORK/gpg"
   "${gpg[@]}" --import "$1" 2> /dev/null || fail "there is no OpenPGP key in ${1##*/}"
   "${gpg[@]}" --export "$2" > "$WORK/pinned" 2> /dev/null
   # A stranger's key may carry the wanted one as a subkey: the first fingerprint is the primary one's.

@@ -41,7 +41,7 @@ setup() { load machine && new_machine; }
 
 @test "metadata that never answers is given up after five tries" {
   boot IMDS=silent
-  failed_because '(last status: 000)'
+  failed_because '(last status: none)'
   [[ $(grep -c 'PUT /latest/api/token' "$CALLS") == 5 ]]
 }
 
