@@ -35,7 +35,7 @@ setup() {
   mkdir "$units"
   cp nomad/client/*.{service,timer} "$units"
   # It looks for the programs, which are not on this machine.
-  sed -i -E 's#^(ExecStart=)/(usr/local/bin|usr/bin|opt/caravan/nomad/client)/[a-z-]+#\1/bin/true#' "$units"/*.service
+  sed -i -E 's#^(ExecStart=)/(usr/local/bin|usr/bin)/[a-z-]+#\1/bin/true#' "$units"/*.service
   systemd-analyze verify "$units"/*.service "$units"/*.timer 2>&1 | tee "$BATS_TEST_TMPDIR/said"
   [[ ! -s $BATS_TEST_TMPDIR/said ]]
 }
