@@ -10,7 +10,13 @@ const socket = createSocket('udp4')
 await new Promise((listening) => socket.bind(0, '127.0.0.1', listening))
 const reporter = spawn(
   process.env.NOMAD_METRICS ?? 'nomad-metrics',
-  ['start', `--nomad-uri=${process.env.NOMAD_ADDR}`, '--statsd-host=127.0.0.1', `--statsd-port=${socket.address().port}`, '--client'],
+  [
+    'start',
+    `--nomad-uri=${process.env.NOMAD_ADDR}`,
+    '--statsd-host=127.0.0.1',
+    `--statsd-port=${socket.address().port}`,
+    '--client',
+  ],
   { stdio: ['ignore', 'inherit', 'inherit'] },
 )
 const good = await new Promise((settle) => {

@@ -10,7 +10,8 @@ function sendPolls() {
   const port = Number(flags.find((flag) => flag.startsWith('--statsd-port='))?.split('=')[1])
   const failed = process.env.POLL_FAILURE ?? '0'
   const socket = createSocket('udp4')
-  const poll = () => socket.send(`circle.nomad.client_agent.poll_failure:${failed}|g`, port, '127.0.0.1')
+  const poll = () =>
+    socket.send(`circle.nomad.client_agent.poll_failure:${failed}|g`, port, '127.0.0.1')
   poll()
   setInterval(poll, 200)
 }

@@ -45,8 +45,26 @@ setup() {
   systemd-analyze security --offline=true --threshold=20 nomad/client/nomad-metrics.service
 }
 
-@test "the guide names every setting, and no other" {
-  diff <(sed -n "/^  done << 'PATTERNS'/,/^PATTERNS/p" nomad/client-userdata.sh | grep -oE '^[A-Z_]+ ' | tr -d ' ' \
+@test "the guide of installing names every setting, and no other" {
+  diff <(sed -n "/^  done << 'PATTERNS'/,/^PATTERNS/p" nomad/client-userdata.sh | grep -oE '^[A-Z0-9_]+ ' | tr -d ' ' \
     | cat - <(printf '%s\n' SERVICES_PRIVATE_IP SECRETS_COMMAND AWS_EC2_METADATA_SERVICE_ENDPOINT) | sort) \
     <(sed -n '/^## Settings of a client/,/^## /p' docs/guides/install.md | grep -oE '^\| `[A-Z_0-9`, ]+' | grep -oE '[A-Z][A-Z0-9_]+' | sort)
+}
+
+@test "the commands of Nomad that the guides name are there, with their flags" {
+  [[ -n ${NOMAD_BIN:-} ]] || skip 'no real Nomad here'
+  local line words flag help faults=0
+  while read -r line; do
+    # Words up to the first that is a value: an option, a capital, a path, a number.
+    words=$(grep -oE '^nomad( [a-z][a-z-]*)+' <<< "${line%% -*}" | cut -d' ' -f2-4)
+    until help=$("$NOMAD_BIN" $words -h 2>&1) && [[ $help =~ Usage:[[:space:]]+nomad ]]; do
+      [[ $words == *' '* ]] || break
+      words=${words% *}
+    done
+    [[ $help =~ Usage:[[:space:]]+nomad ]] || { echo "no command: $line" && faults=1; }
+    for flag in $(grep -oE ' -[a-z-]+' <<< "$line"); do
+      [[ $help == *"$flag"* ]] || { echo "no $flag: $line" && faults=1; }
+    done
+  done < <(grep -hoE '(^|`)nomad [a-z][^`#|>]*' docs/guides/install.md docs/guides/operate.md | tr -d '`' | sort -u)
+  [[ $faults == 0 ]]
 }
