@@ -95,7 +95,7 @@ async function open(app: App, { host, port }: ApiOptions['listen']): Promise<num
 }
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process does, stop it or choose another port',
+  EADDRINUSE: 'another process does, stop it or choose another with --port',
   EACCES: 'only root may, choose a port above 1023',
   EADDRNOTAVAIL: 'this machine does not have the address',
   ENOTFOUND: 'there is no such host',

@@ -1,5 +1,5 @@
 /** Which shell runs a step, and with which words. */
-import { CaravanError } from '../model/index.ts'
+import { CaravanError, toWords } from '../model/index.ts'
 
 /** What a step runs under when neither it nor its job names a shell. */
 export interface DefaultShell {
@@ -41,31 +41,9 @@ export function toCommandLine(
   return [...shell, wantsText ? command.text : command.scriptFile]
 }
 
-/**
- * Splits a shell line into words: blanks, both quotes and the backslash as POSIX has them, no expansion.
- *
- * @throws CaravanError INPUT_INVALID for an open quote or a line without words.
- */
+/** @throws CaravanError INPUT_INVALID for an open quote or a line without words. */
 export function splitWords(line: string): string[] {
-  const words: string[] = []
-  const token = /\s+|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|\\([\s\S])|([^\s'"\\]+)/y
-  let word: string | null = null
-  while (token.lastIndex < line.length) {
-    const match = token.exec(line)
-    if (match === null) throw badLine(line, 'has an open quote')
-    const [all, single, double, escaped, plain] = match
-    const text = single ?? double?.replaceAll(/\\(["\\$`\n])/g, '$1') ?? escaped ?? plain
-    if (text !== undefined) word = (word ?? '') + text
-    else if (all !== '' && word !== null) {
-      words.push(word)
-      word = null
-    }
-  }
-  if (word !== null) words.push(word)
-  if (words.length === 0) throw badLine(line, 'names no program')
-  return words
-}
-
-function badLine(line: string, what: string): CaravanError {
-  return new CaravanError('INPUT_INVALID', `the shell "${line}" ${what}`)
+  const split = toWords(line)
+  if ('words' in split) return split.words
+  throw new CaravanError('INPUT_INVALID', `the shell "${line}" ${split.fault}`)
 }

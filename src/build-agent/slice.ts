@@ -54,6 +54,8 @@ const SPOOL_BYTES = 256 * 1024 ** 2
 /** A slice is there for its own work: a sweep that takes longer is left to the next one. */
 const SWEPT_MAX = 16
 const SWEEP_MS = 120_000
+const NO_CONTAINERS =
+  'this agent can not run the job in containers yet: write `machine: true` instead of `docker`'
 /** As much as the protocol takes. */
 const DETAIL_MAX = 4000
 
@@ -201,6 +203,7 @@ async function work(
   const { task } = claim
   const stopTimers = limitRunTime(input, parts.events)
   try {
+    if (task.executor.kind === 'docker') throw new CaravanError('INPUT_INVALID', NO_CONTAINERS)
     const workspace = await createWorkingDirectory(folders, task.working_directory)
     if (executor.shell.notice !== null) parts.events.notice(executor.shell.notice)
     const environment = buildJobEnvironment(executor.environment, task.environment, workspace)

@@ -1,5 +1,5 @@
 /** Puts the rooms together: the only file that builds the object graph. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApi } from '../api/index.ts'
@@ -8,7 +8,7 @@ import { CaravanError } from '../model/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { createNomadClient } from '../nomad/index.ts'
 import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
-import { createShutdown, systemClock, systemRandom } from '../platform/index.ts'
+import { createShutdown, prepareFolder, systemClock, systemRandom } from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
 import { deriveKey, readMasterKey } from './master-key.ts'
@@ -36,7 +36,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const shutdown = options.shutdown ?? createShutdown(systemClock, log)
   try {
     const dataDir = resolve(settings.server.data_dir)
-    await mkdir(dataDir, { recursive: true })
+    await prepareFolder(dataDir, 'server.data_dir')
     const nomad = await openNomad(settings, log)
     shutdown.add('nomad client', () => nomad.close())
     let url: string | undefined = settings.server.public_url

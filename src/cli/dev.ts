@@ -1,12 +1,14 @@
 /** `caravan dev`: server and embedded engine on this machine, until a signal ends them. */
 import { join, resolve } from 'node:path'
+import { prepareFolder } from '../platform/index.ts'
 import type { Io } from './io.ts'
 import { EXIT, writeJsonLine } from './io.ts'
 import type { ServeOptions } from './serve-options.ts'
 
 export async function dev(options: ServeOptions, io: Io): Promise<number> {
-  const { startDevelopmentStack } = await import('./development.ts')
   const data = resolve(io.cwd, options.data ?? join(io.cwd, '.caravan'))
+  await prepareFolder(data, '--data')
+  const { startDevelopmentStack } = await import('./development.ts')
   const stack = await startDevelopmentStack({
     dataDir: data,
     apiPort: options.port ?? 8080,

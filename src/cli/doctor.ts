@@ -2,14 +2,14 @@
 import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Settings } from '../model/index.ts'
-import { toResourceClasses } from '../model/index.ts'
+import { formatProblem, isCaravanError, toResourceClasses } from '../model/index.ts'
 import { describeCause, exec, readSettings, silentLog, systemClock } from '../platform/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { describeStore, judgeFit, loadSliceTemplate, toCapacity } from '../scheduler/index.ts'
 import { createApiClient } from './api/client.ts'
 import { openNomad, readTemplate } from './compose.ts'
 import type { Io } from './io.ts'
-import { EXIT, writeJsonLine } from './io.ts'
+import { EXIT, readProblems, writeJsonLine } from './io.ts'
 import { toTable } from './render/table.ts'
 import type { Palette } from './render/text.ts'
 import { createPalette } from './render/text.ts'
@@ -144,7 +144,10 @@ async function tryTo(check: string, act: () => Promise<string>): Promise<Finding
   try {
     return { check, state: 'ok', detail: await act() }
   } catch (error) {
-    return { check, state: 'failed', detail: describeCause(error) }
+    const problems = isCaravanError(error) ? readProblems(error) : []
+    const detail =
+      problems.length > 0 ? problems.map(formatProblem).join('; ') : describeCause(error)
+    return { check, state: 'failed', detail }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../platform/index.ts'
 import type { ApiClient } from './api/client.ts'
 import type { Io } from './io.ts'
 import { EXIT } from './io.ts'
+import { inOrder } from './render/in-order.ts'
 import { createJsonRenderer } from './render/json.ts'
 import { createLiveRenderer } from './render/live.ts'
 import { createPlainRenderer } from './render/plain.ts'
@@ -23,7 +24,7 @@ export function chooseRenderer(io: Io, clock: Clock, json: boolean): Renderer {
   const { stdout } = io
   if (json) return createJsonRenderer(stdout)
   const dumb = io.env['TERM'] === 'dumb' || io.env['CI'] !== undefined
-  if (stdout.isTTY !== true || dumb) return createPlainRenderer(stdout)
+  if (stdout.isTTY !== true || dumb) return inOrder(createPlainRenderer(stdout))
   const palette = createPalette((io.env['NO_COLOR'] ?? '') === '')
   return createLiveRenderer({ stdout, clock, palette })
 }

@@ -15,9 +15,11 @@ export interface Io {
 export interface OutputStream {
   write(text: string | Uint8Array): boolean
   isTTY?: boolean
+  destroyed?: boolean
   columns?: number
   rows?: number
-  once(event: 'drain', listener: () => void): unknown
+  once(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
 export const EXIT = {
@@ -46,15 +48,25 @@ export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): num
   return ERRORS[error.code].exitCode
 }
 
-function readProblems(error: CaravanError): Problem[] {
+/** The places that an error names, if it names some. */
+export function readProblems(error: CaravanError): Problem[] {
   const problems = error.detail['problems']
   return Array.isArray(problems) ? (problems as Problem[]) : []
 }
 
 /** Writes and waits until the reader has taken it, so that a slow pipe holds us back, not our memory. */
 export async function write(stream: OutputStream, data: string | Uint8Array): Promise<void> {
-  if (stream.write(data)) return
-  await new Promise<void>((resolve) => stream.once('drain', resolve))
+  if (stream.destroyed || stream.write(data)) return
+  await new Promise<void>((resolve) => {
+    const goOn = () => {
+      stream.off('drain', goOn)
+      stream.off('close', goOn)
+      resolve()
+    }
+    stream.once('drain', goOn)
+    // A reader that is gone takes nothing any more; whoever writes must still come to an end.
+    stream.once('close', goOn)
+  })
 }
 
 export function writeJsonLine(stream: OutputStream, value: unknown): Promise<void> {

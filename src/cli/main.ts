@@ -14,10 +14,11 @@ const io: Io = {
 process.on('SIGINT', () => onSignal('SIGINT'))
 process.on('SIGTERM', () => onSignal('SIGTERM'))
 // A reader that went away, as in `caravan builds list | head -1`, is no fault; but a build that nobody
-// follows any more has not succeeded.
+// follows any more has not succeeded, and has processes and folders to clear away.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(process.argv[2] === 'run' ? EXIT.interrupted : EXIT.ok)
-  throw error
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+  if (process.argv[2] !== 'run') process.exit(EXIT.ok)
+  interrupt.abort('nobody reads any more')
 })
 
 process.exitCode = await main()

@@ -89,11 +89,17 @@ async function readOptional(file: string): Promise<string | null> {
   }
 }
 
-function warnOfCheckout(checkout: Checkout): string[] {
-  if (checkout.dirtyCount === 0) return []
-  const files =
-    checkout.dirtyCount === 1
-      ? '1 changed or new file is'
-      : `${checkout.dirtyCount} changed or new files are`
-  return [`building ${checkout.sha.slice(0, 12)}: ${files} not committed and not part of it`]
+function warnOfCheckout({ sha, dirtyCount, submodules }: Checkout): string[] {
+  const warnings: string[] = []
+  if (dirtyCount > 0) {
+    const files =
+      dirtyCount === 1 ? '1 changed or new file is' : `${dirtyCount} changed or new files are`
+    warnings.push(`building ${sha.slice(0, 12)}: ${files} not committed and not part of it`)
+  }
+  if (submodules) {
+    warnings.push(
+      'submodules are not sent along: let a step run `git submodule update --init`, or name --repo-url and --sha',
+    )
+  }
+  return warnings
 }

@@ -15,7 +15,7 @@
  * - `GET source`: the bytes of the git bundle.
  */
 import { z } from 'zod'
-import { environment, source, stepSpec } from './job-spec.ts'
+import { environment, executorSpec, source, stepSpec } from './job-spec.ts'
 import { REASON_NAMES } from './reasons.ts'
 import { RESULTS, STEP_STATES } from './states.ts'
 
@@ -63,6 +63,7 @@ export const task = z.object({
   }),
   slice: z.object({ index: z.number().int(), total: z.number().int() }),
   source,
+  executor: executorSpec,
   /** Weakest first: each layer overwrites the ones before it. Step environments come after all. */
   environment: z.array(z.object({ layer: z.string(), values: environment })),
   working_directory: z.string(),

@@ -38,6 +38,8 @@ export type BuildRequestInput = z.input<typeof buildRequest>
 export const stepView = z.object({
   index: z.number().int(),
   name: z.string(),
+  /** Whether later steps run beside it. */
+  background: z.boolean(),
   state: z.enum(STEP_STATES),
   exit_code: z.number().int().nullable(),
   signal: z.string().nullable(),

@@ -15,6 +15,8 @@ export interface Checkout {
   /** Files that differ from HEAD or are not known to git; a new folder counts once. */
   dirtyCount: number
   shallow: boolean
+  /** Whether HEAD names submodules, which no bundle holds. */
+  submodules: boolean
 }
 
 const GIT_TIMEOUT_MS = 30_000
@@ -26,11 +28,12 @@ export async function readCheckout(folder: string): Promise<Checkout | null> {
   const root = await git(folder, ['rev-parse', '--show-toplevel'])
   const sha = await git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD'])
   if (root === null || sha === null) return null
-  const [branch, remote, status, shallow] = await Promise.all([
+  const [branch, remote, status, shallow, modules] = await Promise.all([
     git(folder, ['symbolic-ref', '--quiet', '--short', 'HEAD']),
     git(folder, ['config', '--get', 'remote.origin.url']),
     git(folder, ['status', '--porcelain', '--untracked-files=normal']),
     git(folder, ['rev-parse', '--is-shallow-repository']),
+    git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD:.gitmodules']),
   ])
   const names = remote === null ? null : parseRemote(remote)
   return {
@@ -41,6 +44,7 @@ export async function readCheckout(folder: string): Promise<Checkout | null> {
     repo: names?.repo ?? basename(root),
     dirtyCount: status ? status.split('\n').length : 0,
     shallow: shallow === 'true',
+    submodules: modules !== null,
   }
 }
 

@@ -57,7 +57,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { ledger, log } = deps
   return {
     async submit(request) {
-      const { spec, warnings } = compileRequest(request, deps)
+      const { spec, ...compiled } = compileRequest(request, deps)
+      const warnings = [...compiled.warnings, ...warnOfSource(spec, request)]
       await checkSource(deps, request)
       const build = await ledger.write(async (entry) => {
         const number = await takeBuildNumber(entry.writer)
@@ -136,6 +137,14 @@ export function compileRequest(
 async function checkSource({ sources }: IntakeDeps, { source }: BuildRequest): Promise<void> {
   if (source.kind !== 'bundle' || (await sources.has(source.id))) return
   throw new CaravanError('INPUT_INVALID', `the source ${source.id} was not uploaded`)
+}
+
+/** Not an error: steps that run in spite of it, `when: always`, may be what somebody wants. */
+function warnOfSource({ steps }: JobSpec, { source }: BuildRequest): string[] {
+  if (source.kind !== 'none' || !steps.some(({ kind }) => kind === 'checkout')) return []
+  return [
+    'this build has no source, and its checkout step will fail: run it from a git checkout with a commit, or name --repo-url and --sha',
+  ]
 }
 
 /** Pure but for time and chance. */

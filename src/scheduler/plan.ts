@@ -1,5 +1,5 @@
 /** What an agent is told to do, from a build and one of its slices. Pure. */
-import type { Settings, Task } from '../model/index.ts'
+import { toVariableName, type ExecutorSpec, type Settings, type Task } from '../model/index.ts'
 import type { BuildRow, BuildTexts, SliceRow } from './store/index.ts'
 
 export interface TaskParts {
@@ -21,6 +21,7 @@ export function toTask(parts: TaskParts): Task {
     build: { id, number, org, repo, branch, sha, job },
     slice: { index: slice.slice_index, total: build.parallelism },
     source,
+    executor: spec.executor,
     environment: [
       { layer: 'built-in', values: builtInVariables(parts) },
       { layer: 'job', values: spec.environment },
@@ -28,7 +29,7 @@ export function toTask(parts: TaskParts): Task {
     working_directory: spec.working_directory,
     ...(spec.shell === undefined ? {} : { shell: spec.shell }),
     steps: spec.steps,
-    mask: [],
+    mask: literalPasswords(spec.executor),
     limits: {
       max_run_time_ms: limits.max_run_time,
       output_bytes: limits.output,
@@ -36,6 +37,14 @@ export function toTask(parts: TaskParts): Task {
       kill_timeout_ms: killTimeoutMs,
     },
   }
+}
+
+/** What logs in to a registry and stands in the configuration itself; a reference is no secret. */
+function literalPasswords(executor: ExecutorSpec): string[] {
+  if (executor.kind !== 'docker') return []
+  return executor.containers.flatMap(({ auth }) =>
+    auth === undefined || toVariableName(auth.password) !== null ? [] : [auth.password],
+  )
 }
 
 /** Those that have a value for this build; the others are left unset, not empty. */

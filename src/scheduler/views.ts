@@ -94,6 +94,7 @@ function toStepView(
   return {
     index: row.step_index,
     name: spec.name,
+    background: isBackground(spec),
     state,
     exit_code: row.exit_code,
     signal: row.signal,
@@ -107,6 +108,7 @@ function toUnseenStep(spec: StepSpec, index: number, result: Result | null): Ste
   return {
     index,
     name: spec.name,
+    background: isBackground(spec),
     state: settle('waiting', result),
     exit_code: null,
     signal: null,
@@ -114,6 +116,10 @@ function toUnseenStep(spec: StepSpec, index: number, result: Result | null): Ste
     seconds: null,
     output: { length: null, have: 0 },
   }
+}
+
+function isBackground(spec: StepSpec): boolean {
+  return spec.kind === 'run' && spec.background
 }
 
 /** A slice that is over has no step that waits or runs, also when its agent was lost in the middle. */

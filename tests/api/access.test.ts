@@ -115,6 +115,6 @@ t.test('a port that is taken is told as such', async (t) => {
   const again = startScripted(t, {}, { listen: { host: 'localhost', port: api.port } })
   await t.rejects(again, {
     code: 'SETTINGS_INVALID',
-    message: `cannot listen on localhost:${api.port}: another process does, stop it or choose another port`,
+    message: `cannot listen on localhost:${api.port}: another process does, stop it or choose another with --port`,
   })
 })

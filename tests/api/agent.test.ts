@@ -40,6 +40,7 @@ const A_TASK = {
   },
   slice: { index: 3, total: 4 },
   source: { kind: 'none' as const },
+  executor: { kind: 'machine' as const },
   environment: [],
   working_directory: '~/project',
   steps: [],

@@ -127,6 +127,7 @@ t.test('the JSON page names every field that only commands print', async (t) => 
   const stdout = {
     write: (chunk: string | Uint8Array) => (text += chunk.toString()) !== '',
     once: () => undefined,
+    off: () => undefined,
   }
   const signal = new AbortController().signal
   version({ json: true }, { stdout, stderr: stdout, env: {}, cwd: '', signal })

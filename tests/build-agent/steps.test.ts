@@ -121,11 +121,7 @@ t.test('a background step runs beside the others and ends with the job', async (
     t,
     aTask({
       steps: [
-        {
-          command: 'echo up > ~/up; echo serving; sleep 60',
-          background: true,
-          no_output_timeout_ms: 1,
-        },
+        { command: 'echo up > ~/up; echo serving; sleep 60', background: true },
         'while [ ! -e ~/up ]; do sleep 0.05; done; echo found',
       ],
     }),
@@ -133,6 +129,25 @@ t.test('a background step runs beside the others and ends with the job', async (
   t.match(server.finished(0), { state: 'succeeded', signal: 'SIGTERM', reason: null })
   t.equal(server.output(0).toString(), 'serving\n')
   t.equal(server.output(1).toString(), 'found\n')
+  t.match(server.sliceFinished, { result: 'succeeded' })
+})
+
+t.test('a background step may be silent only as long as it says itself', async (t) => {
+  const { server } = await runToEnd(
+    t,
+    aTask({
+      steps: [
+        {
+          command: 'trap "echo over > ~/over" TERM; sleep 60 & wait; exit 1',
+          background: true,
+          no_output_timeout_ms: 100,
+        },
+        'while [ ! -e ~/over ]; do sleep 0.05; done',
+      ],
+    }),
+  )
+  t.match(server.finished(0), { state: 'timed_out', reason: 'no_output' })
+  t.match(server.finished(1), { state: 'succeeded' })
   t.match(server.sliceFinished, { result: 'succeeded' })
 })
 

@@ -17,6 +17,7 @@ function aStream() {
       return true
     },
     once: () => undefined,
+    off: () => undefined,
     columns: 60,
     rows: 10,
     text: () => text,

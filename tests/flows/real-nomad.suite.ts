@@ -76,7 +76,8 @@ function runFlows(url: string): void {
 
   t.test('Caravan builds Caravan', async (t) => {
     const args = ['run', '--nomad', url, '--job', 'test']
-    const { code, stdout } = await startCaravan(args, root, SELF_BUILD_TIMEOUT_MS).ended
+    const { code, stdout } = await startCaravan(args, root, { timeoutMs: SELF_BUILD_TIMEOUT_MS })
+      .ended
     t.equal(code, 0, stdout.slice(-4000))
     t.match(lastLine(stdout), /^build 1 succeeded: 4 slices/)
   })

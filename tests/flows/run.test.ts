@@ -1,6 +1,6 @@
 /** `caravan run` as a user types it, on a stack of its own. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { caravan, lastLine, makeCheckout, startCaravan, toBuildLine } from '../support/caravan.ts'
@@ -119,6 +119,21 @@ t.test('an interrupted run cancels the build and ends with 130', async (t) => {
   const { code, stdout } = await ended
   t.equal(code, 130)
   t.match(toBuildLine(stdout), { state: 'canceled', reason: 'canceled_by_user' })
+})
+
+t.test('a run that nobody reads any more clears away what it began', async (t) => {
+  const folder = t.testdir({ checkout: {}, temporary: {} })
+  const checkout = makeCheckout(join(folder, 'checkout'), {
+    '.circleci/config.yml':
+      'version: 2.1\njobs: {loud: {machine: true, steps: [{run: "yes | head -c 3000000; sleep 50"}]}}\n',
+  })
+  const temporary = join(folder, 'temporary')
+  const { child, ended } = startCaravan(['run'], checkout, { env: { TMPDIR: temporary } })
+  child.stdout?.once('data', () => child.stdout?.destroy())
+  const { code } = await ended
+  t.equal(code, 130)
+  const left = readdirSync(temporary).filter((name) => name.startsWith('caravan-'))
+  t.same(left, [])
 })
 
 t.test('usage errors end with exit code 2 and a hint', async (t) => {

@@ -30,8 +30,13 @@ t.test('a checkout is read with its branch, remote and changes', async (t) => {
   git(folder, 'add', '.')
   git(folder, 'commit', '-q', '-m', 'one')
   t.match(await readCheckout(folder), { branch: 'trunk', org: 'acme', repo: 'shop', dirtyCount: 0 })
+  t.notOk((await readCheckout(folder))?.submodules)
   writeFileSync(join(folder, 'file'), 'two')
   t.equal((await readCheckout(folder))?.dirtyCount, 1)
+  writeFileSync(join(folder, '.gitmodules'), '')
+  git(folder, 'add', '.')
+  git(folder, 'commit', '-q', '-m', 'modules')
+  t.ok((await readCheckout(folder))?.submodules)
 })
 
 t.test('a bundle holds the commit that was named', async (t) => {

@@ -1,9 +1,9 @@
 /** Stands between a store and PostgreSQL, and cuts the connection when it hurts most. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { startProxy as startNetworkProxy } from '../support/network/proxy.ts'
 
 export interface Proxy {
   url: string
@@ -17,36 +17,16 @@ const SOCKET = '.s.PGSQL.5432'
 export async function startProxy(t: Test, url: string): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), 'pgp-'))
   const target = new URL(url)
-  const to = join(target.searchParams.get('host') ?? '', SOCKET)
-  const sockets = new Set<Socket>()
-  let isArmed = false
-  const server = createServer((near) => {
-    const far = connect(to)
-    let isDeaf = false
-    const end = () => [near, far].forEach((socket) => socket.destroy())
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on('error', end).on('close', end)
-    }
-    near.on('data', (bytes) => {
-      if (isArmed && bytes.includes('COMMIT')) {
-        isArmed = false
-        isDeaf = true
-      }
-      far.write(bytes)
-    })
-    far.on('data', (bytes) => {
-      // PostgreSQL says that it has committed; nobody will hear of it.
-      if (!isDeaf) near.write(bytes)
-      else if (bytes.includes('COMMIT')) end()
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(join(folder, SOCKET), resolve))
+  const to = { path: join(target.searchParams.get('host') ?? '', SOCKET) }
+  const proxy = await startNetworkProxy({ to, at: join(folder, SOCKET) })
   t.teardown(async () => {
-    for (const socket of sockets) socket.destroy()
-    await new Promise((resolve) => server.close(resolve))
+    await proxy.close()
     rmSync(folder, { recursive: true, force: true })
   })
   target.searchParams.set('host', folder)
-  return { url: target.href, loseNextCommit: () => (isArmed = true) }
+  return {
+    url: target.href,
+    // PostgreSQL says COMMIT when it has committed; nobody hears of it.
+    loseNextCommit: () => void proxy.loseAnswer({ to: 'COMMIT', until: 'COMMIT' }),
+  }
 }

@@ -5,6 +5,7 @@ export function aStep(changes: Partial<StepView> = {}): StepView {
   return {
     index: 0,
     name: 'test',
+    background: false,
     state: 'waiting',
     exit_code: null,
     signal: null,

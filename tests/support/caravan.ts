@@ -20,17 +20,22 @@ export interface Started {
   ended: Promise<Ended>
 }
 
+export interface StartOptions {
+  timeoutMs?: number
+  env?: Readonly<Record<string, string>>
+}
+
 /** Longer than any of the flows takes on a slow machine; a flow that hangs is killed and fails. */
 const FLOW_TIMEOUT_MS = 60_000
 
 export function startCaravan(
   args: readonly string[],
   cwd: string,
-  timeoutMs = FLOW_TIMEOUT_MS,
+  { timeoutMs = FLOW_TIMEOUT_MS, env = {} }: StartOptions = {},
 ): Started {
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd,
-    env: { ...withoutOwnSettings(process.env), CI: 'true' },
+    env: { ...withoutOwnSettings(process.env), CI: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',

@@ -42,14 +42,19 @@ export interface LaunchOptions {
  * the step that the kernel takes first, and not the agent, which has to tell of it.
  */
 const LAUNCHER = `
-[ -z "$0" ] || { echo 0 > "$0"; } 2> /dev/null
+procs=$1
+shift
+[ -z "$procs" ] || { echo 0 > "$procs"; } 2> /dev/null
 { echo 500 > /proc/self/oom_score_adj; } 2> /dev/null
 exec "$@"`
+/** Whose complaint it is when the program can not be run. */
+const LAUNCHER_NAME = 'caravan'
 const GROUP_POLL_MS = 50
 
 /** @throws CaravanError INTERNAL when the machine can not start one more process. */
 export async function launch(command: Command, options: LaunchOptions): Promise<RunningCommand> {
-  const child = spawn('/bin/sh', ['-c', LAUNCHER, options.cgroupProcs ?? '', ...command.argv], {
+  const args = ['-c', LAUNCHER, LAUNCHER_NAME, options.cgroupProcs ?? '', ...command.argv]
+  const child = spawn('/bin/sh', args, {
     cwd: command.cwd,
     env: command.env,
     // Stdin is empty, so that a prompt ends at once and does not hang the build.

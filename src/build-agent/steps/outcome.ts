@@ -57,6 +57,7 @@ export interface JobProgress {
 export function shouldRun(step: StepSpec, job: JobProgress): boolean {
   if (job.isOver) return false
   const when: RunStep['when'] = step.kind === 'run' ? step.when : 'on_success'
+  if (when === 'on_cancel') return false
   return when === 'always' || (when === 'on_fail') === job.isFailing
 }
 

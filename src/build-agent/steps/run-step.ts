@@ -141,10 +141,9 @@ async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome
   }
 }
 
-/** A background step waits for others to need it, so it may be silent. */
 function toSilenceLimit(step: StepSpec): number {
   if (step.kind === 'checkout') return CHECKOUT_SILENCE_MS
-  return step.background ? Number.POSITIVE_INFINITY : step.no_output_timeout_ms
+  return step.no_output_timeout_ms ?? Number.POSITIVE_INFINITY
 }
 
 /** A command that fails on a full disk seldom says so in a way that people find. */

@@ -16,21 +16,23 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
   const partial = new Map<string, Buffer>()
   const said = new Map<string, string>()
 
-  const line = (slice: number, text: string | Uint8Array) =>
-    write(stdout, Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')]))
+  const line = (slice: number, text: string | Uint8Array) => write(stdout, toLine(slice, text))
 
   async function showOutput(event: Extract<FollowEvent, { type: 'output' }>): Promise<void> {
     const key = `${event.slice}/${event.step}`
     const held = partial.get(key) ?? Buffer.alloc(0)
     let rest = Buffer.concat([held, Buffer.from(event.data, 'base64')])
+    // One write for all of them: a step that prints short lines fast would cost one for each.
+    const lines: Buffer[] = []
     for (;;) {
       const end = rest.indexOf(NEWLINE)
       if (end < 0 && rest.length < LINE_BYTES_MAX) break
       const length = end < 0 ? LINE_BYTES_MAX : end
-      await line(event.slice, rest.subarray(0, length))
+      lines.push(toLine(event.slice, rest.subarray(0, length)))
       rest = rest.subarray(end < 0 ? length : length + 1)
     }
     partial.set(key, rest)
+    if (lines.length > 0) await write(stdout, Buffer.concat(lines))
   }
 
   async function showStep(slice: number, step: StepView): Promise<void> {
@@ -72,4 +74,8 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
     end: (build) => write(stdout, `${formatVerdict(build)}\n`),
     close: () => undefined,
   }
+}
+
+function toLine(slice: number, text: string | Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')])
 }

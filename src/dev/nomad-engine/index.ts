@@ -2,3 +2,4 @@
 export { startNomadEngine } from './engine.ts'
 export type { NomadEngine } from './engine.ts'
 export type { EngineNodeOptions, EngineOptions } from './options.ts'
+export type { Intercept } from './http/server.ts'

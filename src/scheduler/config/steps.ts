@@ -173,7 +173,9 @@ function refuseStep(slot: Slot, name: string, scope: Scope): void {
 type RunValues = Values<typeof RUN_KEYS> & { command: string }
 
 function toRunStep(values: RunValues, scope: Scope): RunStep {
-  const { command, shell, working_directory } = values
+  const { command, shell, working_directory, background = false } = values
+  // A background step waits for others to need it, so it may be silent unless it says otherwise.
+  const limitMs = values.no_output_timeout ?? (background ? undefined : scope.noOutputMs)
   return {
     kind: 'run',
     name: values.name || command,
@@ -182,7 +184,7 @@ function toRunStep(values: RunValues, scope: Scope): RunStep {
     environment: values.environment ?? {},
     ...(working_directory === undefined ? {} : { working_directory }),
     when: values.when ?? 'on_success',
-    no_output_timeout_ms: values.no_output_timeout ?? scope.noOutputMs,
-    background: values.background ?? false,
+    ...(limitMs === undefined ? {} : { no_output_timeout_ms: limitMs }),
+    background,
   }
 }

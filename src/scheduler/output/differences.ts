@@ -76,9 +76,8 @@ function hasRunUnseen(before: StepView | undefined, after: StepView): boolean {
 }
 
 function toStarted(step: StepView): StepView {
-  const { index, name, output } = step
   const open = { exit_code: null, signal: null, reason: null, seconds: null }
-  return { index, name, state: 'running', ...open, output: { ...output, length: null } }
+  return { ...step, state: 'running', ...open, output: { ...step.output, length: null } }
 }
 
 function isSame<T>(facts: readonly (keyof T)[], before: T, after: T): boolean {

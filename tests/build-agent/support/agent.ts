@@ -135,6 +135,7 @@ export function aTask(changes: TaskChanges = {}): Task {
     },
     slice: { index: 0, total: 2 },
     source: { kind: 'none' },
+    executor: { kind: 'machine' },
     environment: [],
     working_directory: '~/project',
     mask: [],
@@ -156,7 +157,7 @@ export function aStep(changes: Partial<RunStep>): RunStep {
     command: 'true',
     environment: {},
     when: 'on_success',
-    no_output_timeout_ms: 30_000,
+    ...(changes.background === true ? {} : { no_output_timeout_ms: 30_000 }),
     background: false,
     ...changes,
   }

@@ -10,9 +10,9 @@ import { toReadHeaders } from './read.ts'
 
 /**
  * Stands around every call: what it returns is what the caller gets, and everything the call changed has
- * been committed when `next` settles.
+ * been committed when `next` settles. `cut` ends the connection without an answer.
  */
-export type Intercept = (call: Call, next: () => Promise<Reply>) => Promise<Reply>
+export type Intercept = (call: Call, next: () => Promise<Reply>) => Promise<Reply | 'cut'>
 
 export interface ServerOptions {
   routes: Routes
@@ -76,7 +76,7 @@ function addRoute(
       beforeAnswer()
       return made
     })
-    return send(reply, answer)
+    return answer === 'cut' ? cut(reply) : send(reply, answer)
   })
 }
 
@@ -130,4 +130,10 @@ function send(reply: FastifyReply, { status, headers, body }: Reply): FastifyRep
   reply.code(status).headers(headers)
   if (body instanceof Readable) return reply.send(body)
   return body === '' ? reply.send() : reply.send(body)
+}
+
+function cut(reply: FastifyReply): FastifyReply {
+  reply.hijack()
+  reply.raw.destroy()
+  return reply
 }
