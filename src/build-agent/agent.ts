@@ -63,6 +63,7 @@ export async function runAgent(given: AgentOptions): Promise<number> {
 interface Machine {
   folders: Folders
   executor: Executor
+  name: string
 }
 
 async function prepare(options: AgentOptions & { timings: AgentTimings }): Promise<Machine> {
@@ -84,10 +85,12 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
       inherited,
       allocationId: allocation.id,
       internalDir: folders.internalDir,
+      home: folders.home,
+      haltFile: folders.haltFile,
     }),
     writeShims(folders, runtime),
   ])
-  return { folders, executor }
+  return { folders, executor, name: `${server.slice}-${name}` }
 }
 
 /** Nothing has run: leaves no trace. */

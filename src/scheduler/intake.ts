@@ -1,5 +1,6 @@
 /** From a request to a stored build: compile, check, plan, store, all or nothing. */
 import {
+  withContainerSteps,
   CaravanError,
   createBuildId,
   formatProblem,
@@ -13,7 +14,7 @@ import {
 import type { Clock, Log, RandomSource } from '../platform/index.ts'
 import { judgeFit } from './capacity.ts'
 import type { Cluster } from './cluster.ts'
-import { compileConfig } from './config/index.ts'
+import { compileConfig, type CompileOutcome } from './config/index.ts'
 import { resourceClassOf, type SliceJob } from './job-builder.ts'
 import type { Ledger } from './ledger.ts'
 import type { Sources } from './sources.ts'
@@ -107,7 +108,7 @@ export async function renderBuild(
  * there are several and none was chosen.
  */
 export function compileRequest(
-  request: Pick<BuildRequest, 'config' | 'config_file' | 'job' | 'parallelism'>,
+  request: CompileInput,
   { settings, classes }: Pick<IntakeDeps, 'settings' | 'classes'>,
 ): Compiled {
   const { job, parallelism, config_file: file } = request
@@ -120,7 +121,7 @@ export function compileRequest(
   })
   switch (outcome.kind) {
     case 'compiled':
-      return { spec: outcome.job, warnings: outcome.warnings.map(formatProblem) }
+      return toCompiled(request, outcome)
     case 'choose': {
       const { jobs } = outcome
       const message = `${file} has several jobs, choose one of them: ${jobs.join(', ')}`
@@ -131,6 +132,23 @@ export function compileRequest(
       throw new CaravanError('CONFIG_INVALID', `${file} can not be run`, { detail: { problems } })
     }
   }
+}
+
+type CompileInput = Pick<BuildRequest, 'config' | 'config_file' | 'job' | 'parallelism' | 'executor'>
+
+const ON_HOST =
+  'the steps run on the host and not in the containers of the job, as was asked for: its images, services and their environment are not used'
+
+function toCompiled(
+  { executor }: CompileInput,
+  outcome: Extract<CompileOutcome, { kind: 'compiled' }>,
+): Compiled {
+  const { job } = outcome
+  const warnings = outcome.warnings.map(formatProblem)
+  if (executor === 'host' && job.executor.kind === 'docker') {
+    return { spec: { ...job, executor: { kind: 'machine' } }, warnings: [...warnings, ON_HOST] }
+  }
+  return { spec: withContainerSteps(job), warnings }
 }
 
 /** @throws CaravanError INPUT_INVALID when the bundle was not uploaded. */

@@ -11,15 +11,29 @@ import { join } from 'node:path'
 import { CaravanError } from '../../model/index.ts'
 import { type Clock, deadline, exec } from '../../platform/index.ts'
 
-/** Makes one named pipe for each step, in one go. @returns their paths. */
-export async function makePipes(folder: string, count: number): Promise<string[]> {
+/**
+ * Makes one named pipe for each step, in one go.
+ *
+ * @param mode as `mkfifo` takes it.
+ * @returns their paths.
+ */
+export async function makePipes(folder: string, count: number, mode = '600'): Promise<string[]> {
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}`))
   for (let at = 0; at < count; at += PATHS_MAX) {
     const batch = paths.slice(at, at + PATHS_MAX)
-    const made = await exec('mkfifo', ['-m', '600', ...batch], { timeoutMs: MAKE_TIMEOUT_MS })
-    if (made.code !== 0) throw new CaravanError('INTERNAL', `mkfifo failed: ${made.stderr.trim()}`)
+    await mkfifo(batch, mode)
   }
   return paths
+}
+
+/** Makes one named pipe. */
+export async function makePipe(path: string, mode: string): Promise<void> {
+  await mkfifo([path], mode)
+}
+
+async function mkfifo(paths: readonly string[], mode: string): Promise<void> {
+  const made = await exec('mkfifo', ['-m', mode, ...paths], { timeoutMs: MAKE_TIMEOUT_MS })
+  if (made.code !== 0) throw new CaravanError('INTERNAL', `mkfifo failed: ${made.stderr.trim()}`)
 }
 
 /** Keeps the argument list far from what an exec takes. */

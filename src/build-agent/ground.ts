@@ -1,0 +1,90 @@
+/** What a slice stands on: this machine, or containers that are made ready first. */
+import type { Task } from '../model/index.ts'
+import { connectDocker, describeCause, type DockerEngine, type Log } from '../platform/index.ts'
+import { type Bridge, createBridge, toContainerFolders } from './executors/docker/bridge.ts'
+import { bringUp, type BringUp } from './executors/docker/bring-up.ts'
+import { JobContainers } from './executors/docker/job-containers.ts'
+import { sweepContainers, toLabels } from './executors/docker/leftovers.ts'
+import type { Service } from './executors/docker/services.ts'
+import type { Executor } from './executors/executor.ts'
+import type { AgentOptions } from './ports.ts'
+import type { AgentTimings } from './timings.ts'
+import type { Folders } from './workspace.ts'
+
+export interface Ground {
+  readonly folders: Folders
+  /** Of the pipes that steps write to, as `mkfifo` takes it. */
+  readonly pipeMode: string
+  /** Makes ready what the steps run in, and tells the user how it goes. */
+  open(io: { say: (line: string) => void; signal: AbortSignal }): Promise<OpenGround>
+  close(): Promise<void>
+}
+
+export interface OpenGround {
+  executor: Executor
+  /** By index of their containers. */
+  services: ReadonlyMap<number, Service>
+}
+
+export interface GroundOptions extends AgentOptions {
+  timings: AgentTimings
+}
+
+/** @param machine made ready while the claim was under way. */
+export async function createGround(
+  options: GroundOptions,
+  task: Task,
+  machine: { folders: Folders; executor: Executor; name: string },
+): Promise<Ground> {
+  const { executor, folders } = machine
+  if (task.executor.kind === 'docker') {
+    // Nothing runs on the machine itself.
+    await executor.close()
+    const { containers } = task.executor
+    return await createContainerGround(options, { task, specs: containers, ...machine })
+  }
+  return {
+    folders,
+    pipeMode: '600',
+    open: async () => ({ executor, services: new Map() }),
+    close: async () => await executor.close(),
+  }
+}
+
+async function createContainerGround(
+  options: GroundOptions,
+  job: { task: Task; specs: BringUp['specs'] | readonly BringUp['specs'][number][]; folders: Folders; name: string },
+): Promise<Ground> {
+  const { clock, log, server } = options
+  const folders = toContainerFolders(job.folders)
+  const bridge: Bridge = await createBridge(folders)
+  const engine = await connectDocker()
+  await sweepBefore(engine, log)
+  const containers = new JobContainers({ engine, clock, log })
+  return {
+    folders,
+    pipeMode: '666',
+    async open(io) {
+      const [primary, ...others] = job.specs
+      if (primary === undefined) throw new RangeError('a job in containers has at least one')
+      const labels = await toLabels(server.slice, server.epoch, process.pid)
+      const { task, name } = job
+      const inherited = options.environment
+      const parts = { engine, containers, bridge, task, folders, name, labels, inherited }
+      return await bringUp({ ...options, ...parts, specs: [primary, ...others] }, io)
+    },
+    async close() {
+      await containers.removeAll()
+      bridge.close()
+    },
+  }
+}
+
+/** What was left takes memory that this slice counts on. A machine without Docker tells of it later. */
+async function sweepBefore(engine: DockerEngine, log: Log): Promise<void> {
+  try {
+    await sweepContainers(engine, log)
+  } catch (cause) {
+    log.warn('Docker was not swept', { cause: describeCause(cause) })
+  }
+}
