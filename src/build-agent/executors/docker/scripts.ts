@@ -12,7 +12,7 @@ export const TARGET = '/caravan'
  * number is that of the group of everything that the command starts.
  *
  * Numbers are written over what the agent has put into the files: on a full disk there is room for nothing
- * else. TERM is meant for the command, and whoever tells its status has to outlive it.
+ * else. What the wrapper itself says, such as of a command that was killed, is no output of the step. TERM is meant for the command, and whoever tells its status has to outlive it.
  */
 export const STEP_SCRIPT = `\
 _caravan_out=${TARGET}/out/$1 _caravan_pipe=$2 _caravan_folder=$3
@@ -20,9 +20,9 @@ shift 3
 trap : TERM INT HUP QUIT
 echo $$ 1<> "$_caravan_out.pid"
 { echo 500 > /proc/self/oom_score_adj; } 2> /dev/null
-exec < /dev/null > "$_caravan_pipe" 2>&1
+exec < /dev/null > "$_caravan_pipe" 2> /dev/null
 if cd "$_caravan_folder" 2> /dev/null; then
-  "$@"
+  (exec 2>&1; exec "$@")
   _caravan_code=$?
 else
   _caravan_code=folder
