@@ -66,7 +66,11 @@ export const task = z.object({
   executor: executorSpec,
   /** Of the resource class, for all containers of the slice together. */
   resources: z
-    .object({ vcpu: z.number().positive(), memory_mib: z.number().int().positive() })
+    .object({
+      vcpu: z.number().positive(),
+      memory_mib: z.number().int().positive(),
+      pids: z.number().int().positive(),
+    })
     .optional(),
   /** Weakest first: each layer overwrites the ones before it. Step environments come after all. */
   environment: z.array(z.object({ layer: z.string(), values: environment })),

@@ -1,5 +1,6 @@
 /** What an agent is told to do, from a build and one of its slices. Pure. */
 import {
+  PIDS_MAX,
   type ExecutorSpec,
   type Settings,
   type Task,
@@ -59,7 +60,7 @@ function literalPasswords(executor: ExecutorSpec): string[] {
 function toResources(name: string, settings: Pick<Settings, 'class'>): Pick<Task, 'resources'> {
   const found = toResourceClasses(settings.class).get(name)
   if (found === undefined) return {}
-  return { resources: { vcpu: found.vcpu, memory_mib: found.memoryMiB } }
+  return { resources: { vcpu: found.vcpu, memory_mib: found.memoryMiB, pids: PIDS_MAX } }
 }
 
 /** Those that have a value for this build; the others are left unset, not empty. */

@@ -54,7 +54,7 @@ await withDocker(() => {
 
   t.test('too much memory is told as such', async (t) => {
     const task = aContainerTask({
-      resources: { vcpu: 1, memory_mib: 64 },
+      resources: { vcpu: 1, memory_mib: 64, pids: 100 },
       steps: ["x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}", always('echo after')],
     })
     const { server } = await runToEnd(t, task)
@@ -63,11 +63,13 @@ await withDocker(() => {
   })
 
   t.test('a bomb of processes stays inside, and a cancel ends it', async (t) => {
-    const bomb = 'echo ready; bomb() { bomb | bomb & }; bomb 2> /dev/null; while :; do :; done'
-    const task = aContainerTask({ steps: [bomb], resources: { vcpu: 1, memory_mib: 256 } })
+    // Small, and made of processes that wait: on a shared machine a real one is felt by everybody.
+    const bomb = '(while :; do sleep 1000 & done) 2> /dev/null || echo full; trap "" TERM; read x < /caravan/hold'
+    const resources = { vcpu: 1, memory_mib: 256, pids: 48 }
+    const task = aContainerTask({ steps: [bomb], resources })
     const server = await ProtocolServer.start(t, { task })
-    const agent = await startAgent(t, server)
-    await untilSaid(server, 1, 'ready')
+    const agent = await startAgent(t, server, { timings: { graceMs: 300 } })
+    await untilSaid(server, 1, 'full')
     server.order({ action: 'cancel', reason: 'canceled_by_user' })
     await agent.exit
     t.equal(server.finished(1)?.state, 'canceled')

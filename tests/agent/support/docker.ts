@@ -61,7 +61,7 @@ export function aContainerTask(changes: ContainerTask): Task {
     working_directory: task.working_directory,
     steps: task.steps,
   })
-  const resources = { vcpu: 2, memory_mib: 512 }
+  const resources = { vcpu: 2, memory_mib: 512, pids: 8192 }
   return { resources, ...task, executor: { kind: 'docker', containers }, steps }
 }
 

@@ -1,6 +1,6 @@
 /** Makes the containers of a job ready, in the order in which they need one another. */
 import { availableParallelism, totalmem } from 'node:os'
-import { CaravanError, type ContainerSpec, type Task } from '../../../model/index.ts'
+import { CaravanError, type ContainerSpec, PIDS_MAX, type Task } from '../../../model/index.ts'
 import {
   type Clock,
   type ContainerLimits,
@@ -56,8 +56,6 @@ export interface BroughtUp {
 
 /** What operators of such systems give to their containers. */
 const SHARED_NETWORK = 'ci-privileged'
-/** As many as any class has. */
-const PIDS_MAX = 8192
 
 /**
  * @param io gets what the user sees of it.
@@ -139,14 +137,15 @@ async function limit({
   name,
   log,
 }: BringUp): Promise<ContainerLimits> {
-  const { vcpu, memory_mib } = task.resources ?? {
+  const { vcpu, memory_mib, pids } = task.resources ?? {
     vcpu: availableParallelism(),
     memory_mib: Math.floor(totalmem() / MIB),
+    pids: PIDS_MAX,
   }
   const limits = {
     vcpu: Math.min(vcpu, availableParallelism()),
     memoryBytes: memory_mib * MIB,
-    pids: PIDS_MAX,
+    pids,
   }
   const { cgroupDriver } = await engine.facts()
   const parent = cgroupDriver === 'cgroupfs' ? await createCgroupParent(name, limits) : null

@@ -211,8 +211,8 @@ class ContainerCommand {
         this.#deps.log.error('the container can not be killed', { cause })
       })
     }
-    await sleep(clock, timings.killedMs, this.#settled.signal)
-    this.#stuck.resolve({ exitCode: null, signal: 'SIGKILL' })
+    const isStuck = await sleep(clock, timings.killedMs, this.#settled.signal)
+    if (isStuck) this.#stuck.resolve({ exitCode: null, signal: 'SIGKILL' })
   }
 
   async #send(signal: GroupSignal): Promise<boolean> {
