@@ -53,13 +53,19 @@ export async function createGround(
 
 async function createContainerGround(
   options: GroundOptions,
-  job: { task: Task; specs: BringUp['specs'] | readonly BringUp['specs'][number][]; folders: Folders; name: string },
+  job: {
+    task: Task
+    specs: BringUp['specs'] | readonly BringUp['specs'][number][]
+    folders: Folders
+    name: string
+  },
 ): Promise<Ground> {
   const { clock, log, server } = options
   const folders = toContainerFolders(job.folders)
   const bridge: Bridge = await createBridge(folders)
   const engine = await connectDocker()
-  await sweepBefore(engine, log)
+  // What was left takes memory that this slice counts on.
+  await sweepDocker(log, engine)
   const containers = new JobContainers({ engine, clock, log })
   return {
     folders,
@@ -80,11 +86,20 @@ async function createContainerGround(
   }
 }
 
-/** What was left takes memory that this slice counts on. A machine without Docker tells of it later. */
-async function sweepBefore(engine: DockerEngine, log: Log): Promise<void> {
+/**
+ * Removes what agents of this machine have left in Docker. A machine without Docker has nothing of it.
+ *
+ * @returns how many things were removed, and how many would not go.
+ */
+export async function sweepDocker(
+  log: Log,
+  engine?: DockerEngine,
+): Promise<{ removed: number; kept: number }> {
   try {
-    await sweepContainers(engine, log)
+    return await sweepContainers(engine ?? (await connectDocker()), log)
   } catch (cause) {
-    log.warn('Docker was not swept', { cause: describeCause(cause) })
+    // Where one is needed, the job that needs it tells.
+    log.info('Docker was not swept', { cause: describeCause(cause) })
+    return { removed: 0, kept: 0 }
   }
 }

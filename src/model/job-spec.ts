@@ -69,7 +69,6 @@ export const stepSpec = z.discriminatedUnion('kind', [
 export type StepSpec = z.infer<typeof stepSpec>
 export type RunStep = z.infer<typeof runStep>
 export type CheckoutStep = z.infer<typeof checkoutStep>
-export type ServiceStep = z.infer<typeof serviceStep>
 
 /** More share one memory and one network without sense; ten are the most seen in public. */
 export const CONTAINERS_MAX = 32

@@ -15,7 +15,6 @@ import type {
 } from './docker/types.ts'
 
 export type * from './docker/types.ts'
-export { demultiplex, readLines } from './docker/streams.ts'
 
 /**
  * @param socketPath of the engine; as `DOCKER_HOST` says, else the usual one, when absent.
@@ -37,9 +36,7 @@ function toEngine(client: Docker): DockerEngine {
     ...toExecs(client),
     ...toNetworks(client),
     async facts() {
-      const info: EngineInfo = await withDeadline('ask Docker about itself', () =>
-        client.info(),
-      )
+      const info: EngineInfo = await withDeadline('ask Docker about itself', () => client.info())
       return {
         version: info.ServerVersion ?? '',
         rootDir: info.DockerRootDir ?? '',
@@ -73,7 +70,7 @@ function toImages(client: Docker): Pick<DockerEngine, 'image' | 'pull'> {
     },
     async *pull(name, { auth, signal }) {
       const stream = await withDeadline('pull an image', () =>
-        client.pull(name, { ...(auth === undefined ? {} : { authconfig: auth }) }),
+        client.pull(name, auth === undefined ? {} : { authconfig: auth }),
       )
       const stop = () => void ('destroy' in stream && (stream as { destroy(): void }).destroy())
       signal.addEventListener('abort', stop, { once: true })
@@ -243,8 +240,16 @@ function toNetworks(
         ]),
       )
       return [
-        ...containers.map(({ Id, Labels }) => ({ kind: 'container' as const, id: Id, labels: Labels })),
-        ...networks.map(({ Id, Labels }) => ({ kind: 'network' as const, id: Id, labels: Labels ?? {} })),
+        ...containers.map(({ Id, Labels }) => ({
+          kind: 'container' as const,
+          id: Id,
+          labels: Labels,
+        })),
+        ...networks.map(({ Id, Labels }) => ({
+          kind: 'network' as const,
+          id: Id,
+          labels: Labels ?? {},
+        })),
       ]
     },
     async remove({ kind, id }) {

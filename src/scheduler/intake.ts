@@ -134,7 +134,10 @@ export function compileRequest(
   }
 }
 
-type CompileInput = Pick<BuildRequest, 'config' | 'config_file' | 'job' | 'parallelism' | 'executor'>
+type CompileInput = Pick<
+  BuildRequest,
+  'config' | 'config_file' | 'job' | 'parallelism' | 'executor'
+>
 
 const ON_HOST =
   'the steps run on the host and not in the containers of the job, as was asked for: its images, services and their environment are not used'

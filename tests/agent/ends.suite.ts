@@ -44,7 +44,10 @@ await withDocker(() => {
 
   t.test('silence and time end a step inside, and later steps still run', async (t) => {
     const task = aContainerTask({
-      steps: [{ command: 'echo once; sleep 1000', no_output_timeout_ms: 500 }, always('echo after')],
+      steps: [
+        { command: 'echo once; sleep 1000', no_output_timeout_ms: 500 },
+        always('echo after'),
+      ],
     })
     const { server } = await runToEnd(t, task)
     t.match(server.finished(1), { state: 'timed_out', reason: 'no_output' })
@@ -64,9 +67,10 @@ await withDocker(() => {
 
   t.test('a bomb of processes stays inside, and a cancel ends it', async (t) => {
     // Small, and made of processes that wait: on a shared machine a real one is felt by everybody.
-    const bomb = '(while :; do sleep 1000 & done) 2> /dev/null || echo full; trap "" TERM; read x < /caravan/hold'
+    const bomb =
+      '(while :; do sleep 1000 & done) 2> /dev/null || echo full; trap "" TERM; read x < /caravan/hold'
     const resources = { vcpu: 1, memory_mib: 256, pids: 48 }
-    const task = aContainerTask({ steps: [bomb], resources })
+    const task = aContainerTask({ primary: { image: SERVICE }, steps: [bomb], resources })
     const server = await ProtocolServer.start(t, { task })
     const agent = await startAgent(t, server, { timings: { graceMs: 300 } })
     await untilSaid(server, 1, 'full')
@@ -78,8 +82,14 @@ await withDocker(() => {
 
   t.test('a primary with a main process of its own ends the job when that ends', async (t) => {
     const task = aContainerTask({
-      primary: { command: ['/bin/sh', '-c', 'sleep 2; echo last words; exit 4'] },
-      steps: ['echo ready; sleep 1000', always('echo never')],
+      primary: {
+        command: [
+          '/bin/sh',
+          '-c',
+          'while [ ! -e /tmp/go ]; do sleep 0.1; done; echo last words; exit 4',
+        ],
+      },
+      steps: ['touch /tmp/go; sleep 1000', always('echo never')],
     })
     const { server } = await runToEnd(t, task)
     t.match(server.output(1).toString(), /ended with exit code 4.*last words/s)
@@ -102,7 +112,10 @@ await withDocker(() => {
 
   t.test('an image without a shell is refused with what it lacks', async (t) => {
     const image = 'caravan-example/empty:latest'
-    const make = spawn('sh', ['-c', `tar -C "$(mktemp -d)" -c . | docker import --change 'CMD ["/x"]' - ${image}`])
+    const make = spawn('sh', [
+      '-c',
+      `tar -C "$(mktemp -d)" -c . | docker import --change 'CMD ["/x"]' - ${image}`,
+    ])
     await once(make, 'exit')
     const { server } = await runToEnd(t, aContainerTask({ primary: { image } }))
     t.match(server.output(0).toString(), /\/bin\/sh/)

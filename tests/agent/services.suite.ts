@@ -55,7 +55,9 @@ await withDocker(() => {
     t.teardown(async () => void (await docker('network', 'rm', 'ci-privileged')))
     const server = await ProtocolServer.start(t, { task: aContainerTask({ steps: ['sleep 60'] }) })
     const agent = await startAgent(t, server)
-    await server.until(() => server.events.some((event) => event.type === 'step_started' && event.step === 1))
+    await server.until(() =>
+      server.events.some((event) => event.type === 'step_started' && event.step === 1),
+    )
     const ids = await leftovers()
     const network = await docker('inspect', '-f', '{{.HostConfig.NetworkMode}}', ids[0] ?? '')
     t.equal(network, 'ci-privileged')
@@ -69,7 +71,9 @@ await withDocker(() => {
       task: aContainerTask({ services: [{ image: SERVICE }], steps: ['sleep 60'] }),
     })
     const agent = await startAgent(t, server)
-    await server.until(() => server.events.some((event) => event.type === 'step_started' && event.step === 2))
+    await server.until(() =>
+      server.events.some((event) => event.type === 'step_started' && event.step === 2),
+    )
     const ids = (await leftovers()).slice(0, 2)
     const format = '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.CgroupParent}}'
     const told = await Promise.all(ids.map(async (id) => await docker('inspect', '-f', format, id)))

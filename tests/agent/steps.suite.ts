@@ -1,6 +1,14 @@
 import t from 'tap'
 import { aStep, runToEnd } from '../build-agent/support/agent.ts'
-import { aContainerTask, always, APP, firstStep, leftovers, SERVICE, withDocker } from './support/docker.ts'
+import {
+  aContainerTask,
+  always,
+  APP,
+  firstStep,
+  leftovers,
+  SERVICE,
+  withDocker,
+} from './support/docker.ts'
 
 await withDocker(() => {
   t.test('steps run in the primary container, and nothing of it is left', async (t) => {
@@ -86,7 +94,10 @@ await withDocker(() => {
       ],
     })
     const { server } = await runToEnd(t, task)
-    t.match(server.output(1).toString(), /working directory \/root\/project\/not\/there does not exist/)
+    t.match(
+      server.output(1).toString(),
+      /working directory \/root\/project\/not\/there does not exist/,
+    )
     t.equal(server.finished(1)?.reason, 'config_error')
     t.match(server.output(2).toString(), /variable HUGE is too large/)
     t.equal(server.output(3).toString(), '130000\n')

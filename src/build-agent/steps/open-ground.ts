@@ -27,7 +27,10 @@ export async function openGround(
   const signal = base.ending.signal
   const [first] = base.task.steps
   if (first?.kind !== 'environment') {
-    return { outcome: SUCCEEDED, ground: await openAt(base, ground, { say: () => undefined, signal }) }
+    return {
+      outcome: SUCCEEDED,
+      ground: await openAt(base, ground, { say: () => undefined, signal }),
+    }
   }
   const opened: { ground: OpenGround | null } = { ground: null }
   const step = await recordStep(base, { index: 0 }, async (output) => {
@@ -49,7 +52,9 @@ async function openAt(
   io: Parameters<Ground['open']>[0],
 ): Promise<OpenGround> {
   const open = await ground.open(io)
-  await open.executor.makeFolder(resolveWorkingDirectory(task.working_directory, open.executor.home))
+  await open.executor.makeFolder(
+    resolveWorkingDirectory(task.working_directory, open.executor.home),
+  )
   return open
 }
 

@@ -1,5 +1,10 @@
 /** One step from its first event to its last: output, commands, outcome. */
-import { type CheckoutStep, isCaravanError, type RunStep, type StepSpec } from '../../model/index.ts'
+import {
+  type CheckoutStep,
+  isCaravanError,
+  type RunStep,
+  type StepSpec,
+} from '../../model/index.ts'
 import { describeCause } from '../../platform/index.ts'
 import type { StepOutput } from '../output/step-output.ts'
 import type { OomKills } from '../process/oom.ts'

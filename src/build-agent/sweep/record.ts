@@ -40,8 +40,8 @@ export async function readRecord(folder: string): Promise<SpoolRecord | null> {
 }
 
 /** Whether the process that fills the spool still runs. */
-export async function isInUse(record: SpoolRecord): Promise<boolean> {
-  return await isSameProcess(record)
+export async function isInUse(spool: SpoolRecord): Promise<boolean> {
+  return await isSameProcess(spool)
 }
 
 /** Whether a process still runs that was known by number and birth. */

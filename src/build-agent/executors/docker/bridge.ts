@@ -61,7 +61,7 @@ export async function createBridge(folders: Folders): Promise<Bridge> {
   await makePipe(requests, '666')
   // Both ends, so that nobody who opens the other one has to wait for us or finds nobody.
   const flags = constants.O_RDWR | constants.O_NONBLOCK
-  const open = { hold: openSync(hold, flags), requests: openSync(requests, flags) }
+  const pipes = { hold: openSync(hold, flags), requests: openSync(requests, flags) }
   let isOpen = true
   let halted = false
   return {
@@ -73,14 +73,14 @@ export async function createBridge(folders: Folders): Promise<Bridge> {
     },
     read: async (id, what) => await readWritten(join(out, `${id}.${what}`)),
     isHalted() {
-      if (isOpen) halted = readRequests(open.requests).includes('step halt') || halted
+      if (isOpen) halted = readRequests(pipes.requests).includes('step halt') || halted
       return halted
     },
     close() {
       if (!isOpen) return
       isOpen = false
-      closeSync(open.hold)
-      closeSync(open.requests)
+      closeSync(pipes.hold)
+      closeSync(pipes.requests)
     },
   }
 }

@@ -130,13 +130,7 @@ async function provideImages(
 }
 
 /** What the class has, as far as the machine has it: Docker refuses more processors than there are. */
-async function limit({
-  engine,
-  containers,
-  task,
-  name,
-  log,
-}: BringUp): Promise<ContainerLimits> {
+async function limit({ engine, containers, task, name, log }: BringUp): Promise<ContainerLimits> {
   const { vcpu, memory_mib, pids } = task.resources ?? {
     vcpu: availableParallelism(),
     memory_mib: Math.floor(totalmem() / MIB),

@@ -31,14 +31,17 @@ const ANSWER_BYTES_MAX = 1024 * 1024
 export async function probe(place: ContainerPlace): Promise<Probed> {
   const { engine, container, image, environment } = place
   const needs = `the image ${image} can not run a step, which needs /bin/sh`
-  const answer = await ask(place, { argv: ['/bin/sh', '-c', PROBE], cwd: '/', env: environment }, QUESTION_MS)
-    .catch(async (cause: unknown) => {
-      const facts = await engine.container(container)
-      if (facts === null || facts.isRunning) throw cause
-      const told = (await engine.logs(container, 5).catch(() => '')).toString().trim()
-      const ended = `its main process ended at once with exit code ${facts.exitCode}`
-      throw new CaravanError('INPUT_INVALID', `${needs}: ${ended}${told === '' ? '' : `: ${told}`}`)
-    })
+  const answer = await ask(
+    place,
+    { argv: ['/bin/sh', '-c', PROBE], cwd: '/', env: environment },
+    QUESTION_MS,
+  ).catch(async (cause: unknown) => {
+    const facts = await engine.container(container)
+    if (facts === null || facts.isRunning) throw cause
+    const told = (await engine.logs(container, 5).catch(() => '')).toString().trim()
+    const ended = `its main process ended at once with exit code ${facts.exitCode}`
+    throw new CaravanError('INPUT_INVALID', `${needs}: ${ended}${told === '' ? '' : `: ${told}`}`)
+  })
   const text = answer.stdout.toString('utf8')
   if (answer.code !== 0) throw new CaravanError('INPUT_INVALID', `${needs}: ${text.trim()}`)
   const lines = text.split('\n')
@@ -53,7 +56,11 @@ export async function createDockerExecutor(
   const { engine, container, containers, bridge } = place
   const environment: Environment = { ...place.environment, HOME: home }
   const script = async (text: string, argument: string) =>
-    await ask(place, { argv: ['/bin/sh', '-c', text, argument], cwd: '/', env: environment }, QUESTION_MS)
+    await ask(
+      place,
+      { argv: ['/bin/sh', '-c', text, argument], cwd: '/', env: environment },
+      QUESTION_MS,
+    )
   const countOomKills = await createOomCounter(place)
   let started = 0
   return {
@@ -119,7 +126,8 @@ async function ask(
   try {
     for await (const part of question.output) {
       bytes += part.length
-      if (bytes > ANSWER_BYTES_MAX) throw new CaravanError('TOO_LARGE', `${argv[0]} printed too much`)
+      if (bytes > ANSWER_BYTES_MAX)
+        throw new CaravanError('TOO_LARGE', `${argv[0]} printed too much`)
       parts.push(part)
     }
   } catch (cause) {
@@ -135,7 +143,10 @@ async function ask(
 }
 
 /** Docker's own flag first, then what the kernel counts in the group of the container. */
-async function createOomCounter({ engine, container }: ContainerPlace): Promise<Executor['countOomKills']> {
+async function createOomCounter({
+  engine,
+  container,
+}: ContainerPlace): Promise<Executor['countOomKills']> {
   const pid = (await engine.container(container))?.pid ?? 0
   const isHere = pid > 1 && (await isInContainer(pid, container))
   const count = isHere ? await findOomCounter(container, '/proc/self', `/proc/${pid}`) : null

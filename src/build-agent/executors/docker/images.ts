@@ -40,13 +40,13 @@ const PAUSE_MAX_MS = 30_000
 export async function provideImage(request: ImageRequest, deps: PullDeps): Promise<ImageFacts> {
   const { engine, clock, random, signal, say } = deps
   const { image } = request
-  const present = await engine.image(image)
-  if (present !== null) {
-    say(`${image}: is here already`)
-    return present
-  }
   for (let tries = 1; ; tries++) {
     try {
+      const present = await engine.image(image)
+      if (present !== null) {
+        say(`${image}: is here already`)
+        return present
+      }
       await pull(request, deps)
       const pulled = await engine.image(image)
       if (pulled !== null) return pulled

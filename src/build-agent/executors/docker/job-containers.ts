@@ -47,13 +47,15 @@ export class JobContainers {
     this.#network = null
     this.#parent = null
     if (network !== null) await this.#remove('network', network)
-    for (let tries = 1; parent !== null && !(await parent.remove()); tries++) {
-      if (tries === TRIES_MAX) {
-        this.#log.warn('the cgroup of the containers can not be removed', { path: parent.path })
-        return
-      }
+    if (parent !== null) await this.#removeParent(parent)
+  }
+
+  async #removeParent(parent: CgroupParent): Promise<void> {
+    for (let tries = 1; tries <= TRIES_MAX; tries++) {
+      if (await parent.remove()) return
       await sleep(this.#clock, PAUSE_MS)
     }
+    this.#log.warn('the cgroup of the containers can not be removed', { path: parent.path })
   }
 
   async #remove(kind: 'container' | 'network', id: string): Promise<void> {

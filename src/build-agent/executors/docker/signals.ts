@@ -59,7 +59,8 @@ export class GroupSignals {
       // As root: the step may have become another user.
       const argv = ['/bin/sh', '-c', SIGNAL, signal, pid]
       const killer = await engine.exec(container, { argv, environment: {}, user: '0' })
-      for await (const told of killer.output) log.debug('kill says', { text: told.toString('utf8') })
+      for await (const told of killer.output)
+        log.debug('kill says', { text: told.toString('utf8') })
       return (await engine.execFacts(killer.id))?.exitCode === 0
     } catch (cause) {
       log.warn('a signal did not get into the container', { signal, cause })
