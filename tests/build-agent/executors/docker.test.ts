@@ -5,7 +5,6 @@ import {
   UNCLEAR_MAX_MS,
 } from '../../../src/build-agent/executors/docker/ending.ts'
 import {
-  ImageMissing,
   isFinal,
   provideImage,
   toFullName,
@@ -106,7 +105,7 @@ t.test('a pull has its tries, and a missing image none', async (t) => {
   }
   await t.rejects(provide('503 Service Unavailable'), { code: 'DOCKER_FAILED' })
   t.equal(pulls, 4)
-  await t.rejects(provide('manifest unknown'), ImageMissing)
+  await t.rejects(provide('manifest unknown'), { name: 'ImageMissing' })
   t.equal(pulls, 1)
 })
 

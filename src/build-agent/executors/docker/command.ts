@@ -1,11 +1,17 @@
 /** One command in a container, from its start to its status. */
 import { CaravanError } from '../../../model/index.ts'
-import { type Clock, type DockerEngine, type Log, sleep } from '../../../platform/index.ts'
+import {
+  type Clock,
+  type DockerEngine,
+  type ExecRequest,
+  type Log,
+  sleep,
+} from '../../../platform/index.ts'
 import type { Command, CommandExit, RunningCommand } from '../../process/launch.ts'
 import type { AgentTimings } from '../../timings.ts'
 import type { CommandOutput } from '../executor.ts'
 import type { Bridge } from './bridge.ts'
-import { type Observation, readEnd, type Verdict } from './ending.ts'
+import { type Observation, readEnd, UNCLEAR_MAX_MS, type Verdict } from './ending.ts'
 import { TARGET } from './scripts.ts'
 import { type GroupSignal, GroupSignals } from './signals.ts'
 
@@ -36,7 +42,7 @@ export async function startCommand(
   command: Command,
   output: CommandOutput,
 ): Promise<RunningCommand> {
-  const { engine, bridge } = deps
+  const { bridge } = deps
   await bridge.prepare(id)
   const argv = [
     '/bin/sh',
@@ -46,19 +52,36 @@ export async function startCommand(
     command.cwd,
     ...command.argv,
   ]
-  const started = await engine
-    .exec(deps.container, {
-      argv,
-      environment: command.env,
-      ...(deps.user === undefined ? {} : { user: deps.user }),
-    })
-    .catch(async (cause: unknown) => {
-      const container = await engine.container(deps.container).catch(() => null)
-      if (container === null || container.isRunning) throw cause
-      const message = `the primary container has ended with exit code ${container.exitCode}: no step can run in it any more`
-      throw new CaravanError('INPUT_INVALID', message, { cause })
-    })
+  const started = await execPatiently(deps, {
+    argv,
+    environment: command.env,
+    ...(deps.user === undefined ? {} : { user: deps.user }),
+  })
   return new ContainerCommand(deps, { id, command, output, started }).running
+}
+
+/** An engine that is being restarted is waited for; nothing was started while nobody listened. */
+async function execPatiently(
+  { engine, container, clock, log }: CommandDeps,
+  request: ExecRequest,
+): Promise<Started['started']> {
+  const giveUpMs = clock.monotonic() + UNCLEAR_MAX_MS
+  for (;;) {
+    try {
+      return await engine.exec(container, request)
+    } catch (cause) {
+      const isAway = /ECONNREFUSED|ENOENT/.test(cause instanceof Error ? cause.message : '')
+      if (isAway && clock.monotonic() < giveUpMs) {
+        log.warn('the Docker Engine is away', { cause })
+        await sleep(clock, LOOK_MS)
+        continue
+      }
+      const facts = await engine.container(container).catch(() => null)
+      if (facts === null || facts.isRunning) throw cause
+      const message = `the primary container has ended with exit code ${facts.exitCode}: no step can run in it any more`
+      throw new CaravanError('INPUT_INVALID', message, { cause })
+    }
+  }
 }
 
 interface Started {

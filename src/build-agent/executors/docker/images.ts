@@ -26,7 +26,9 @@ export interface ImageRequest {
 }
 
 /** The image can not be had, whatever is tried: the user's to mend. */
-export class ImageMissing extends Error {}
+export class ImageMissing extends Error {
+  override readonly name = 'ImageMissing'
+}
 
 const TRIES_MAX = 4
 const PAUSE_MAX_MS = 30_000
