@@ -3,16 +3,19 @@ import { systemClock } from '../src/platform/index.ts'
 import { agentStart } from './agent-start.ts'
 import { config } from './config.ts'
 import { runBench } from './harness/run.ts'
+import { latency } from './latency.ts'
 import { output } from './output.ts'
 import { queue } from './queue.ts'
+import { recover } from './recover.ts'
 import { store } from './store.ts'
+import { submit } from './submit.ts'
 import { template } from './template.ts'
 
 const interrupt = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(name)))
 
 const code = await runBench(process.argv.slice(2), {
-  benches: [agentStart, config, output, queue, store, template],
+  benches: [agentStart, config, latency, output, queue, recover, store, submit, template],
   clock: systemClock,
   stdout: (line) => void process.stdout.write(`${line}\n`),
   stderr: (line) => void process.stderr.write(`${line}\n`),

@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Each vendor's library is named in these files or folders only. */
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
-  undici: ['src/platform/http.ts'],
+  undici: ['src/platform/http.ts', 'src/platform/undici-pool.d.ts'],
   'hcl2-parser': ['src/platform/hcl.ts'],
   dockerode: ['src/platform/docker.ts'],
   'hot-shots': ['src/metrics/statsd.ts'],

@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { type Clock, deadline, sleep } from '../../src/platform/index.ts'
 import { endTogether } from '../agent/child.ts'
+import { SLICE_CPU_MHZ, SLICE_MEMORY_MIB } from './room.ts'
 
 export interface NomadAgent {
   binary: string
@@ -24,6 +25,8 @@ export interface NomadAgent {
 }
 
 const WAIT_MS = 60_000
+/** Slices that fit on its node, by what they reserve. */
+const PLACES = 20_000
 const POLL_MS = 50
 
 /** What NOMAD_BIN names, else the `nomad` on the PATH. */
@@ -134,7 +137,14 @@ function toConfiguration(data_dir: string, ports: Record<'http' | 'rpc' | 'serf'
     disable_update_check: true,
     log_level: 'WARN',
     server: { enabled: true, bootstrap_expect: 1 },
-    client: { enabled: true, options: { 'fingerprint.denylist': clouds } },
+    client: {
+      enabled: true,
+      options: { 'fingerprint.denylist': clouds },
+      node_class: 'linux-64bit',
+      // Far more than there is: what room jobs reserve is not what is measured.
+      cpu_total_compute: PLACES * SLICE_CPU_MHZ,
+      memory_total_mb: PLACES * SLICE_MEMORY_MIB,
+    },
     plugin: [{ raw_exec: [{ config: [{ enabled: true }] }] }],
   }
 }

@@ -1,10 +1,7 @@
 /** How many jobs a second Nomad takes, when whoever registers them does nothing else. */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
 import type { Clock } from '../../src/platform/index.ts'
+import { startEngine } from '../nomad/engine-process.ts'
 import { eachOf } from './life.ts'
 
 export interface Register {
@@ -16,13 +13,9 @@ export interface Register {
 /** As many as the scheduler has under way. */
 const CONCURRENCY = 24
 
-const ENGINE = fileURLToPath(new URL('./engine.ts', import.meta.url))
-
 export async function startRegister(dir: string, clock: Clock): Promise<Register> {
-  await mkdir(dir)
-  const engine = fork(ENGINE, [dir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const [url] = (await once(engine, 'message')) as [string]
-  const pool = new Pool(url, { connections: CONCURRENCY })
+  const engine = await startEngine(dir, { places: 0, driver: 'simulated' })
+  const pool = new Pool(engine.address, { connections: CONCURRENCY })
   let last = 0
   const register = async (): Promise<void> => {
     last += 1
@@ -43,8 +36,7 @@ export async function startRegister(dir: string, clock: Clock): Promise<Register
     },
     async close() {
       await pool.close()
-      engine.disconnect()
-      if (engine.exitCode === null) await once(engine, 'exit')
+      await engine.close()
     },
   }
 }

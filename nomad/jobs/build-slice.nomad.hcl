@@ -13,8 +13,9 @@
 # never start a slice a second time by itself: whether a lost slice is tried again, and where, is
 # decided by Caravan, which gives each attempt a job of its own.
 #
-# Caravan adds the namespace, a claim token in CARAVAN_CLAIM_TOKEN, and from Nomad 2.0.3 on
-# max_run_duration. Nothing else.
+# Caravan adds the namespace, a claim token in CARAVAN_CLAIM_TOKEN, from Nomad 2.0.3 on
+# max_run_duration, and for a slice that is tried again affinities of weight -100 with the nodes where
+# it failed before. Nothing else.
 #
 # Values may hold literals, var.NAME, "...${var.NAME}..." and what Nomad resolves on the node, such as
 # ${attr.kernel.name} or ${NOMAD_ALLOC_DIR}; there are no functions, conditions, locals or dynamic
@@ -97,7 +98,7 @@ job "build-slice" {
         memory = var.memory
       }
 
-      # Time for the agent to end its steps and send their last output. Nomad clients cap it at their
+      # Time for the agent to end its steps (60 % of it) and send their last output. Nomad clients cap it at their
       # max_kill_timeout, 30 seconds unless configured otherwise.
       kill_timeout = "30s"
 

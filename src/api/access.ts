@@ -1,7 +1,8 @@
-/** Who may use the API: bearer tokens, or nobody but this machine when there are none. */
+/** Who calls: a token of the store or of the settings file, or this machine where there are no tokens. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import { CaravanError } from '../model/index.ts'
+import { CaravanError, type Role, type TokenView } from '../model/index.ts'
+import type { TokenBook } from '../scheduler/index.ts'
 
 /** The headers that say who calls, as node delivers them. */
 export interface CallerHeaders {
@@ -10,24 +11,56 @@ export interface CallerHeaders {
   origin?: string | undefined
 }
 
-/** @throws CaravanError UNAUTHORIZED or FORBIDDEN */
-export type AccessCheck = (headers: CallerHeaders) => void
+/** Somebody who may do what the role may. */
+export interface Member {
+  role: Role
+  /** Of the store; null for a token of the settings file, and without tokens. */
+  token: TokenView | null
+  /** Tells the callers apart whose requests are counted. */
+  name: string
+}
+
+export interface Access {
+  /** Whether anybody needs a token. */
+  readonly needsToken: boolean
+  /** Who has this token; null for nobody. */
+  findMember(token: string): Member | null
+  /** @throws CaravanError FORBIDDEN for a caller that may be a web page. */
+  checkLocalCaller(headers: CallerHeaders): Member
+}
+
+export interface AccessOptions {
+  /** Of the settings file: their bearers are admins. */
+  tokens: readonly string[]
+  book: Pick<TokenBook, 'size' | 'find'>
+  /** Whether only this machine reaches the server. */
+  isLocal: boolean
+}
 
 /**
  * With tokens, a caller must name one of them. Without, the server is reachable from this machine
- * only, and what is left to fear is a web page in a browser on it.
+ * only, and what is left to fear is a web page in a browser on it. A server that others reach, too,
+ * needs a token also when the last one was revoked.
  */
-export function createAccessCheck(tokens: readonly string[]): AccessCheck {
-  if (tokens.length === 0) return checkLocalCaller
+export function createAccess({ tokens, book, isLocal }: AccessOptions): Access {
   const known = tokens.map(hash)
-  return ({ authorization }) => {
-    const token = readBearer(authorization)
-    if (token === null) throw new CaravanError('UNAUTHORIZED', 'this server needs a bearer token')
-    const given = hash(token)
-    // All are compared, so that the time tells nothing of which one came close.
-    const matchCount = known.filter((each) => timingSafeEqual(each, given)).length
-    if (matchCount === 0)
-      throw new CaravanError('UNAUTHORIZED', 'this server does not know the token')
+  return {
+    get needsToken() {
+      return !isLocal || known.length > 0 || book.size > 0
+    },
+    findMember(token) {
+      const given = hash(token)
+      // All are compared, so that the time tells nothing of which one came close.
+      const matches = known.map((each) => timingSafeEqual(each, given))
+      const index = matches.indexOf(true)
+      if (index >= 0) return { role: 'admin', token: null, name: `settings/${index}` }
+      const found = book.find(token)
+      return found && { role: found.role, token: found, name: found.id }
+    },
+    checkLocalCaller(headers) {
+      checkLocalCaller(headers)
+      return { role: 'admin', token: null, name: 'local' }
+    },
   }
 }
 

@@ -38,8 +38,8 @@ export interface AppOptions {
 }
 
 const LIMITS = {
-  /** For bodies of JSON, unless a route says otherwise. */
-  bodyLimit: 1024 ** 2,
+  /** For bodies, unless a route says otherwise; those that take large ones do. */
+  bodyLimit: 64 * 1024,
   /** To receive a whole request: a gigabyte over a slow line. Also ends what trickles in forever. */
   requestTimeout: 10 * 60_000,
   /** For a connection on which nothing moves. Twice the longest long poll and many heartbeats. */
@@ -85,6 +85,10 @@ function createAnswerer(log: Log) {
       log.error('a request failed', { ...toFields(request), cause: error })
     else log.debug('a request was refused', { ...toFields(request), status, cause: error })
     if (status === 401) reply.header('www-authenticate', 'Bearer')
+    const retryMs = body.details['retry_after_ms']
+    if (status === 429 && typeof retryMs === 'number') {
+      reply.header('retry-after', Math.ceil(retryMs / 1000))
+    }
     return reply.code(status).send(body)
   }
 }

@@ -1,5 +1,6 @@
 /** What an error looks like to a caller, and what the log hears of it. */
 import type { FastifyError } from 'fastify'
+import type { z } from 'zod'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import {
   AGENT_REFUSALS,
@@ -7,6 +8,8 @@ import {
   CaravanError,
   ERRORS,
   type ErrorBody,
+  explainIssues,
+  explainOnOneLine,
   isCaravanError,
 } from '../model/index.ts'
 
@@ -58,18 +61,31 @@ function fromCaravanError({ code, message, detail }: CaravanError): ErrorAnswer 
 }
 
 /** Names every field that is wrong, so that one round is enough to mend them. */
-function fromValidation(error: {
-  validation: readonly { instancePath: string; message?: string | undefined }[]
-  validationContext?: string | undefined
-}): ErrorAnswer {
+function fromValidation(error: ValidationError): ErrorAnswer {
   const place = PLACES[error.validationContext ?? ''] ?? 'request'
-  const problems = error.validation.map(({ instancePath, message = 'is wrong' }) => ({
-    path: instancePath.split('/').filter(Boolean).join('.'),
-    message,
-  }))
-  const texts = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-  const message = `the ${place} does not fit: ${texts.join('; ')}`
+  const issues = error.validation.map(
+    ({ keyword, instancePath, message = '', params }) =>
+      // The framework took the issue apart.
+      ({
+        ...params,
+        code: keyword,
+        message,
+        path: instancePath.split('/').filter(Boolean),
+      }) as unknown as z.core.$ZodIssue,
+  )
+  const message = `the ${place} does not fit: ${explainOnOneLine(issues)}`
+  const problems = explainIssues(issues)
   return fromCaravanError(new CaravanError('INPUT_INVALID', message, { detail: { problems } }))
+}
+
+interface ValidationError {
+  validation: readonly {
+    keyword: string
+    instancePath: string
+    message?: string | undefined
+    params: Readonly<Record<string, unknown>>
+  }[]
+  validationContext?: string | undefined
 }
 
 const PLACES: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   agentEvent,
+  attemptView,
   buildRequest,
   buildSummary,
   buildView,
@@ -11,11 +12,15 @@ import {
   errorBody,
   followEvent,
   healthAnswer,
+  noticeView,
   renderedSlice,
   type SliceKey,
   sliceView,
   stepView,
   task,
+  tokenRequest,
+  tokenView,
+  createdToken,
 } from '../model/index.ts'
 
 const SLICES_MAX = 100_000
@@ -36,7 +41,9 @@ export const agentParams = z.object({
   epoch: z.coerce.number().int().min(1).max(COUNT_MAX),
 })
 
-export const buildsQuery = z.object({
+export const tokenParams = z.object({ id: z.string().describe('As the list shows it.') })
+
+export const pageQuery = z.object({
   cursor: z.string().max(200).optional().describe('As handed out by the page before.'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -45,9 +52,11 @@ export const buildsQuery = z.object({
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 export const submitQuery = z.object({ dry_run: flag.prefault('false') })
+export const rerunQuery = z.object({ failed: flag.prefault('false') })
 export const followQuery = z.object({ output: flag.prefault('true') })
 
 export const rangeQuery = z.object({
+  epoch: z.coerce.number().int().min(1).max(COUNT_MAX).optional(),
   offset: z.coerce.number().int().min(0).max(COUNT_MAX).optional(),
   length: z.coerce.number().int().min(0).max(COUNT_MAX).optional(),
 })
@@ -66,18 +75,23 @@ export function answersWith(contentType: string, schema: z.ZodType, description:
 export const namedSchemas = z.registry<{ id: string }>()
 const names = {
   AgentEvent: agentEvent,
+  Attempt: attemptView,
   Build: buildView,
   BuildRequest: buildRequest,
   BuildSummary: buildSummary,
   ClaimAnswer: claimAnswer,
   ClaimRequest: claimRequest,
   Control: control,
+  CreatedToken: createdToken,
   Error: errorBody,
   FollowEvent: followEvent,
   Health: healthAnswer,
+  Notice: noticeView,
   RenderedSlice: renderedSlice,
   Slice: sliceView,
   Step: stepView,
   Task: task,
+  Token: tokenView,
+  TokenRequest: tokenRequest,
 }
 for (const [id, schema] of Object.entries(names)) namedSchemas.add(schema, { id })

@@ -1,22 +1,27 @@
 /** Starts the HTTP API of a scheduler. */
 import type { AddressInfo } from 'node:net'
-import { CaravanError } from '../model/index.ts'
+import { CaravanError, settings } from '../model/index.ts'
 import type { Clock, Log } from '../platform/index.ts'
 import type { Scheduler } from '../scheduler/index.ts'
-import { createAccessCheck, isLoopback } from './access.ts'
+import { createAccess, isLoopback } from './access.ts'
 import { type App, createApp } from './app.ts'
+import { addGuard } from './guard.ts'
+import { createRateLimits, type RateSettings } from './rate-limits.ts'
 import { addAgentRoutes } from './routes/agent.ts'
 import { addBuildRoutes } from './routes/builds.ts'
 import type { RouteDeps } from './routes/deps.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addOutputRoutes } from './routes/output.ts'
 import { addSourceRoutes } from './routes/sources.ts'
+import { addTokenRoutes } from './routes/tokens.ts'
 
 export interface ApiOptions {
   scheduler: Scheduler
   listen: { host: string; port: number }
-  /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
+  /** Tokens of the settings file, of admins; without these and others, it listens on loopback only. */
   tokens: readonly string[]
+  /** How often anybody may call. */
+  limits?: RateSettings
   clock: Clock
   log: Log
   /** Of Caravan, told to whoever asks for the health. */
@@ -46,16 +51,23 @@ const CLOSE_GRACE_MS = 1500
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { listen, tokens, scheduler, clock, log, version } = options
   const { sourceBytesMax = SOURCE_BYTES_MAX } = options
-  if (tokens.length === 0 && !isLoopback(listen.host)) {
+  if (tokens.length + scheduler.tokens.size === 0 && !isLoopback(listen.host)) {
     throw new CaravanError(
       'SETTINGS_INVALID',
-      `without tokens the server listens on loopback only, not on ${listen.host}: configure a token, or listen on 127.0.0.1`,
+      `without tokens the server listens on loopback only, not on ${listen.host}: configure a token, make one with "caravan token create --role admin", or listen on 127.0.0.1`,
     )
   }
   const stop = new AbortController()
   const stopping = stop.signal
   const app = await createApp({ clock, log, version, stopping })
-  await addRoutes(app, { scheduler, clock, log, version, stopping, sourceBytesMax }, tokens)
+  const { tokens: book, agents } = scheduler
+  addGuard(app, {
+    callers: createAccess({ tokens, book, isLocal: isLoopback(listen.host) }),
+    book,
+    agents,
+    limits: createRateLimits(options.limits ?? settings.parse({}).limits, clock),
+  })
+  await addRoutes(app, { scheduler, clock, log, version, stopping, sourceBytesMax })
   const port = await open(app, listen)
   const close = async () => {
     stop.abort()
@@ -67,14 +79,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   return { url: toUrl(listen.host, port), port, close: () => (closing ??= close()) }
 }
 
-async function addRoutes(app: App, deps: RouteDeps, tokens: readonly string[]): Promise<void> {
+async function addRoutes(app: App, deps: RouteDeps): Promise<void> {
   addHealthRoutes(app, deps)
-  const checkAccess = createAccessCheck(tokens)
+  // People and agents send bytes of different kinds.
   await app.register(async (people: App) => {
-    people.addHook('onRequest', async ({ headers }) => checkAccess(headers))
     addBuildRoutes(people, deps)
     addOutputRoutes(people, deps)
     addSourceRoutes(people, deps)
+    addTokenRoutes(people, deps)
   })
   await app.register(async (agents: App) => addAgentRoutes(agents, deps))
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

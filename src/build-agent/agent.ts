@@ -5,10 +5,10 @@ import { Ending } from './ending.ts'
 import type { Executor } from './executors/executor.ts'
 import { createHostExecutor } from './executors/host.ts'
 import type { AgentOptions } from './ports.ts'
+import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
 import { createAgentServer } from './server.ts'
 import { writeShims } from './shims.ts'
 import { SignalPlan } from './signals.ts'
-import { runSlice } from './slice.ts'
 import { type AgentTimings, TIMINGS } from './timings.ts'
 import { createFolders, type Folders, removeInternal, removeSpool, toFolders } from './workspace.ts'
 
@@ -27,8 +27,10 @@ export async function runAgent(given: AgentOptions): Promise<number> {
   let isAccepted = false
   try {
     // The machine is made ready while the claim is on its way; failing at it is told after the claim.
-    const [claimed, ready] = await Promise.all([
+    const [claimed, { runSlice }, ready] = await Promise.all([
       claimSlice(options, server, plan.arrived),
+      // Half of the agent's code is for what comes after the claim.
+      import('./slice.ts'),
       prepare(options).then(
         (machine) => ({ ok: true as const, machine }),
         (cause: unknown) => ({ ok: false as const, cause }),
@@ -89,6 +91,7 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
       haltFile: folders.haltFile,
     }),
     writeShims(folders, runtime),
+    makePipes(folders.pipesDir, PIPES_AHEAD),
   ])
   return { folders, executor, name: `${server.slice}-${name}` }
 }

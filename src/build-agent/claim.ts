@@ -8,6 +8,7 @@ import {
 } from '../model/index.ts'
 import { backoffMs, deadline, sleep } from '../platform/index.ts'
 import type { AgentOptions, AgentServer } from './ports.ts'
+import { readRetryAfterMs } from './session.ts'
 import type { AgentTimings } from './timings.ts'
 
 export type ClaimOutcome = { ok: true; claim: ClaimAnswer } | { ok: false; exitCode: number }
@@ -32,6 +33,7 @@ export async function claimSlice(
   let isReached = false
   try {
     for (let tries = 0; !limit.signal.aborted; tries++) {
+      let askedMs = 0
       try {
         const answer = await server.claim(request, limit.signal)
         if (answer.ok) return { ok: true, claim: answer.value }
@@ -43,17 +45,15 @@ export async function claimSlice(
         log.debug('the server is not ready for the claim', { tries })
       } catch (cause) {
         if (limit.signal.aborted) break
+        askedMs = readRetryAfterMs(cause)
         log[tries === 0 ? 'warn' : 'debug']('the claim had no answer, trying again', {
           tries,
           cause,
         })
       }
       const { retryBaseMs: baseMs, retryMaxMs: maxMs } = timings
-      await sleep(
-        clock,
-        backoffMs(tries, { baseMs, maxMs, random: () => random.number() }),
-        limit.signal,
-      )
+      const pauseMs = backoffMs(tries, { baseMs, maxMs, random: () => random.number() })
+      await sleep(clock, Math.max(pauseMs, askedMs), limit.signal)
     }
   } finally {
     limit.cancel()

@@ -8,13 +8,14 @@ import { sweepContainers, toLabels } from './executors/docker/leftovers.ts'
 import type { Service } from './executors/docker/services.ts'
 import type { Executor } from './executors/executor.ts'
 import type { AgentOptions } from './ports.ts'
+import { PIPES_AHEAD } from './process/pipe.ts'
 import type { AgentTimings } from './timings.ts'
 import type { Folders } from './workspace.ts'
 
 export interface Ground {
   readonly folders: Folders
-  /** Of the pipes that steps write to, as `mkfifo` takes it. */
-  readonly pipeMode: string
+  /** How the pipes that steps write to are made. */
+  readonly pipes: { ready: number; mode: string }
   /** Makes ready what the steps run in, and tells the user how it goes. */
   open(io: { say: (line: string) => void; signal: AbortSignal }): Promise<OpenGround>
   close(): Promise<void>
@@ -45,7 +46,7 @@ export async function createGround(
   }
   return {
     folders,
-    pipeMode: '600',
+    pipes: { ready: PIPES_AHEAD, mode: '600' },
     open: async () => ({ executor, services: new Map() }),
     close: async () => await executor.close(),
   }
@@ -63,13 +64,13 @@ async function createContainerGround(
   const { clock, log, server } = options
   const folders = toContainerFolders(job.folders)
   const bridge: Bridge = await createBridge(folders)
-  const engine = await connectDocker()
+  const engine = await connectDocker(options.environment)
   // What was left takes memory that this slice counts on.
-  await sweepDocker(log, engine)
+  await sweepEngine(engine, log)
   const containers = new JobContainers({ engine, clock, log })
   return {
     folders,
-    pipeMode: '666',
+    pipes: { ready: 0, mode: '666' },
     async open(io) {
       const [primary, ...others] = job.specs
       if (primary === undefined) throw new RangeError('a job in containers has at least one')
@@ -86,17 +87,29 @@ async function createContainerGround(
   }
 }
 
+/** What agents of this machine have left in Docker. */
+interface Swept {
+  /** How many containers and networks went. */
+  removed: number
+  /** How many would not go. */
+  kept: number
+}
+
 /**
- * Removes what agents of this machine have left in Docker. A machine without Docker has nothing of it.
+ * Removes what agents of this machine have left in Docker.
  *
- * @returns how many things were removed, and how many would not go.
+ * @param environment names the engine. A machine without one has nothing of it.
  */
 export async function sweepDocker(
+  environment: GroundOptions['environment'],
   log: Log,
-  engine?: DockerEngine,
-): Promise<{ removed: number; kept: number }> {
+): Promise<Swept> {
+  return await sweepEngine(connectDocker(environment), log)
+}
+
+async function sweepEngine(engine: DockerEngine | Promise<DockerEngine>, log: Log): Promise<Swept> {
   try {
-    return await sweepContainers(engine ?? (await connectDocker()), log)
+    return await sweepContainers(await engine, log)
   } catch (cause) {
     // Where one is needed, the job that needs it tells.
     log.info('Docker was not swept', { cause: describeCause(cause) })

@@ -49,6 +49,8 @@ export function createAgentServer(options: {
       await ask(http, claimAnswer, {
         method: 'POST',
         path: `${root}/claim`,
+        // Looked at before the body is read.
+        headers: { authorization: `Bearer ${request.token}` },
         json: request,
         signal,
       }),

@@ -166,7 +166,8 @@ const POLL_PAUSE_MS = 1000
 /** A server that asks for more is not obeyed: its clock or its proxy is wrong. */
 const RETRY_AFTER_MAX_MS = 60_000
 
-function readRetryAfterMs(cause: unknown): number {
+/** What a server that wants to be left alone for a while has said; 0 when it has not. */
+export function readRetryAfterMs(cause: unknown): number {
   const value = isCaravanError(cause) ? cause.detail['retry_after_ms'] : undefined
   return typeof value === 'number' ? Math.min(value, RETRY_AFTER_MAX_MS) : 0
 }

@@ -28,7 +28,7 @@ import { runSteps } from './steps/run-steps.ts'
 import { writeRecord } from './sweep/record.ts'
 import { sweep, toSweepPlaces } from './sweep/sweep.ts'
 import type { AgentTimings } from './timings.ts'
-import { type Folders, removeInternal, toJobPlace } from './workspace.ts'
+import { type Folders, removeInternal, removeSpool, toJobPlace } from './workspace.ts'
 
 export interface SliceInput {
   options: AgentOptions & { timings: AgentTimings }
@@ -74,14 +74,18 @@ export async function runSlice(input: SliceInput): Promise<number> {
   plan.session = parts.session
   plan.killTimeoutMs = claim.task.limits.kill_timeout_ms ?? options.timings.killTimeoutMs
   try {
-    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, ground.pipeMode)
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, ground.pipes)
     const refused = await accept(input, parts.session)
-    if (refused !== null) return refused
+    if (refused !== null) {
+      // Nothing has run, and nobody sweeps a spool without a record.
+      await removeSpool(folders)
+      return refused
+    }
     input.onAccepted()
     await leaveRecord(input)
     const sweeping = sweepOthers(input)
     parts.session.start()
-    const outcome = await work({ ...input, ground, pipes }, parts)
+    const outcome = await plan.reconsider(await work({ ...input, ground, pipes }, parts))
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
     const code = await report(input, parts, outcome)
     ending.giveUpReport()

@@ -3,6 +3,8 @@
 export interface AgentTimings {
   /** From TERM to KILL. */
   graceMs: number
+  /** What all steps with `when: on_cancel` have together. */
+  onCancelMs: number
   /** How long a process may outlive its KILL before we stop waiting for it. */
   killedMs: number
   /** How long output may still come from a pipe whose command is over. */
@@ -29,6 +31,8 @@ export interface AgentTimings {
 export const TIMINGS: AgentTimings = {
   // What build systems commonly grant: databases and test runners need a few seconds to put things away.
   graceMs: 10_000,
+  // The server lets Nomad stop the job 30 s after a cancel; the running step may take ten of them to end.
+  onCancelMs: 15_000,
   // A process in an uninterruptible disk wait can not be killed; the slice must end all the same.
   killedMs: 10_000,
   // Enough for a full pipe on a busy machine. A daemon that inherited the pipe must not hang its step.

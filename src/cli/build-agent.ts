@@ -120,7 +120,7 @@ async function sweepMachine(args: readonly string[], environment: Variables): Pr
     createTextWriter(process.stderr, () => systemClock.now()),
     'info',
   )
-  const docker = await sweepDocker(log)
+  const docker = await sweepDocker(environment, log)
   const swept = await sweep({
     ...SWEEP,
     spoolRoots: spoolDir === undefined ? [] : [spoolDir],

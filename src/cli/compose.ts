@@ -54,6 +54,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       scheduler,
       listen: parseListen(settings.server.listen),
       tokens: settings.tokens,
+      limits: settings.limits,
       clock: systemClock,
       log,
       version: VERSION,

@@ -4,7 +4,7 @@ import { CaravanError, REASONS } from '../model/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { ApiClient } from './api/client.ts'
 import type { Io } from './io.ts'
-import { EXIT } from './io.ts'
+import { EXIT, writeJsonLine } from './io.ts'
 import { inOrder } from './render/in-order.ts'
 import { createJsonRenderer } from './render/json.ts'
 import { createLiveRenderer } from './render/live.ts'
@@ -20,7 +20,7 @@ interface FollowOptions {
   interrupted: AbortSignal
 }
 
-export function chooseRenderer(io: Io, clock: Clock, json: boolean): Renderer {
+function chooseRenderer(io: Io, clock: Clock, json: boolean): Renderer {
   const { stdout } = io
   if (json) return createJsonRenderer(stdout)
   const dumb = io.env['TERM'] === 'dumb' || io.env['CI'] !== undefined
@@ -48,6 +48,29 @@ export async function followBuild(options: FollowOptions): Promise<BuildView> {
     interrupted.removeEventListener('abort', cancel)
     renderer.close()
   }
+}
+
+/**
+ * What `run` and `rerun` do with a build that was just accepted.
+ *
+ * @returns the exit code.
+ */
+export async function showToEnd(
+  api: ApiClient,
+  build: BuildView,
+  options: { detach?: boolean; json?: boolean },
+  { io, clock }: { io: Io; clock: Clock },
+): Promise<number> {
+  for (const warning of build.warnings) io.stderr.write(`caravan: ${warning}\n`)
+  if (options.detach) {
+    const { id, number } = build
+    if (options.json) await writeJsonLine(io.stdout, { type: 'submitted', id, number })
+    else io.stdout.write(`build ${number} submitted: caravan builds show ${number}\n`)
+    return EXIT.ok
+  }
+  const renderer = chooseRenderer(io, clock, options.json ?? false)
+  const last = await followBuild({ api, build: build.id, renderer, interrupted: io.signal })
+  return io.signal.aborted ? EXIT.interrupted : toExitCode(last)
 }
 
 /** 0 success, 1 the build did not succeed, 3 not the build's fault. */

@@ -2,6 +2,7 @@
 import type { Problem } from '../model/index.ts'
 import { CaravanError, ERRORS, formatProblem, isCaravanError } from '../model/index.ts'
 import { describeCause } from '../platform/index.ts'
+import { toSafeText } from './render/hostile.ts'
 
 export interface Io {
   stdout: OutputStream
@@ -42,9 +43,14 @@ export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): num
     io.stderr.write(`caravan: this is a fault in Caravan itself:\n${text}\n`)
     return EXIT.infrastructure
   }
-  io.stderr.write(`caravan: ${error.message}\n`)
-  for (const problem of readProblems(error)) io.stderr.write(`  ${formatProblem(problem)}\n`)
-  if (error.cause !== undefined) io.stderr.write(`  because: ${describeCause(error.cause)}\n`)
+  // What a server says is written by others, too.
+  io.stderr.write(`caravan: ${toSafeText(error.message)}\n`)
+  for (const problem of readProblems(error)) {
+    io.stderr.write(`  ${toSafeText(formatProblem(problem))}\n`)
+  }
+  if (error.cause !== undefined) {
+    io.stderr.write(`  because: ${toSafeText(describeCause(error.cause))}\n`)
+  }
   return ERRORS[error.code].exitCode
 }
 

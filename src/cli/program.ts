@@ -5,6 +5,7 @@
  * nothing of the server.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ROLES } from '../model/index.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { EXIT, type Io } from './io.ts'
 import type { RunOptions } from './run.ts'
@@ -36,9 +37,11 @@ export function createProgram(io: Io, finish: Finish): Command {
       writeErr: (text) => void io.stderr.write(text),
     })
   addRun(program, io, finish)
+  addConfig(program, io, finish)
   addServing(program, io, finish)
   addBuilds(program, io, finish)
   addStore(program, io, finish)
+  addTokens(program, io, finish)
   addDoctor(program, io, finish)
   addAgent(program, finish)
   program
@@ -77,6 +80,26 @@ function addRun(program: Command, io: Io, finish: Finish): void {
     .action(async (options: RunOptions) =>
       finish(await (await import('./run.ts')).run(options, io)),
     )
+}
+
+function addConfig(program: Command, io: Io, finish: Finish): void {
+  const config = program.command('config').description('look at a configuration of builds')
+  const withFile = (name: string, description: string) =>
+    config
+      .command(`${name} [file]`)
+      .description(`${description} (default: .circleci/config.yml)`)
+      .addOption(settingsOption())
+      .option('--json', 'print one JSON object')
+  withFile('check', 'which jobs can run, and what keeps the others from it').action(
+    async (file: string | undefined, options) => {
+      finish(await (await import('./config/check.ts')).check(file, options, io))
+    },
+  )
+  withFile('expand', 'the jobs as they are run, with everything filled in')
+    .option('--job <name>', 'only this job')
+    .action(async (file: string | undefined, options) => {
+      finish(await (await import('./config/expand.ts')).expand(file, options, io))
+    })
 }
 
 function addServing(program: Command, io: Io, finish: Finish): void {
@@ -125,11 +148,18 @@ function addBuilds(program: Command, io: Io, finish: Finish): void {
     finish(await (await import('./builds/show.ts')).show(ref, options, io))
   })
   withServer('output <build>', 'what the steps of a slice wrote')
-    .option('--slice <n>', 'which slice, from 0', toIndex, 0)
+    .option('--slice <n>', 'which slice, from 0 (default: the first of the build)', toIndex)
     .option('--step <n>', 'which step, from 0 in the order of the configuration', toIndex)
+    .option('--attempt <n>', 'which attempt at the slice, from 1 (default: the last)', toCount)
     .option('--raw', 'nothing but the bytes of the steps')
     .action(async (ref: string, options) => {
       finish(await (await import('./builds/output.ts')).output(ref, options, io))
+    })
+  withServer('rerun <build>', 'run a build that is over again, as a new build')
+    .option('--failed', 'only the slices that did not succeed')
+    .option('--detach', 'do not wait for the end')
+    .action(async (ref: string, options) => {
+      finish(await (await import('./builds/rerun.ts')).rerun(ref, options, io))
     })
   withServer('cancel <build>', 'end a build').action(async (ref: string, options) => {
     finish(await (await import('./builds/cancel.ts')).cancel(ref, options, io))
@@ -159,6 +189,34 @@ function addStore(program: Command, io: Io, finish: Finish): void {
     .action(async (file: string, options) => {
       finish(await (await import('./restore.ts')).restore(file, options, io))
     })
+}
+
+function addTokens(program: Command, io: Io, finish: Finish): void {
+  const token = program.command('token').description('who may use a server, and for what')
+  const withServer = (name: string, description: string) =>
+    token
+      .command(name)
+      .description(description)
+      .addOption(serverOption())
+      .addOption(tokenOption())
+      .option('--json', 'print JSON')
+  withServer('create', 'make a token; without --server, the first one, where the data is')
+    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .option('--name <text>', 'whose it is, or what for')
+    .option('--expires <duration>', 'how long it is good for, such as 90d (default: for ever)')
+    .addOption(dataOption())
+    .addOption(storeOption())
+    .addOption(masterKeyOption())
+    .addOption(settingsOption())
+    .action(async (options) => {
+      finish(await (await import('./token.ts')).createToken(options, io))
+    })
+  withServer('list', 'the tokens of a server, oldest first').action(async (options) =>
+    finish(await (await import('./token.ts')).listTokens(options, io)),
+  )
+  withServer('revoke <id>', 'end a token at once').action(async (id: string, options) => {
+    finish(await (await import('./token.ts')).revokeToken(id, options, io))
+  })
 }
 
 function addDoctor(program: Command, io: Io, finish: Finish): void {

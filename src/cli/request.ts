@@ -63,7 +63,11 @@ export async function planRequest(options: RequestOptions, cwd: string): Promise
   }
 }
 
-async function readConfig(
+/**
+ * @param given path of the file; without one the usual places are tried.
+ * @throws CaravanError INPUT_INVALID when there is no such file.
+ */
+export async function readConfig(
   given: string | undefined,
   cwd: string,
   checkout: Checkout | null,
@@ -73,13 +77,19 @@ async function readConfig(
     given === undefined ? CONFIG_FILES.map((name) => join(top, name)) : [resolve(cwd, given)]
   for (const file of candidates) {
     const text = await readOptional(file)
-    if (text !== null) return { text, name: relative(cwd, file) || file }
+    if (text !== null) return { text, name: nameOf(file, cwd) }
   }
   throw usageError(
     given === undefined
       ? `there is no ${CONFIG_FILES.join(' or ')} in ${top}: name one with --config`
       : `there is no file ${given}`,
   )
+}
+
+/** As short as a person would write it. */
+function nameOf(file: string, cwd: string): string {
+  const name = relative(cwd, file)
+  return name === '' || name.startsWith('..') ? file : name
 }
 
 async function readOptional(file: string): Promise<string | null> {

@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BuildRequestInput, BuildView, DryRunAnswer } from '../model/index.ts'
+import type { BuildRequestInput, DryRunAnswer } from '../model/index.ts'
 import { buildRequest, settings } from '../model/index.ts'
 import type { Checkout } from '../platform/index.ts'
 import { systemClock, writeBundle } from '../platform/index.ts'
 import type { ApiClient } from './api/client.ts'
 import { createApiClient } from './api/client.ts'
-import { chooseRenderer, followBuild, toExitCode } from './follow.ts'
+import { showToEnd } from './follow.ts'
 import type { Io } from './io.ts'
 import { EXIT, usageError, writeJsonLine } from './io.ts'
 import type { RequestOptions } from './request.ts'
@@ -111,23 +111,10 @@ async function submit(
   const request = { ...submission.request }
   if (submission.source !== null) {
     const bundle = await writeBundle(submission.source, submission.workspace)
-    request.source = { kind: 'bundle', id: await api.uploadSource(createReadStream(bundle)) }
+    request.source = { kind: 'bundle', id: await api.uploadSource(() => createReadStream(bundle)) }
   }
   const build = await api.createBuild(request)
-  for (const warning of build.warnings) io.stderr.write(`caravan: ${warning}\n`)
-  if (options.detach) {
-    await reportSubmitted(build, options, io)
-    return EXIT.ok
-  }
-  const renderer = chooseRenderer(io, systemClock, options.json ?? false)
-  const last = await followBuild({ api, build: build.id, renderer, interrupted: io.signal })
-  return io.signal.aborted ? EXIT.interrupted : toExitCode(last)
-}
-
-async function reportSubmitted(build: BuildView, options: RunOptions, io: Io): Promise<void> {
-  const { id, number } = build
-  if (options.json) return writeJsonLine(io.stdout, { type: 'submitted', id, number })
-  io.stdout.write(`build ${number} submitted: caravan builds show ${number}\n`)
+  return showToEnd(api, build, options, { io, clock: systemClock })
 }
 
 async function dryRun(request: BuildRequestInput, options: RunOptions, io: Io): Promise<number> {

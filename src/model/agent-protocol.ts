@@ -27,14 +27,24 @@ export const PROTOCOL_VERSION = 1
  */
 export const OUTPUT_CHUNK_BYTES_MAX = 4 * 1024 * 1024
 
+/** Text that every store takes: PostgreSQL has no NUL. Replaced, since an agent could only send it again. */
+const text = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .overwrite((value) => value.replaceAll('\0', '\uFFFD'))
+
+/** What a column of 32 bits holds. */
+const INT_MAX = 2 ** 31 - 1
+
 export const claimRequest = z.object({
-  claim_id: z.string().min(16).max(64),
-  token: z.string(),
+  claim_id: text(64).min(16),
+  token: z.string().max(1000),
   protocol: z.number().int(),
-  agent_version: z.string(),
-  allocation_id: z.string(),
-  node_id: z.string().default(''),
-  node_name: z.string().default(''),
+  agent_version: text(200),
+  allocation_id: text(200),
+  node_id: text(200).default(''),
+  node_name: text(1000).default(''),
 })
 export type ClaimRequest = z.infer<typeof claimRequest>
 
@@ -114,8 +124,11 @@ export const AGENT_REFUSALS = {
 } as const
 export type AgentRefusal = keyof typeof AGENT_REFUSALS
 
-const step = { step: z.number().int().min(0), attempt: z.number().int().min(1).default(1) }
-const base = { seq: z.number().int().min(1), at_ms: z.number().int() }
+const step = {
+  step: z.number().int().min(0).max(INT_MAX),
+  attempt: z.number().int().min(1).max(INT_MAX).default(1),
+}
+const base = { seq: z.number().int().min(1).max(INT_MAX), at_ms: z.number().int() }
 
 export const agentEvent = z.discriminatedUnion('type', [
   z.object({
@@ -123,29 +136,29 @@ export const agentEvent = z.discriminatedUnion('type', [
     ...step,
     type: z.literal('step_started'),
     /** The shell line used, shown in the step's header. */
-    shell: z.string().optional(),
+    shell: text(4096).optional(),
   }),
   z.object({
     ...base,
     ...step,
     type: z.literal('step_finished'),
     state: z.enum(STEP_STATES).exclude(['waiting', 'running']),
-    exit_code: z.number().int().nullable(),
-    signal: z.string().nullable(),
+    exit_code: z.number().int().min(-INT_MAX).max(INT_MAX).nullable(),
+    signal: text(100).nullable(),
     reason: z.enum(REASON_NAMES).nullable(),
     duration_ms: z.number().int().min(0),
     /** Masked bytes the step wrote; `dropped` of them were left out at a marked place. */
     output: z.object({
       length: z.number().int().min(0),
-      sha256: z.string(),
+      sha256: text(100),
       dropped: z.number().int().min(0),
     }),
   }),
   z.object({
     ...base,
     type: z.literal('notice'),
-    step: z.number().int().min(0).optional(),
-    text: z.string().max(4096),
+    step: z.number().int().min(0).max(INT_MAX).optional(),
+    text: text(4096),
   }),
   z.object({
     ...base,
@@ -153,7 +166,7 @@ export const agentEvent = z.discriminatedUnion('type', [
     result: z.enum(RESULTS),
     reason: z.enum(REASON_NAMES),
     /** One sentence of detail, such as which step failed how. */
-    detail: z.string().max(4096).default(''),
+    detail: text(4096).default(''),
   }),
 ])
 export type AgentEvent = z.infer<typeof agentEvent>
@@ -161,8 +174,8 @@ export type AgentEvent = z.infer<typeof agentEvent>
 export const eventsRequest = z.object({ events: z.array(agentEvent).min(1).max(256) })
 export const eventsAnswer = z.object({ applied: z.number().int(), control })
 export const outputQuery = z.object({
-  step: z.coerce.number().int().min(0),
-  attempt: z.coerce.number().int().min(1).default(1),
+  step: z.coerce.number().int().min(0).max(INT_MAX),
+  attempt: z.coerce.number().int().min(1).max(INT_MAX).default(1),
   offset: z.coerce.number().int().min(0),
 })
 export const outputAnswer = z.object({ have: z.number().int(), control })

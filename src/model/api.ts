@@ -14,21 +14,23 @@ export const errorBody = z.object({
 })
 export type ErrorBody = z.infer<typeof errorBody>
 
-const label = z.string().min(1).max(200)
+const noNul = (text: string) => !text.includes('\0')
+
+const label = z.string().min(1).max(200).refine(noNul, 'must not hold a NUL character')
 
 export const buildRequest = z.object({
-  /** Text of the configuration file. */
-  config: z.string().max(4_000_000),
+  /** Text of the configuration file; what the compiler reads of it is less. */
+  config: z.string().max(1_000_000),
   /** Its name, for messages. */
-  config_file: z.string().default('.circleci/config.yml'),
+  config_file: z.string().max(4096).default('.circleci/config.yml'),
   /** Which job; may be left out when there is only one. */
-  job: z.string().optional(),
+  job: z.string().max(1000).optional(),
   /** Overrides the job's own. */
   parallelism: z.number().int().min(1).max(1000).optional(),
   org: label,
   repo: label,
   branch: label,
-  sha: z.string().max(64).default(''),
+  sha: z.string().max(64).refine(noNul, 'must not hold a NUL character').default(''),
   source: source.default({ kind: 'none' }),
   priority: z.number().int().min(1).max(100).default(50),
   /** `host`: steps that the job wants in a container run on the Nomad client itself. */
@@ -52,6 +54,31 @@ export const stepView = z.object({
 })
 export type StepView = z.infer<typeof stepView>
 
+/** One try at a slice that another one has followed. */
+export const attemptView = z.object({
+  epoch: z.number().int(),
+  nomad_job_id: z.string(),
+  allocation_id: z.string().nullable(),
+  node_name: z.string().nullable(),
+  reason: z.enum(REASON_NAMES),
+  /** One sentence on how it ended. */
+  detail: z.string(),
+  started_at: time,
+  finished_at: time,
+  seconds: z.number().nullable(),
+  steps: z.array(stepView),
+})
+export type AttemptView = z.infer<typeof attemptView>
+
+/** What people should know beside what steps wrote. */
+export const noticeView = z.object({
+  at: time,
+  epoch: z.number().int(),
+  step: z.number().int().nullable(),
+  text: z.string(),
+})
+export type NoticeView = z.infer<typeof noticeView>
+
 export const sliceView = z.object({
   index: z.number().int(),
   epoch: z.number().int(),
@@ -64,6 +91,10 @@ export const sliceView = z.object({
   detail: z.string(),
   seconds: z.number().nullable(),
   steps: z.array(stepView),
+  /** Oldest first; the slice itself shows the last attempt. */
+  earlier_attempts: z.array(attemptView),
+  /** Oldest first; the newest of all epochs. */
+  notices: z.array(noticeView),
 })
 export type SliceView = z.infer<typeof sliceView>
 
@@ -83,6 +114,8 @@ export const buildSummary = z.object({
   started_at: time,
   finished_at: time,
   seconds: z.number().nullable(),
+  /** Number of the build that this one runs again. */
+  rerun_of: z.number().int().nullable(),
 })
 export type BuildSummary = z.infer<typeof buildSummary>
 
@@ -125,7 +158,7 @@ export type DryRunAnswer = z.infer<typeof dryRunAnswer>
  */
 export const followEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('build'), build: buildView }),
-  z.object({ type: z.literal('slice'), slice: sliceView.omit({ steps: true }) }),
+  z.object({ type: z.literal('slice'), slice: sliceView.omit({ steps: true, notices: true }) }),
   z.object({ type: z.literal('step'), slice: z.number().int(), step: stepView }),
   z.object({ type: z.literal('notice'), slice: z.number().int(), text: z.string() }),
   z.object({

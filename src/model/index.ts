@@ -1,7 +1,10 @@
 /** The vocabulary of Caravan and its rules. Pure: nothing here reads a clock, a file or a socket. */
+export * from './access.ts'
 export * from './agent-protocol.ts'
 export * from './api.ts'
+export * from './config-view.ts'
 export * from './errors.ts'
+export * from './explain.ts'
 export * from './ids.ts'
 export * from './job-spec.ts'
 export * from './reasons.ts'

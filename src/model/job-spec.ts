@@ -98,9 +98,9 @@ export const containerSpec = z.object({
   /** As written, such as `cimg/node:22.1` or `registry.example.org/app@sha256:...`. */
   image: z.string().min(1),
   name: containerName.optional(),
-  /** Words; those of the image when absent. A string of the configuration is already split. */
-  entrypoint: z.array(z.string()).min(1).optional(),
-  command: z.array(z.string()).min(1).optional(),
+  /** Words, already split; those of the image when absent, and none at all when empty. */
+  entrypoint: z.array(z.string()).optional(),
+  command: z.array(z.string()).optional(),
   /** Name or number of a user, with `:group` or without; that of the image when absent. */
   user: z.string().min(1).optional(),
   environment: environment.default({}),

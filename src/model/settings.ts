@@ -8,12 +8,15 @@ import { z } from 'zod'
 import { BUILT_IN_CLASSES } from './resource-class.ts'
 import { parseDurationMs, parseSizeBytes } from './units.ts'
 
+/** What was written, cut when long. */
+const shown = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
+
 const duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text)
   if (ms !== null && ms > 0) return ms
   context.addIssue({
     code: 'custom',
-    message: `not a duration such as "10m" or "1h30m": "${text}"`,
+    message: `not a duration such as "10m" or "1h30m": "${shown(text)}"`,
   })
   return z.NEVER
 })
@@ -21,7 +24,7 @@ const duration = z.string().transform((text, context) => {
 const size = z.string().transform((text, context) => {
   const bytes = parseSizeBytes(text)
   if (bytes !== null && bytes > 0) return bytes
-  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${text}"` })
+  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${shown(text)}"` })
   return z.NEVER
 })
 
@@ -64,6 +67,12 @@ const limits = z.strictObject({
   start: duration.prefault('10m'),
   lease: duration.prefault('60s'),
   infrastructure_retries: z.number().int().min(0).max(10).default(2),
+  /** Of one token, or of one address where no token is known; five times as many in a burst. */
+  requests_per_second: z.number().int().min(1).max(100_000).default(200),
+  /** Of the agent of one slice. */
+  agent_requests_per_second: z.number().int().min(1).max(100_000).default(500),
+  /** Wrong tokens from one address; as many in a burst. */
+  failed_logins_per_minute: z.number().int().min(1).max(100_000).default(30),
 })
 
 const resourceClass = z.strictObject({

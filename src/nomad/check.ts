@@ -19,34 +19,59 @@ import type {
 /** @throws Error with a sentence that names the place. */
 export type Check<T> = (value: unknown) => T
 
-type FieldType = 'string' | 'number' | 'object' | 'list'
+/** With a question mark: may be left out, or null. */
+type FieldType = 'string' | 'number' | 'object' | 'list' | 'string?' | 'object?' | 'list?'
 
-export const checkJob = object<NomadJob>({ ID: 'string', Type: 'string', TaskGroups: 'list' })
+export const checkJob = object<NomadJob>({
+  ID: 'string',
+  Type: 'string',
+  TaskGroups: 'list',
+  Meta: 'object?',
+})
 /** What the parser leaves open is null, down to the type. */
 export const checkParsedJob = object<NomadJob>({ ID: 'string' })
 export const checkJobStubs = list(
   object<NomadJobStub>({ ID: 'string', Status: 'string', ModifyIndex: 'number' }),
 )
 export const checkJobStatuses = list(object<JobStatus>({ ID: 'string', Status: 'string' }))
-export const checkAllocation = object<NomadAllocation>({
+const checkAllocationFields = object<NomadAllocation>({
   ID: 'string',
   JobID: 'string',
   NodeID: 'string',
   DesiredStatus: 'string',
   ClientStatus: 'string',
   ModifyIndex: 'number',
+  TaskStates: 'object?',
 })
+const checkTaskState = object<{ Events?: unknown }>({ Events: 'list?' })
+const checkTaskEvent = object<{ Type: string; Details?: unknown }>({
+  Type: 'string',
+  Details: 'object?',
+})
+/** Down to the events of its tasks: they decide on how a slice ended. */
+export const checkAllocation: Check<NomadAllocation> = (value) => {
+  const allocation = checkAllocationFields(value)
+  for (const state of Object.values(allocation.TaskStates ?? {})) {
+    for (const event of (checkTaskState(state).Events ?? []) as unknown[]) checkTaskEvent(event)
+  }
+  return allocation
+}
 export const checkAllocations = list(checkAllocation)
 export const checkEvaluation = object<NomadEvaluation>({
   ID: 'string',
   JobID: 'string',
   Status: 'string',
   ModifyIndex: 'number',
+  FailedTGAllocs: 'object?',
 })
 export const checkEvaluations = list(checkEvaluation)
 export const checkNode = object<NomadNode>({
   ID: 'string',
   Name: 'string',
+  Datacenter: 'string?',
+  NodeClass: 'string?',
+  NodeResources: 'object?',
+  ReservedResources: 'object?',
   Status: 'string',
   SchedulingEligibility: 'string',
   ModifyIndex: 'number',
@@ -82,7 +107,7 @@ function object<T extends object>(fields: { readonly [Name in keyof T]?: FieldTy
   return (value) => {
     if (!isObject(value)) throw new Error('it is no object')
     for (const [name, type] of wanted) {
-      if (!isA(type, value[name])) throw new Error(`${name} is no ${type}`)
+      if (!isA(type, value[name])) throw new Error(`${name} is no ${type.replace('?', '')}`)
     }
     return value as T
   }
@@ -105,6 +130,9 @@ function list<T>(check: Check<T>): Check<T[]> {
 }
 
 function isA(type: FieldType, value: unknown): boolean {
+  if (type.endsWith('?')) {
+    return value === undefined || value === null || isA(type.slice(0, -1) as FieldType, value)
+  }
   if (type === 'list') return Array.isArray(value)
   if (type === 'object') return isObject(value)
   return typeof value === type

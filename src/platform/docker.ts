@@ -17,12 +17,16 @@ import type {
 export type * from './docker/types.ts'
 
 /**
- * @param socketPath of the engine; as `DOCKER_HOST` says, else the usual one, when absent.
+ * @param environment names the engine by `DOCKER_HOST`, as for other programs; else it is at the usual place.
  * @throws CaravanError DOCKER_FAILED when the library can not be used with these settings.
  */
-export async function connectDocker(socketPath?: string): Promise<DockerEngine> {
+export async function connectDocker(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<DockerEngine> {
   const { default: Client } = await import('dockerode')
+  const [, socketPath] = /^unix:\/\/(.+)$/.exec(environment['DOCKER_HOST'] ?? '') ?? []
   try {
+    // What is no socket the library reads from the environment of the process by itself.
     return toEngine(new Client(socketPath === undefined ? undefined : { socketPath }))
   } catch (cause) {
     throw new CaravanError('DOCKER_FAILED', 'DOCKER_HOST does not name a Docker Engine', { cause })

@@ -28,7 +28,8 @@ export type HclResult =
 export async function parseHcl(text: string, file: string): Promise<HclResult> {
   const parse = await loadParser()
   const { entries, faults } = scanHcl(text)
-  const tree = parse(text)
+  // What our own reading refuses, the parser need not try: deep nesting would end its stack.
+  const tree = faults.length > 0 ? null : parse(text)
   if (tree === null && faults.length === 0) {
     faults.push(...locateFaults(text, entries, (part) => parse(part) !== null))
   }

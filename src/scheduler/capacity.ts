@@ -61,7 +61,7 @@ export function toCapacity(node: NomadNode, datacenters: readonly string[]): Nod
       node.Status === 'ready' &&
       node.SchedulingEligibility === 'eligible' &&
       !node.Drain &&
-      datacenters.some((pattern) => matches(pattern, node.Datacenter)),
+      datacenters.some((pattern) => matches(pattern, node.Datacenter ?? '')),
     cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),
     memoryMiB: (own?.Memory?.MemoryMB ?? 0) - (reserved?.Memory?.MemoryMB ?? 0),
   }
@@ -88,12 +88,15 @@ export function judgeFit(resourceClass: ResourceClass, nodes: readonly NodeCapac
   return { kind: 'never', detail }
 }
 
-/** Oldest first within each resource class. */
+/**
+ * Oldest first within each resource class, after those that are tried again: they had their turn, and lost
+ * their place through no fault of their own.
+ */
 export function chooseNext(view: QueueView): QueueDecision {
   const decision: QueueDecision = { submit: [], waits: new Map() }
   const free = freeRoom(view)
   const allowed = new Map<string, number>()
-  for (const entry of view.waiting) {
+  for (const entry of inTurn(view.waiting)) {
     const resourceClass = view.classes.get(entry.build.resource_class)
     if (resourceClass === undefined) continue
     const { name } = resourceClass
@@ -103,6 +106,11 @@ export function chooseNext(view: QueueView): QueueDecision {
     else if (!decision.waits.has(name)) decision.waits.set(name, explainWait(resourceClass, view))
   }
   return decision
+}
+
+function inTurn(waiting: readonly OpenSlice[]): OpenSlice[] {
+  const isAgain = ({ slice }: OpenSlice) => slice.retries > 0
+  return [...waiting.filter(isAgain), ...waiting.filter((entry) => !isAgain(entry))]
 }
 
 interface Room {

@@ -87,13 +87,26 @@ function stopCause(allocation: NomadAllocation, evidence: Evidence, node: string
   const why = allocation.DesiredDescription ?? ''
   if (evidence.job === null || evidence.job.Stop)
     return { reason: 'stopped_by_operator', detail: why }
-  if (/\bis down\b|\blost\b/.test(why) || evidence.node?.Status === 'down') {
+  if (isLost(allocation, evidence.node)) {
     return { reason: 'node_lost', detail: sentence(node, why) }
   }
   if (isDrained(allocation, evidence.node)) {
     return { reason: 'drained', detail: `${node} was drained and its deadline passed` }
   }
   return { reason: 'stopped_by_operator', detail: why }
+}
+
+/**
+ * Whether Nomad gave it up with its node. A node that comes back still ends it, and its agent then asks
+ * why.
+ */
+export function isLost(allocation: NomadAllocation, node: Evidence['node']): boolean {
+  const why = allocation.DesiredDescription ?? ''
+  return (
+    allocation.ClientStatus === 'lost' ||
+    /\bis down\b|\blost\b/.test(why) ||
+    node?.Status === 'down'
+  )
 }
 
 /**

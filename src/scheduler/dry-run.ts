@@ -26,6 +26,7 @@ export async function dryRun(request: BuildRequest, deps: DryRunDeps): Promise<D
       buildSliceJob({
         build,
         slice,
+        earlier: [],
         template,
         settings,
         agentCommand,

@@ -19,6 +19,17 @@ export function isUnevaluated(evaluations: readonly NomadEvaluation[]): boolean 
   return evaluations.length > 0 && evaluations.every((each) => each.Status === 'pending')
 }
 
+/**
+ * Whether Nomad gave up on placing the job: its last evaluation failed, and the one that follows up on it
+ * comes minutes later.
+ */
+export function isGivenUp(evaluations: readonly NomadEvaluation[]): boolean {
+  const own = evaluations.filter((each) => each.TriggeredBy !== 'failed-follow-up')
+  if (own.some(({ Status }) => Status === 'pending' || Status === 'blocked')) return false
+  const [newest] = own.sort((a, b) => b.CreateIndex - a.CreateIndex)
+  return newest?.Status === 'failed'
+}
+
 /** `waits for capacity: memory exhausted on 3 nodes`. */
 export function explainPlacement(metric: AllocationMetric): string {
   const exhausted = counted(metric.DimensionExhausted).map(

@@ -1,9 +1,12 @@
 /** The control plane: from a build request to one result per slice. */
 export type * from './ports.ts'
+export { createFirstToken, type TokenBook } from './access/index.ts'
 export { backUp, type BackUpReport } from './backup/back-up.ts'
 export { restore } from './backup/restore.ts'
 export { describeStore, type BackupManifest } from './store/index.ts'
 export { judgeFit, toCapacity } from './capacity.ts'
+export { checkConfig, compileConfig, type JobCheck } from './config/index.ts'
+export { printJobs, withoutPasswords } from './config/print.ts'
 export { dryRun } from './dry-run.ts'
 export { compileRequest } from './intake.ts'
 export { createOutputStore } from './output/index.ts'

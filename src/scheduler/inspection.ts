@@ -6,7 +6,8 @@ import type { Clock, Log } from '../platform/index.ts'
 import type { Delivery } from './agents/index.ts'
 import { classify, isTerminal } from './classify.ts'
 import type { Cluster } from './cluster.ts'
-import { explainEvaluations, isUnevaluated } from './explain.ts'
+import { createEvaluationKicks, type EvaluationKicks } from './evaluation-kicks.ts'
+import { explainEvaluations, isGivenUp, isUnevaluated } from './explain.ts'
 import type { Hints } from './hints.ts'
 import { readJobsSeen, type JobSeen } from './job-statuses.ts'
 import type { Leases } from './leases.ts'
@@ -41,7 +42,10 @@ export interface Inspection {
 /** Jobs read in full at the same time. */
 const CONCURRENCY = 16
 
-export function createInspection(deps: InspectionDeps): Inspection {
+type Tools = InspectionDeps & { kicks: EvaluationKicks }
+
+export function createInspection(given: InspectionDeps): Inspection {
+  const deps: Tools = { ...given, kicks: createEvaluationKicks(given) }
   const { ledger, nomad } = deps
   return {
     async reconcile(entries, isPurged, signal) {
@@ -89,7 +93,7 @@ function isNotable({ slice }: OpenSlice, job: JobSeen | undefined): boolean {
 }
 
 /** A request whose answer never came has been carried out by then, or never will be. */
-const UNKNOWN_REQUEST_MS = 60_000
+export const UNKNOWN_REQUEST_MS = 60_000
 
 async function closeWhenGone(
   { ledger, clock }: InspectionDeps,
@@ -113,7 +117,7 @@ interface Look {
   signal: AbortSignal
 }
 
-async function inspect(deps: InspectionDeps, look: Look): Promise<void> {
+async function inspect(deps: Tools, look: Look): Promise<void> {
   const { key, slice } = look.entry
   const { job, signal } = look
   const allocation = job === undefined ? null : await readAllocation(deps, look.entry, signal)
@@ -156,7 +160,11 @@ async function endUnlessReported(
   // It said how it ended; what it has not sent by now stays behind on its node.
   if (outcome === 'reported') delivery.conclude(key)
   if (outcome === 'ended') {
-    log.warn('a slice ended without a report of its agent', { slice: key, reason, detail })
+    log.warn('an attempt at a slice ended without a report of its agent', {
+      slice: key,
+      reason,
+      detail,
+    })
   }
 }
 
@@ -198,11 +206,15 @@ async function recordPlaced(
 }
 
 async function explainWait(
-  { nomad }: InspectionDeps,
+  { nomad, kicks }: Tools,
   job: string,
   signal: AbortSignal,
 ): Promise<string | null> {
   const evaluations = await nomad.jobEvaluations(job, { signal })
+  if (isGivenUp(evaluations)) {
+    await kicks.kick(job, signal)
+    return 'Nomad could not evaluate the job and is asked again'
+  }
   const explained = explainEvaluations(evaluations)
   if (explained !== null || !isUnevaluated(evaluations)) return explained
   const { PauseEvalBroker } = await nomad.schedulerConfiguration({ signal })

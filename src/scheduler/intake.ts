@@ -190,12 +190,14 @@ function planBuild(
     created_ms: nowMs,
     started_ms: null,
     finished_ms: null,
+    rerun_of: null,
   }
   const indexes = Array.from({ length: spec.parallelism }, (_, index) => index)
   return { build, slices: indexes.map((index) => planSlice(build, index)) }
 }
 
-function planSlice(build: BuildRow, index: number): SliceRow {
+/** A slice that waits for its first attempt. */
+export function planSlice(build: BuildRow, index: number): SliceRow {
   const { id, org, repo, number } = build
   return {
     build_id: id,
@@ -204,6 +206,8 @@ function planSlice(build: BuildRow, index: number): SliceRow {
     state: 'waiting_run',
     version: 1,
     epoch: 1,
+    retries: 0,
+    due_ms: null,
     nomad_job_id: toNomadJobId({ build: id, index, org, repo, number, epoch: 1 }),
     job_open: 0,
     spec_hash: null,

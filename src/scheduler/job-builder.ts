@@ -6,8 +6,13 @@ import {
   type ResourceClass,
   type Settings,
 } from '../model/index.ts'
-import { hasFeature, type NomadJob, type NomadVersion } from '../nomad/index.ts'
-import type { BuildRow, SliceRow } from './store/index.ts'
+import {
+  hasFeature,
+  type NomadJob,
+  type NomadTaskGroup,
+  type NomadVersion,
+} from '../nomad/index.ts'
+import type { BuildRow, EarlierAttemptRow, SliceRow } from './store/index.ts'
 import { SLICE_TASK, renderSlice, type JobTemplate } from './template/index.ts'
 
 export interface SliceJob {
@@ -21,6 +26,8 @@ export interface SliceJob {
 export interface JobParts {
   build: BuildRow
   slice: SliceRow
+  /** Where earlier attempts of the slice ran. */
+  earlier: readonly Pick<EarlierAttemptRow, 'node_id'>[]
   resourceClass: ResourceClass
   template: JobTemplate
   settings: Settings
@@ -71,7 +78,9 @@ export function buildSliceJob(parts: JobParts): SliceJob {
   const limits = hasFeature(version, 'max_run_duration')
     ? { max_run_duration: toRunGuard(settings.limits) }
     : {}
-  const added = { namespace: settings.nomad.namespace, ...limits }
+  const affinities = avoidNodes(parts.earlier)
+  const avoiding = affinities.length > 0 ? { affinities } : {}
+  const added = { namespace: settings.nomad.namespace, ...limits, ...avoiding }
   return {
     job: addTo(job, { ...added, claimToken: parts.claimToken }),
     specHash: values.spec_hash ?? '',
@@ -96,13 +105,39 @@ export function isJobOf(
   )
 }
 
+/** The strongest that there is: other affinities of the template may still speak for the node. */
+const AVOID_WEIGHT = -100
+
+/** Not a constraint: a cluster of one node shall be able to try again, too. */
+function avoidNodes(earlier: JobParts['earlier']): NodeAffinity[] {
+  const nodes = new Set(earlier.map((attempt) => attempt.node_id).filter((id) => id !== null))
+  return [...nodes].sort().map((id) => ({
+    LTarget: '${node.unique.id}',
+    RTarget: id,
+    Operand: '=',
+    Weight: AVOID_WEIGHT,
+  }))
+}
+
+interface NodeAffinity {
+  LTarget: string
+  RTarget: string
+  Operand: '='
+  Weight: number
+}
+
 function toRunGuard(limits: Settings['limits']): number {
   return (limits.start + limits.max_run_time + LAST_GUARD_MS) * NS_PER_MS
 }
 
 function addTo(
   job: NomadJob,
-  added: { namespace: string; max_run_duration?: number; claimToken: string },
+  added: {
+    namespace: string
+    max_run_duration?: number
+    affinities?: NodeAffinity[]
+    claimToken: string
+  },
 ): NomadJob {
   const guard =
     added.max_run_duration === undefined ? {} : { MaxRunDuration: added.max_run_duration }
@@ -112,6 +147,7 @@ function addTo(
     TaskGroups: job.TaskGroups.map((group) => ({
       ...group,
       ...guard,
+      ...(added.affinities && { Affinities: [...affinitiesOf(group), ...added.affinities] }),
       Tasks: group.Tasks.map((task) =>
         task.Name === SLICE_TASK
           ? { ...task, Env: { ...task.Env, CARAVAN_CLAIM_TOKEN: added.claimToken } }
@@ -119,6 +155,11 @@ function addTo(
       ),
     })),
   }
+}
+
+function affinitiesOf(group: NomadTaskGroup): unknown[] {
+  const own = group['Affinities']
+  return Array.isArray(own) ? own : []
 }
 
 /** @throws CaravanError CONFIG_INVALID when the settings do not have the class. */

@@ -5,14 +5,18 @@ import {
   toBuildState,
   toSliceKey,
   type BuildId,
+  type Reason,
   type SliceKey,
   type SliceState,
 } from '../model/index.ts'
 import type { OpenSlices } from './open-slices.ts'
 import type { Change } from './ports.ts'
+import { describeRetry, settleEnd, type RetryPolicy, type SliceEnd } from './retries.ts'
 import { applyFact, type SliceFact } from './slice-machine.ts'
 import {
   findBuild,
+  insertEarlierAttempt,
+  insertNotice,
   readReason,
   readSlice,
   readSliceStates,
@@ -56,16 +60,18 @@ export class Entry implements LedgerEntry, Committed {
   readonly changed: SliceRow[] = []
   readonly announcements: { build: BuildId; change: Change }[] = []
   readonly #open: OpenSlices
+  readonly #policy: RetryPolicy
   readonly #nowMs: number
   /** Rows as they are in this transaction. Nobody else writes until it is over. */
   readonly #rows = new Map<SliceKey, SliceRow>()
   /** Builds that may be in another state now. */
   readonly #touched = new Set<BuildId>()
 
-  constructor(writer: Writer, open: OpenSlices, nowMs: number) {
+  constructor(writer: Writer, known: { open: OpenSlices; policy: RetryPolicy; nowMs: number }) {
     this.writer = writer
-    this.#open = open
-    this.#nowMs = nowMs
+    this.#open = known.open
+    this.#policy = known.policy
+    this.#nowMs = known.nowMs
   }
 
   async record(place: SlicePlace, fact: SliceFact): Promise<SliceRow | null> {
@@ -74,10 +80,12 @@ export class Entry implements LedgerEntry, Committed {
     let before = this.#rows.get(key) ?? this.#open.get(key)?.slice ?? null
     let isCertain = this.#rows.has(key)
     for (let tries = 0; tries < COMPARE_AND_SET_TRIES_MAX; tries++) {
-      const change = before === null ? null : applyFact(before, fact, this.#nowMs)
+      const settled = before === null ? fact : await this.#settle(before, fact)
+      const change = before === null ? null : applyFact(before, settled, this.#nowMs)
       const row = before && change && (await updateSlice(this.writer, before, change))
       if (row && before) {
-        this.#keep(key, before, row, fact)
+        this.#keep(key, before, row, settled)
+        if (settled.kind === 'retried') await this.#keepAttempt(before, row, settled)
         return row
       }
       if (isCertain && change === null) return null
@@ -112,6 +120,31 @@ export class Entry implements LedgerEntry, Committed {
     await Promise.all(refreshes)
   }
 
+  /** What the end of an epoch comes to: whoever tells of it need not know. */
+  async #settle(slice: SliceRow, fact: SliceFact): Promise<SliceFact> {
+    if (fact.kind !== 'ended' || fact.epoch !== slice.epoch || isResult(slice.state)) return fact
+    const known = this.#open.get(toSliceKey(slice.build_id, slice.slice_index))?.build
+    const build = known ?? (await findBuild(this.writer, slice.build_id))
+    if (build === null) return fact
+    const attempt = { build, slice, end: fact satisfies SliceEnd }
+    return settleEnd(this.writer, attempt, { policy: this.#policy, nowMs: this.#nowMs })
+  }
+
+  async #keepAttempt(
+    before: SliceRow,
+    row: SliceRow,
+    { reason, detail }: { reason: Reason; detail: string },
+  ): Promise<void> {
+    const end = { reason, detail, finished_ms: this.#nowMs }
+    await insertEarlierAttempt(this.writer, before, end)
+    const { build_id, slice_index, epoch } = before
+    const text = describeRetry(end, row, this.#policy)
+    const notice = { build_id, slice_index, epoch, step_index: null, at_ms: this.#nowMs, text }
+    // However much its agent had to say: of these there are no more than attempts.
+    await insertNotice(this.writer, notice, Infinity)
+    this.announce(build_id, { kind: 'notice', slice: slice_index, text })
+  }
+
   #keep(key: SliceKey, before: SliceRow, row: SliceRow, fact: SliceFact): void {
     this.#rows.set(key, row)
     this.changed.push(row)
@@ -133,6 +166,8 @@ async function refreshBuild(writer: Writer, id: BuildId, nowMs: number): Promise
   if (build === null || isResult(build.state)) return false
   const state = toBuildState(states)
   if (state === build.state) return false
+  // It has begun: it stays so while its slices wait for another attempt.
+  if (state === 'queued') return false
   const over = isResult(state)
   await updateBuild(writer, id, {
     state,

@@ -11,6 +11,7 @@ import type { Changes } from './changes.ts'
 import { Entry, type Committed, type LedgerEntry } from './ledger-entry.ts'
 import { createOpenSlices, type OpenSlices } from './open-slices.ts'
 import type { ChangeFeed } from './ports.ts'
+import type { RetryPolicy } from './retries.ts'
 import { createSharedWrites } from './shared-writes.ts'
 import type { SliceFact } from './slice-machine.ts'
 import type { Reader, SlicePlace, SliceRow, Store } from './store/index.ts'
@@ -38,8 +39,16 @@ export interface Ledger {
   onCommit(listener: (slices: readonly SliceRow[]) => void): void
 }
 
-export function createLedger(deps: { store: Store; clock: Clock; changes: Changes }): Ledger {
-  const { store, clock, changes } = deps
+/** Whoever does not say how often slices are tried again does not want it. */
+const NO_RETRIES: RetryPolicy = { limit: 0, random: () => 0 }
+
+export function createLedger(deps: {
+  store: Store
+  clock: Clock
+  changes: Changes
+  policy?: RetryPolicy
+}): Ledger {
+  const { store, clock, changes, policy = NO_RETRIES } = deps
   const open = createOpenSlices()
   const listeners: ((slices: readonly SliceRow[]) => void)[] = []
   let isBehind = false
@@ -55,7 +64,7 @@ export function createLedger(deps: { store: Store; clock: Clock; changes: Change
   const write = async <T>(work: (entry: LedgerEntry) => Promise<T>): Promise<T> => {
     try {
       const { entry, value } = await store.write(async (writer) => {
-        const making = new Entry(writer, open, clock.now())
+        const making = new Entry(writer, { open, policy, nowMs: clock.now() })
         const done = await work(making)
         await making.finish()
         return { entry: making, value: done }
@@ -70,7 +79,7 @@ export function createLedger(deps: { store: Store; clock: Clock; changes: Change
     }
   }
 
-  const share = createSharedWrites(write)
+  const share = createSharedWrites(write, clock)
 
   return {
     read: store.read,

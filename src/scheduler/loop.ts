@@ -20,8 +20,13 @@ export interface Loops {
 
 export interface LoopOptions {
   name: string
-  /** One turn. @returns how long to rest before the next one, unless woken. */
-  turn: (signal: AbortSignal) => Promise<number>
+  /**
+   * One turn. @returns how long to rest before the next one, unless woken.
+   * @param isWell to be called by a turn that lasts, once what may fail has worked.
+   */
+  turn: (signal: AbortSignal, isWell: () => void) => Promise<number>
+  /** How many times as long as a turn takes the next one waits, whoever wakes it; 0 when absent. */
+  restPerTurn?: number
   clock: Clock
   random: RandomSource
   log: Log
@@ -29,6 +34,9 @@ export interface LoopOptions {
 
 /** The first failure is mostly a hiccup; a service that stays away is asked twice a minute. */
 const BACKOFF = { baseMs: 250, maxMs: 30_000 }
+
+/** A turn that waited for others was not work. */
+const PAUSE_MAX_MS = 100
 
 /** One bad turn is not worth an alarm. */
 const FAULTS_BEFORE_ALARM = 3
@@ -41,12 +49,16 @@ export function startLoop(options: LoopOptions): Loop {
   let failures = 0
   let lastFault: string | null = null
 
+  const isWell = (): void => {
+    if (failures > 0) log.info('a loop recovered', { loop: name, failures })
+    failures = 0
+    lastFault = null
+  }
+
   const turn = async (): Promise<number> => {
     try {
-      const restMs = await options.turn(stopping.signal)
-      if (failures > 0) log.info('a loop recovered', { loop: name, failures })
-      failures = 0
-      lastFault = null
+      const restMs = await options.turn(stopping.signal, isWell)
+      isWell()
       return restMs
     } catch (cause) {
       if (stopping.signal.aborted) return 0
@@ -61,7 +73,10 @@ export function startLoop(options: LoopOptions): Loop {
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       awake = false
+      const startedMs = clock.monotonic()
       const restMs = await turn()
+      const pauseMs = (clock.monotonic() - startedMs) * (options.restPerTurn ?? 0)
+      if (pauseMs > 0) await sleep(clock, Math.min(pauseMs, PAUSE_MAX_MS), stopping.signal)
       // A failing turn rests in any case: being woken must not turn its backoff into a busy loop.
       if (awake && failures === 0) continue
       rest = new AbortController()

@@ -70,8 +70,13 @@ export function createOpenSlices(): OpenSliceIndex {
 
   const put = (entry: OpenSlice): void => {
     const { slice, key } = entry
-    const before = entries.get(key)?.slice.state
+    const known = entries.get(key)?.slice
+    const before = known?.state
     if (before !== undefined && before !== slice.state) states.get(before)?.delete(key)
+    // Another epoch has another job: what Nomad tells of the old one is about nothing that is open.
+    if (known !== undefined && known.nomad_job_id !== slice.nomad_job_id) {
+      keys.delete(known.nomad_job_id)
+    }
     if (isResult(slice.state) && slice.job_open === 0) {
       entries.delete(key)
       states.get(slice.state)?.delete(key)
@@ -88,7 +93,6 @@ export function createOpenSlices(): OpenSliceIndex {
     const known = entries.get(keyOf(slice))
     if (known === undefined || known.slice.version >= slice.version) return
     const attempt = known.slice.epoch === slice.epoch ? known.attempt : null
-    if (known.slice.nomad_job_id !== slice.nomad_job_id) keys.delete(known.slice.nomad_job_id)
     put({ ...known, slice, attempt })
   }
 

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { NomadClient } from '../nomad/index.ts'
 import type { Clock, Log, RandomSource } from '../platform/index.ts'
+import type { TokenBook } from './access/index.ts'
 import type {
   AgentEvent,
   AgentRefusal,
@@ -49,6 +50,7 @@ export type SchedulerNomad = Pick<
   | 'registerJob'
   | 'readJob'
   | 'deregisterJob'
+  | 'evaluateJob'
   | 'listJobs'
   | 'jobStatuses'
   | 'jobAllocations'
@@ -75,6 +77,12 @@ export interface Scheduler {
   }): Promise<{ builds: BuildSummary[]; next_cursor: string | null }>
   /** @param ref a build id, or a build number in decimal. */
   readBuild(ref: string): Promise<BuildView | null>
+  /**
+   * A new build of what this one was; null when there is no such build.
+   *
+   * @throws CaravanError CONFLICT or CONFIG_INVALID when it can not be run again.
+   */
+  rerunBuild(ref: string, options: { failed: boolean }): Promise<BuildView | null>
   /** Asks every live slice to end; the returned view may still show slices that are winding down. */
   cancelBuild(ref: string): Promise<BuildView | null>
   follow(ref: string, options: { output: boolean }, signal: AbortSignal): AsyncIterable<FollowEvent>
@@ -84,8 +92,12 @@ export interface Scheduler {
   storeSource(bytes: Readable): Promise<string>
   /** The calls of build-agents. */
   readonly agents: AgentGate
-  /** Names what is wrong; empty when all is well. */
+  /** Tokens that people and machines prove themselves with. */
+  readonly tokens: TokenBook
+  /** Names what keeps builds from going on, Nomad's absence too; empty when all is well. */
   health(): Promise<string[]>
+  /** Names what is wrong with this process itself and its store. */
+  faults(): string[]
   start(): Promise<void>
   /** Stops the loops and closes the store. Running slices go on without us. */
   close(): Promise<void>
@@ -100,6 +112,8 @@ export interface ByteRange {
 export interface OutputPlace {
   slice: number
   step: number
+  /** Of which attempt; the last one when absent. */
+  epoch?: number
 }
 
 export interface OutputRead {
@@ -124,6 +138,14 @@ export interface AgentCaller {
  * ours and tells the agent to try again.
  */
 export interface AgentGate {
+  /**
+   * Whether the proof is the slice's own, asked before a body is read: the claim token for a claim, the
+   * session for everything else.
+   */
+  admits(
+    slice: { slice: SliceKey; epoch: number },
+    proof: { kind: 'claim' | 'session'; bearer: string },
+  ): Promise<AgentOutcome<null>>
   claim(slice: SliceKey, epoch: number, request: ClaimRequest): Promise<AgentOutcome<ClaimAnswer>>
   accept(caller: AgentCaller): Promise<AgentOutcome<{ control: Control }>>
   events(

@@ -8,6 +8,8 @@ import {
   listBuilds,
   readBuildSteps,
   readBuildTexts,
+  readEarlierAttempts,
+  readNotices,
   readSlice,
   readSlices,
   readSteps,
@@ -29,6 +31,9 @@ export interface Reading {
   texts(build: BuildId): Promise<BuildTexts>
 }
 
+/** What a person reads of a build; the oldest are left out of its view. */
+const NOTICES_MAX = 200
+
 /** Builds whose texts are kept parsed: those that people and agents are looking at. */
 const TEXTS_MAX = 256
 
@@ -42,11 +47,16 @@ export function createReading(deps: { read: Reader; outputs: OutputStore; hints:
       if (build === null) return null
       const slices = await readSlices(read, build.id)
       const steps = await readBuildSteps(read, build.id)
+      const isFirst = slices.every((slice) => slice.epoch === 1)
+      const earlier = isFirst ? [] : await readEarlierAttempts(read, { build: build.id })
+      const notices = await readNotices(read, build.id, NOTICES_MAX)
       const lengths = await readLengths(steps, outputs)
       return toBuildView({
         build,
         slices,
         steps,
+        earlier,
+        notices,
         texts: await texts(build.id),
         have: (step) => lengths.get(step) ?? 0,
         hint: (slice) => hints.of(keyOf(slice)),
@@ -62,17 +72,19 @@ export function createReading(deps: { read: Reader; outputs: OutputStore; hints:
         next_cursor: last === undefined ? null : String(last.number),
       }
     },
-    async output({ ref, slice: index, step }, range) {
+    async output({ ref, slice: index, step, epoch: asked }, range) {
       const build = await findBuild(read, ref)
       if (build === null) return null
       const slice = await readSlice(read, { build: build.id, index })
       const { spec } = await texts(build.id)
       if (slice === null || spec.steps[step] === undefined) return null
-      const rows = await readSteps(read, { build: build.id, index, epoch: slice.epoch })
+      const epoch = asked ?? slice.epoch
+      if (epoch > slice.epoch) return null
+      const rows = await readSteps(read, { build: build.id, index, epoch })
       const row = rows.findLast((each) => each.step_index === step)
       const key = {
         slice: keyOf(slice),
-        epoch: slice.epoch,
+        epoch,
         step,
         attempt: row?.attempt ?? 1,
       }

@@ -8,6 +8,7 @@ import {
   type BuildView,
 } from '../model/index.ts'
 import { lockFolder } from '../platform/index.ts'
+import { openTokenBook, type TokenBook } from './access/index.ts'
 import { createAgentGate, createDelivery, createOrders, toClaimToken } from './agents/index.ts'
 import { startAfterRestore } from './backup/newer-jobs.ts'
 import { createChanges } from './changes.ts'
@@ -22,11 +23,14 @@ import type { Loops } from './loop.ts'
 import { keyOf } from './open-slices.ts'
 import { createFollow, createFollowers } from './output/index.ts'
 import type { Scheduler, SchedulerDeps } from './ports.ts'
+import { startOldJobs } from './old-jobs.ts'
 import { createReading } from './reading.ts'
+import { rerunBuild } from './rerun.ts'
 import { createSources } from './sources.ts'
 import {
   findBuild,
   openStore,
+  readEarlierAttempts,
   readSlices,
   type BuildRow,
   type SliceRow,
@@ -53,7 +57,8 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     try {
       const parts = createParts(deps, store, template)
       await parts.ledger.load()
-      return assemble(deps, parts, async () => {
+      const tokens = await openTokenBook({ store, clock, random, log })
+      return assemble(deps, { ...parts, tokens }, async () => {
         await store.close()
         lock.release()
       })
@@ -67,13 +72,14 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   }
 }
 
-type Parts = ReturnType<typeof createParts>
+type Parts = ReturnType<typeof createParts> & { tokens: TokenBook }
 
 function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
   const { settings, nomad, outputs, clock, random, log } = deps
   const classes = toResourceClasses(settings.class)
   const changes = createChanges((cause) => log.error('a follower failed', { cause }))
-  const ledger = createLedger({ store, clock, changes })
+  const policy = { limit: settings.limits.infrastructure_retries, random: () => random.number() }
+  const ledger = createLedger({ store, clock, changes, policy })
   const hints = createHints((key) => {
     const place = parseSliceKey(key)
     if (place !== null) changes.announce(place.build, { kind: 'slice', slice: place.index })
@@ -83,6 +89,7 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
     buildSliceJob({
       build,
       slice,
+      earlier: slice.epoch > 1 ? await readEarlierAttempts(store.read, placeOf(slice)) : [],
       template,
       settings,
       resourceClass: resourceClassOf(build.resource_class, classes),
@@ -131,6 +138,10 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     dryRun: (request) => intake.dryRun(request),
     listBuilds: (page) => reading.builds(page),
     readBuild: (ref) => reading.build(ref),
+    async rerunBuild(ref, options) {
+      const build = await rerunBuild({ ...deps, ...parts }, ref, options)
+      return build === null ? null : read(build)
+    },
     async cancelBuild(ref) {
       const build = await findBuild(ledger.read, ref)
       if (build === null) return null
@@ -147,6 +158,8 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     readOutput: (place, range) => reading.output(place, range),
     storeSource: (bytes) => sources.store(bytes),
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
+    tokens: parts.tokens,
+    faults: () => faultsOf(parts, loops),
     health: () =>
       Promise.resolve(
         [parts.storeFault(), ...(loops?.faults() ?? ['not started'])].filter(
@@ -171,6 +184,11 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
   }
 }
 
+/** What nobody but this process, or its store, has to do with. */
+function faultsOf(parts: Parts, loops: Loops | null): string[] {
+  return [parts.storeFault(), loops === null ? 'not started' : null].filter((each) => each !== null)
+}
+
 /** After a restore, what Nomad knows better comes first: it may hold names that are needed. */
 function start(deps: SchedulerDeps, parts: Parts): Loops {
   const startAll = () => startLoops(deps, parts)
@@ -193,16 +211,25 @@ function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
     onNodesChanged: () => submitter.wake(),
   })
   const watch = startWatch({ ...deps, ...parts, limits })
+  const oldJobs = startOldJobs({ ...deps, ...parts })
 
   ledger.onCommit((slices) => {
     for (const slice of slices) {
       const key = keyOf(slice)
       if (slice.state === 'starting') hints.set(key, 'nomad', null)
-      if (!isResult(slice.state)) continue
+      const isTriedAgain = slice.epoch > 1 && slice.state === 'waiting_run'
+      if (!isTriedAgain && !isResult(slice.state)) continue
       hints.forget(key)
       leases.forget(key)
       delivery.forget(key)
       orders.forget(key)
+      if (isTriedAgain) {
+        stops.forget(key)
+        tracker.forget({ ...slice, key })
+        hints.set(key, 'queue', 'waits a moment before it is tried again')
+        oldJobs.wake()
+        continue
+      }
       const entry = ledger.open.get(key)
       if (entry === undefined) {
         watch.forget(key)
@@ -218,9 +245,11 @@ function startLoops(deps: SchedulerDeps, parts: Parts): Loops {
   })
   return {
     faults: () =>
-      [submitter.fault(), ...tracker.faults(), watch.fault()].filter((fault) => fault !== null),
+      [submitter.fault(), ...tracker.faults(), watch.fault(), oldJobs.fault()].filter(
+        (fault) => fault !== null,
+      ),
     async stop() {
-      await Promise.all([submitter.stop(), tracker.stop(), watch.stop()])
+      await Promise.all([submitter.stop(), tracker.stop(), watch.stop(), oldJobs.stop()])
     },
   }
 }

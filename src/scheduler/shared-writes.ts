@@ -3,9 +3,12 @@
  *
  * Nearly all that happens is about one slice, thousands of times a second. Whatever comes while other
  * transactions have their turn is done together: works about different slices can not get in each
- * other's way, so their statements go to the store side by side. What comes alone waits for nobody.
+ * other's way, so their statements go to the store side by side. What comes alone waits for nobody; what
+ * comes right after another transaction waits a moment for company, since a transaction costs the same
+ * whether it is about one slice or about many.
  */
 import { CaravanError, isCaravanError, toSliceKey, type SliceKey } from '../model/index.ts'
+import { sleep, type Clock } from '../platform/index.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 import type { SlicePlace } from './store/index.ts'
 
@@ -13,6 +16,9 @@ type Work<T> = (entry: LedgerEntry) => Promise<T>
 
 /** A transaction that fails is lost as a whole, so it may not grow without end. */
 const TOGETHER_MAX = 200
+
+/** After a transaction the next one begins no sooner than after as long as it took, and this at most. */
+const PAUSE_MAX_MS = 5
 
 /** Far more than something about each slice of a large cluster. */
 const WAITING_MAX = 50_000
@@ -25,12 +31,17 @@ interface Waiting {
 }
 
 /** @param write a transaction that nobody shares. */
-export function createSharedWrites(write: <T>(work: Work<T>) => Promise<T>) {
+export function createSharedWrites(write: <T>(work: Work<T>) => Promise<T>, clock: Clock) {
   const waiting: Waiting[] = []
   let hasTurn = false
+  /** No turn before; monotonic. */
+  let pauseToMs = Number.NEGATIVE_INFINITY
 
   const takeTurn = async (): Promise<void> => {
     hasTurn = true
+    const pauseMs = pauseToMs - clock.monotonic()
+    if (pauseMs > 0) await sleep(clock, pauseMs)
+    const startedMs = clock.monotonic()
     const group: Waiting[] = []
     try {
       const values = await write((entry) => {
@@ -45,6 +56,11 @@ export function createSharedWrites(write: <T>(work: Work<T>) => Promise<T>) {
       if (group.length === 1 || isOpen(cause)) group.forEach(({ reject }) => reject(cause))
       // Whose fault it was shows when each is on its own.
       else for (const each of group) write(each.work).then(each.resolve, each.reject)
+    } finally {
+      const endedMs = clock.monotonic()
+      pauseToMs = endedMs + Math.min(endedMs - startedMs, PAUSE_MAX_MS)
+      hasTurn = false
+      if (waiting.length > 0) void takeTurn()
     }
   }
 
@@ -58,8 +74,6 @@ export function createSharedWrites(write: <T>(work: Work<T>) => Promise<T>) {
       else waiting.push(each)
       keys.add(each.key)
     }
-    hasTurn = false
-    if (waiting.length > 0) void takeTurn()
     return group
   }
 

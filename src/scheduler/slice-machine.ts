@@ -5,7 +5,14 @@
  * agent, a person. Each names the epoch it is about. One that is old, that repeats what is known, or
  * that comes after the result changes nothing; so the first result wins and states only go forward.
  */
-import { REASONS, canFollow, isResult, type Reason, type SliceState } from '../model/index.ts'
+import {
+  REASONS,
+  canFollow,
+  isResult,
+  type NomadJobId,
+  type Reason,
+  type SliceState,
+} from '../model/index.ts'
 import type { SliceRow } from './store/index.ts'
 
 export type SliceFact = { epoch: number } & (
@@ -19,6 +26,8 @@ export type SliceFact = { epoch: number } & (
   /** Somebody wants it to end. */
   | { kind: 'cancel'; reason: Reason }
   | { kind: 'ended'; reason: Reason; detail: string }
+  /** The epoch ended as `ended` tells, by a fault of the infrastructure, and the next one follows. */
+  | { kind: 'retried'; reason: Reason; detail: string; nomadJobId: NomadJobId; dueMs: number }
   /** Nomad runs nothing of the job any more. */
   | { kind: 'job_closed' }
 )
@@ -57,7 +66,19 @@ export function applyFact(slice: SliceRow, fact: SliceFact, nowMs: number): Slic
       return cancel(slice, fact.reason, nowMs)
     case 'ended':
       return end(slice, fact.reason, fact.detail, nowMs)
+    case 'retried':
+      return retry(slice, fact, nowMs)
   }
+}
+
+/** Whether another attempt may follow when this one ends for that reason, by the slice itself. */
+export function mayRetry(
+  { state, cancel_reason: asked }: Pick<SliceRow, 'state' | 'cancel_reason'>,
+  reason: Reason,
+): boolean {
+  const { retried }: { retried: boolean } = REASONS[reason]
+  // What has not been submitted has not failed, and what was asked to stop is not begun again.
+  return retried && asked === null && !isWaiting(state) && canFollow(state, 'waiting_run')
 }
 
 /** Before the agent accepts, nothing of a slice has run that a user could see. */
@@ -102,6 +123,36 @@ function end(slice: SliceRow, reason: Reason, detail: string, nowMs: number): Sl
     finished_ms: nowMs,
     cancel_reason: slice.cancel_reason,
   })
+}
+
+/** Nothing of the old epoch stays in the row: whoever still speaks for it speaks of what is gone. */
+function retry(
+  slice: SliceRow,
+  next: Extract<SliceFact, { kind: 'retried' }>,
+  nowMs: number,
+): SliceChange | null {
+  if (!mayRetry(slice, next.reason)) return null
+  return move(slice, 'waiting_run', {
+    epoch: slice.epoch + 1,
+    retries: slice.retries + 1,
+    due_ms: next.dueMs,
+    nomad_job_id: next.nomadJobId,
+    job_open: 0,
+    spec_hash: null,
+    job_modify_index: null,
+    allocation_id: null,
+    node_id: null,
+    node_name: null,
+    queued_ms: nowMs,
+    submitted_ms: null,
+    placed_ms: null,
+    claimed_ms: null,
+    started_ms: null,
+  })
+}
+
+function isWaiting(state: SliceState): boolean {
+  return state === 'waiting_usage' || state === 'waiting_run'
 }
 
 /** Only of a slice that is over: a live one still needs its job, or has yet to learn that it is gone. */

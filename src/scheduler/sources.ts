@@ -10,7 +10,7 @@ import type { RandomSource } from '../platform/index.ts'
 export interface Sources {
   /**
    * @returns the SHA-256 of the bytes, in hex.
-   * @throws CaravanError TOO_LARGE.
+   * @throws CaravanError TOO_LARGE; INPUT_INVALID when they are no git bundle.
    */
   store(bytes: Readable): Promise<string>
   has(id: string): Promise<boolean>
@@ -73,8 +73,13 @@ async function write(path: string, bytes: Readable, bytesMax: number): Promise<s
   const file = await open(path, 'wx', 0o600)
   try {
     let length = 0
+    let head = Buffer.alloc(0)
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
       length += chunk.length
+      if (head.length < HEAD_BYTES) {
+        head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
+        checkHead(head)
+      }
       if (length > bytesMax) {
         throw new CaravanError(
           'TOO_LARGE',
@@ -84,11 +89,32 @@ async function write(path: string, bytes: Readable, bytesMax: number): Promise<s
       hash.update(chunk)
       await file.appendFile(chunk)
     }
+    if (length === 0) throw noBundle('it is empty')
+    checkHead(head, true)
     await file.sync()
   } finally {
     await file.close()
   }
   return hash.digest('hex')
+}
+
+/** How every bundle begins, in the two versions that git knows. @see gitformat-bundle(5) */
+const HEADS = ['# v2 git bundle\n', '# v3 git bundle\n'].map((text) => Buffer.from(text))
+const HEAD_BYTES = 16
+
+/** Garbage is refused with its first bytes, not when all of it is on the disk. */
+function checkHead(head: Buffer, isWhole = false): void {
+  const fits = HEADS.some((each) =>
+    isWhole ? each.equals(head) : each.subarray(0, head.length).equals(head),
+  )
+  if (!fits) throw noBundle('it does not begin like one')
+}
+
+function noBundle(why: string): CaravanError {
+  return new CaravanError(
+    'INPUT_INVALID',
+    `the source is no git bundle, ${why}: send what \`git bundle create\` writes`,
+  )
 }
 
 async function openFile(path: string) {

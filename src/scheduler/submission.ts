@@ -23,14 +23,18 @@ export interface SubmissionDeps {
   stops: JobStops
   installId: string
   build: (entry: OpenSlice) => Promise<SliceJob>
+  call: InTurn
   log: Log
 }
+
+/** Makes a call to Nomad when it is its turn: so many at once, and the others wait. */
+export type InTurn = <T>(call: () => Promise<T>) => Promise<T>
 
 export type SubmissionOutcome =
   /** Registered, adopted, refused for good, or not wanted any more. */
   | { kind: 'settled' }
-  /** Nobody's slices can be registered now. The intent stays, and is tried again. */
-  | { kind: 'hold'; reason: string }
+  /** No slice, or none of this resource class, can be registered now. The intent stays, and is tried again. */
+  | { kind: 'hold'; scope: 'all' | 'class'; reason: string }
 
 /** @throws whatever leaves the outcome open; trying again is safe. */
 export async function submitSlice(
@@ -46,8 +50,8 @@ export async function submitSlice(
     if (slice === null) return { kind: 'settled' }
     return await register(deps, slice, made, signal)
   } catch (cause) {
-    const reason = holdReason(cause)
-    if (reason !== null) return { kind: 'hold', reason }
+    const hold = toHold(cause)
+    if (hold !== null) return hold
     if (isRejection(cause)) return reject(deps, entry.slice, describeCause(cause))
     throw cause
   }
@@ -80,7 +84,9 @@ async function register(
   const { nomad, log } = deps
   let modifyIndex: number | null = null
   try {
-    const outcome = await nomad.registerJob(made.job, { enforceIndex: 0, signal })
+    const outcome = await deps.call(() => {
+      return nomad.registerJob(made.job, { enforceIndex: 0, signal })
+    })
     if (outcome.kind === 'registered') {
       modifyIndex = outcome.jobModifyIndex
       if (outcome.warnings !== '') {
@@ -148,18 +154,16 @@ async function reject(
   return { kind: 'settled' }
 }
 
-/** What stands in the way of every slice alike, and is no fault of any. */
-const HOLDING_PROBLEMS: ReadonlySet<unknown> = new Set([
-  'nonexistent_namespace',
-  'nonexistent_node_pool',
-  'no_such_path',
+/** What stands in the way of more than one slice, and is no fault of any. A template may name pools by class. */
+const HOLDING_PROBLEMS: ReadonlyMap<unknown, 'all' | 'class'> = new Map([
+  ['nonexistent_namespace', 'all'],
+  ['nonexistent_node_pool', 'class'],
+  ['no_such_path', 'all'],
 ])
 
-function holdReason(cause: unknown): string | null {
+function toHold(cause: unknown): SubmissionOutcome | null {
   if (!isCaravanError(cause)) return null
-  const isHolding =
-    cause.code === 'NOMAD_FORBIDDEN' ||
-    cause.code === 'NOMAD_UNREACHABLE' ||
-    HOLDING_PROBLEMS.has(cause.detail['problem'])
-  return isHolding ? cause.message : null
+  const isAway = cause.code === 'NOMAD_FORBIDDEN' || cause.code === 'NOMAD_UNREACHABLE'
+  const scope = isAway ? 'all' : HOLDING_PROBLEMS.get(cause.detail['problem'])
+  return scope === undefined ? null : { kind: 'hold', scope, reason: cause.message }
 }

@@ -1,21 +1,31 @@
 /**
  * The queue: registers waiting slices with Nomad as room becomes free, oldest first.
  *
- * When something stands in the way of all (Nomad is away, our token may not register), the queue is
- * held, says why, and tries with one slice again and again; no build fails for it.
+ * When something stands in the way of all (Nomad is away, our token may not register), or of all of one
+ * resource class (its node pool is missing), they are held, say why, and one slice tries again and again;
+ * no build fails for it.
  */
 import PQueue from 'p-queue'
-import type { Reason, ResourceClass, SliceKey } from '../model/index.ts'
-import { backoffMs, type Clock, type Log, type RandomSource } from '../platform/index.ts'
-import { chooseNext, judgeFit, type NodeCapacity } from './capacity.ts'
+import { isCaravanError, type ResourceClass, type SliceKey } from '../model/index.ts'
+import type { Clock, Log, RandomSource } from '../platform/index.ts'
+import { chooseNext, type NodeCapacity } from './capacity.ts'
 import type { Cluster } from './cluster.ts'
 import type { Hints } from './hints.ts'
-import { placeOf, type Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
-import { submitSlice, type SubmissionDeps, type SubmissionOutcome } from './submission.ts'
+import { createPace, type Pace } from './pace.ts'
+import { createRetryWaits, type RetryWaits } from './retry-waits.ts'
+import { Setbacks } from './setbacks.ts'
+import {
+  submitSlice,
+  type InTurn,
+  type SubmissionDeps,
+  type SubmissionOutcome,
+} from './submission.ts'
+import { endUnplaceable } from './unplaceable.ts'
 
-export interface SubmitterDeps extends SubmissionDeps {
+export interface SubmitterDeps extends Omit<SubmissionDeps, 'call'> {
   ledger: Ledger
   cluster: Cluster
   hints: Hints
@@ -28,6 +38,12 @@ export interface SubmitterDeps extends SubmissionDeps {
 /** Enough to keep a leader busy over a network round trip, far below its limit of connections. */
 const CONCURRENCY = 24
 
+/** So many slices are on their way from the queue to the last row: Nomad must never wait for the store. */
+const UNDER_WAY_MAX = 4 * CONCURRENCY
+
+/** A long queue, looked at after each of its slices, may keep the process busy for a fifth of the time. */
+const REST_PER_TURN = 4
+
 /** Node changes are told by events; this is for those that got lost. */
 const NODES_AGE_MAX_MS = 2000
 
@@ -35,7 +51,8 @@ const NODES_AGE_MAX_MS = 2000
 const WAITING_REST_MS = 5000
 const IDLE_REST_MS = 30_000
 
-const BACKOFF = { baseMs: 250, maxMs: 30_000 }
+/** What holds the slices of every class. No class has this name. */
+const ALL = ''
 
 /** States in which a slice has, or may soon have, a place on a node. */
 const LIVE_STATES = ['submitting', 'placing', 'starting', 'running', 'finishing'] as const
@@ -48,7 +65,14 @@ export interface SubmitterLoop extends Loop {
 export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   const submitter = new Submitter(deps)
   const { clock, random, log } = deps
-  const loop = startLoop({ name: 'submission', turn: () => submitter.turn(), clock, random, log })
+  const loop = startLoop({
+    name: 'submission',
+    turn: () => submitter.turn(),
+    restPerTurn: REST_PER_TURN,
+    clock,
+    random,
+    log,
+  })
   submitter.onSettled = () => loop.wake()
   return {
     wake: () => loop.wake(),
@@ -64,31 +88,34 @@ export function startSubmitter(deps: SubmitterDeps): SubmitterLoop {
   }
 }
 
-interface Setback {
-  reason: string
-  failures: number
-  /** No try before; monotonic. */
-  untilMs: number
-}
-
 class Submitter {
   onSettled: () => void = () => undefined
   readonly #deps: SubmitterDeps
-  readonly #queue = new PQueue({ concurrency: CONCURRENCY })
+  readonly #queue = new PQueue({ concurrency: UNDER_WAY_MAX })
+  readonly #calls = new PQueue({ concurrency: CONCURRENCY })
+  readonly #pace: Pace
   readonly #closing = new AbortController()
   /** Slices whose registration is under way or waits for its turn. */
   readonly #inFlight = new Set<SliceKey>()
   /** What went wrong with one slice alone. */
-  readonly #setbacks = new Map<SliceKey, Setback>()
-  /** What stands in the way of all. */
-  #hold: Setback | null = null
+  readonly #setbacks: Setbacks<SliceKey>
+  readonly #waits: RetryWaits
+  /** What stands in the way of a resource class, or of ALL. */
+  readonly #holds: Setbacks<string>
 
   constructor(deps: SubmitterDeps) {
     this.#deps = deps
+    this.#pace = createPace(deps.clock, CONCURRENCY)
+    this.#waits = createRetryWaits(deps.clock)
+    this.#setbacks = new Setbacks(deps)
+    this.#holds = new Setbacks(deps)
   }
 
   holdReason(): string | null {
-    return this.#hold && `submission is held: ${this.#hold.reason}`
+    const [held] = this.#holds.get(ALL) === undefined ? this.#holds.keys() : [ALL]
+    if (held === undefined) return null
+    const what = held === ALL ? 'submission' : `submission of class ${held}`
+    return `${what} is held: ${this.#holds.get(held)?.reason}`
   }
 
   /** @returns how long to rest. */
@@ -101,27 +128,28 @@ class Submitter {
     const unsettled = this.#due(open.inState('submitting'), nowMs)
     const waiting = this.#due(open.inState('waiting_run'), nowMs)
     if (unsettled.length + waiting.length === 0) return this.#restMs(IDLE_REST_MS, nowMs)
-    const heldMs = leftOf(this.#hold, nowMs)
+    const heldMs = this.#holds.leftMs(ALL, nowMs)
     if (heldMs > 0) {
-      this.#explain([...unsettled, ...waiting], () => this.#hold?.reason ?? null)
+      this.#explain([...unsettled, ...waiting], () => this.#holds.get(ALL)?.reason)
       return heldMs
     }
     const nodes = await this.#readNodes()
     if (nodes === null) return 0
-    const placeable = await this.#endUnplaceable(waiting, nodes)
+    const placeable = await endUnplaceable(this.#deps, waiting, nodes)
     const live = this.#live()
     const decision = chooseNext({ waiting: placeable, live, nodes, classes })
-    const chosen = [...unsettled, ...decision.submit]
-    // While the queue is held, one goes ahead and finds out whether it is still so.
-    const sent = this.#hold === null ? chosen : chosen.slice(0, 1)
-    for (const entry of sent) this.#start(entry)
+    for (const entry of this.#passHolds([...unsettled, ...decision.submit], nowMs)) {
+      this.#start(entry)
+    }
     const left = placeable.filter(({ key }) => !this.#inFlight.has(key))
-    this.#explain(left, ({ build }) => decision.waits.get(build.resource_class))
+    this.#explain(left, ({ build: { resource_class: name } }) => {
+      return this.#holds.get(name)?.reason ?? decision.waits.get(name)
+    })
     return this.#restMs(left.length > 0 ? WAITING_REST_MS : IDLE_REST_MS, nowMs)
   }
 
   hurry(): void {
-    if (this.#hold !== null) this.#hold.untilMs = 0
+    this.#holds.hurry()
   }
 
   async close(): Promise<void> {
@@ -132,7 +160,10 @@ class Submitter {
 
   #due(entries: Iterable<OpenSlice>, nowMs: number): OpenSlice[] {
     return [...entries].filter(
-      ({ key }) => !this.#inFlight.has(key) && leftOf(this.#setbacks.get(key), nowMs) === 0,
+      ({ key, slice }) =>
+        !this.#inFlight.has(key) &&
+        this.#setbacks.leftMs(key, nowMs) === 0 &&
+        this.#waits.leftMs(key, slice, nowMs) === 0,
     )
   }
 
@@ -144,16 +175,35 @@ class Submitter {
     return [...registered, ...leaving]
   }
 
+  /** Of what is held, one goes ahead and finds out whether it is still so. */
+  #passHolds(chosen: readonly OpenSlice[], nowMs: number): readonly OpenSlice[] {
+    const tried = new Set<string>()
+    const passing = chosen.filter(({ build: { resource_class: name } }) => {
+      if (this.#holds.get(name) === undefined) return true
+      if (tried.has(name) || this.#holds.leftMs(name, nowMs) > 0) return false
+      tried.add(name)
+      return true
+    })
+    return this.#holds.get(ALL) === undefined ? passing : passing.slice(0, 1)
+  }
+
   #restMs(atMost: number, nowMs: number): number {
     const open = this.#deps.ledger.open
-    let restMs = atMost
-    for (const [key, setback] of this.#setbacks) {
+    const lefts = [...this.#holds.keys()].map((name) => this.#holds.leftMs(name, nowMs))
+    for (const key of this.#setbacks.keys()) {
       const state = open.get(key)?.slice.state
-      const leftMs = leftOf(setback, nowMs)
-      if (state !== 'waiting_run' && state !== 'submitting') this.#setbacks.delete(key)
-      else if (leftMs > 0) restMs = Math.min(restMs, leftMs)
+      if (state === 'waiting_run' || state === 'submitting') {
+        lefts.push(this.#setbacks.leftMs(key, nowMs))
+      } else this.#setbacks.forget(key)
     }
-    return restMs
+    this.#waits.keepOnly((key) => open.get(key)?.slice.state === 'waiting_run')
+    for (const { key, slice } of open.inState('waiting_run')) {
+      lefts.push(this.#waits.leftMs(key, slice, nowMs))
+    }
+    return lefts.reduce(
+      (restMs, leftMs) => (leftMs > 0 ? Math.min(restMs, leftMs) : restMs),
+      atMost,
+    )
   }
 
   /** @returns null when they can not be read, which holds the queue. */
@@ -161,39 +211,8 @@ class Submitter {
     try {
       return await this.#deps.cluster.nodes(NODES_AGE_MAX_MS)
     } catch (cause) {
-      this.#holdAll(cause instanceof Error ? cause.message : String(cause), cause)
+      this.#hold(ALL, cause instanceof Error ? cause.message : String(cause), cause)
       return null
-    }
-  }
-
-  /** @returns those that some node can hold. */
-  async #endUnplaceable(
-    waiting: readonly OpenSlice[],
-    nodes: readonly NodeCapacity[],
-  ): Promise<OpenSlice[]> {
-    const { classes } = this.#deps
-    const placeable: OpenSlice[] = []
-    for (const [name, entries] of Map.groupBy(waiting, ({ build }) => build.resource_class)) {
-      const resourceClass = classes.get(name)
-      const fit = resourceClass && judgeFit(resourceClass, nodes)
-      if (fit === undefined) {
-        const detail = `the settings have no resource class ${name} any more`
-        await this.#endAll(entries, 'config_error', detail)
-      } else if (fit.kind === 'never') {
-        await this.#endAll(entries, 'no_placement', fit.detail)
-      } else {
-        placeable.push(...entries)
-      }
-    }
-    return placeable
-  }
-
-  async #endAll(entries: readonly OpenSlice[], reason: Reason, detail: string): Promise<void> {
-    const { ledger, log } = this.#deps
-    log.warn('slices can not be placed', { slices: entries.length, reason, detail })
-    for (const { slice } of entries) {
-      const fact = { kind: 'ended' as const, epoch: slice.epoch, reason, detail }
-      await ledger.record(placeOf(slice), fact)
     }
   }
 
@@ -206,60 +225,63 @@ class Submitter {
     }
   }
 
-  #start({ key }: OpenSlice): void {
+  #start({ key, build }: OpenSlice): void {
     this.#inFlight.add(key)
+    // It waits no more.
+    this.#deps.hints.set(key, 'queue', null)
     void this.#queue.add(async () => {
+      const { clock } = this.#deps
+      let startedMs = clock.monotonic()
       try {
-        this.#learn(key, await submitSlice(this.#deps, key, this.#closing.signal))
+        // A call that waited for its turn tells nothing of the time before it.
+        const call: InTurn = (work) =>
+          this.#calls.add(() => {
+            startedMs = clock.monotonic()
+            return work()
+          })
+        const outcome = await submitSlice({ ...this.#deps, call }, key, this.#closing.signal)
+        this.#learn(key, build.resource_class, outcome)
       } catch (cause) {
+        if (isCaravanError(cause, 'NOMAD_UNKNOWN_OUTCOME')) this.#pace.strained(startedMs)
         if (!this.#closing.signal.aborted) this.#retry(key, cause)
       } finally {
         this.#inFlight.delete(key)
+        this.#calls.concurrency = this.#pace.limit
         this.onSettled()
       }
     })
   }
 
-  #learn(key: SliceKey, outcome: SubmissionOutcome): void {
-    const { hints, log } = this.#deps
-    if (outcome.kind === 'settled') {
-      if (this.#hold !== null) log.info('submission goes on')
-      this.#hold = null
-      this.#setbacks.delete(key)
-      hints.set(key, 'queue', null)
+  #learn(key: SliceKey, resourceClass: string, outcome: SubmissionOutcome): void {
+    const { hints, log, clock } = this.#deps
+    const isSettled = outcome.kind === 'settled'
+    hints.set(key, 'queue', isSettled ? null : outcome.reason)
+    if (isSettled) this.#pace.went()
+    // Whatever it was, Nomad looked at it: nothing stands in the way of all.
+    const ended = isSettled || outcome.scope === 'class' ? [ALL] : []
+    if (isSettled) ended.push(resourceClass)
+    for (const held of ended) if (this.#holds.forget(held)) log.info('submission goes on', { held })
+    if (isSettled) {
+      this.#setbacks.forget(key)
       return
     }
-    hints.set(key, 'queue', outcome.reason)
+    const held = outcome.scope === 'all' ? ALL : resourceClass
     // Those that were under way when the first one failed tell nothing new.
-    const heldMs = leftOf(this.#hold, this.#deps.clock.monotonic())
-    if (heldMs === 0) this.#holdAll(outcome.reason)
+    if (this.#holds.leftMs(held, clock.monotonic()) === 0) this.#hold(held, outcome.reason)
   }
 
-  #holdAll(reason: string, cause?: unknown): void {
-    const why = cause === undefined ? { reason } : { reason, cause }
-    if (this.#hold === null) this.#deps.log.warn('submission is held', why)
-    this.#hold = this.#toSetback(this.#hold, reason)
+  #hold(held: string, reason: string, cause?: unknown): void {
+    const why = cause === undefined ? { held, reason } : { held, reason, cause }
+    if (this.#holds.get(held) === undefined) this.#deps.log.warn('submission is held', why)
+    this.#holds.add(held, reason)
   }
 
   /** Only this slice is put off: what it met may have to do with it alone. */
   #retry(key: SliceKey, cause: unknown): void {
     const { hints, log } = this.#deps
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const setback = this.#toSetback(this.#setbacks.get(key), reason)
+    const setback = this.#setbacks.add(key, reason)
     log.warn('a slice could not be submitted yet', { slice: key, ...setback, cause })
-    this.#setbacks.set(key, setback)
     hints.set(key, 'queue', `could not be submitted yet: ${reason}`)
   }
-
-  #toSetback(before: Setback | null | undefined, reason: string): Setback {
-    const { clock, random } = this.#deps
-    const failures = (before?.failures ?? 0) + 1
-    const restMs = backoffMs(failures, { ...BACKOFF, random: () => random.number() })
-    return { reason, failures, untilMs: clock.monotonic() + restMs }
-  }
-}
-
-/** How long until the next try. */
-function leftOf(setback: Setback | null | undefined, nowMs: number): number {
-  return setback ? Math.max(0, setback.untilMs - nowMs) : 0
 }

@@ -38,6 +38,9 @@ const FULL_LOOK_BLIND_MS = 5000
 /** Most slices are placed by then; why one is not is worth telling soon after. */
 const UNPLACED_LOOK_MS = 3000
 
+/** A registration is answered by then, or its outcome is being asked for. */
+const SUBMITTING_LOOK_MS = 1000
+
 /** An agent that reported ends, and Nomad's client tells so within a second or two. */
 const OVER_LOOK_MS = 2000
 
@@ -54,9 +57,12 @@ export function startTracker(deps: TrackerDeps): Tracker {
   const stream: Loop = startLoop({
     ...common,
     name: 'the event stream',
-    async turn(signal) {
+    async turn(signal, isWell) {
       try {
-        for await (const item of nomad.events({ topics: TOPICS }, signal)) tracking.take(item)
+        for await (const item of nomad.events({ topics: TOPICS }, signal)) {
+          isWell()
+          tracking.take(item)
+        }
       } finally {
         tracking.isBlind = true
       }
@@ -92,7 +98,8 @@ class Tracking {
   readonly #looks = new Map<SliceKey, number>()
   /** The last ModifyIndex dealt with, by allocation: events come again after every reconnection. */
   readonly #seen = new Map<string, number>()
-  readonly #purged = new Set<SliceKey>()
+  /** Jobs that an operator was seen to remove. */
+  readonly #purged = new Set<string>()
   #fullLookMs = 0
   /** When the next turn is planned; monotonic. */
   #nextMs = 0
@@ -126,9 +133,9 @@ class Tracking {
     }
   }
 
-  forget({ key, allocation_id }: { key: SliceKey; allocation_id: string | null }): void {
+  forget({ key, nomad_job_id, allocation_id }: SliceRow & { key: SliceKey }): void {
     this.#looks.delete(key)
-    this.#purged.delete(key)
+    this.#purged.delete(nomad_job_id)
     if (allocation_id !== null) this.#seen.delete(allocation_id)
   }
 
@@ -150,6 +157,7 @@ class Tracking {
     const entries = [...this.#deps.ledger.open].filter(({ slice }) => slice.job_open === 1)
     // Forgotten before the look: what changes while it lasts asks for another one.
     for (const [key, dueMs] of this.#looks) if (dueMs <= this.#now()) this.#looks.delete(key)
+    this.#forgetOld(entries)
     this.#fullLookMs = this.#now() + (this.isBlind ? FULL_LOOK_BLIND_MS : FULL_LOOK_MS)
     try {
       await this.#deps.cluster.nodes(0)
@@ -177,8 +185,25 @@ class Tracking {
     }
   }
 
+  /** What was of attempts that another one has followed. */
+  #forgetOld(entries: readonly OpenSlice[]): void {
+    const open = new Set(entries.map(({ slice }) => slice.allocation_id))
+    for (const id of this.#seen.keys()) if (!open.has(id)) this.#seen.delete(id)
+    for (const job of this.#purged) {
+      if (this.#deps.ledger.open.ofJob(job) === undefined) this.#purged.delete(job)
+    }
+  }
+
   #reconcile(entries: readonly OpenSlice[], signal: AbortSignal): Promise<void> {
-    return this.#inspection.reconcile(entries, ({ key }) => this.#purged.has(key), signal)
+    // Not looked at while their registration is under way, and yet something is to be seen: later, then.
+    for (const { key, slice } of entries) {
+      if (slice.state === 'submitting') this.#lookIn(key, SUBMITTING_LOOK_MS)
+    }
+    return this.#inspection.reconcile(
+      entries,
+      ({ slice }) => this.#purged.has(slice.nomad_job_id),
+      signal,
+    )
   }
 
   async #readInbox(): Promise<void> {
@@ -218,8 +243,9 @@ class Tracking {
       const hint =
         isUnplaced && entry.slice.allocation_id === null ? explainEvaluations([evaluation]) : null
       if (hint !== null) this.#deps.hints.set(entry.key, 'nomad', hint)
+      if (isUnplaced && evaluation.Status === 'failed') this.#lookIn(entry.key, 0)
     } else if (job !== undefined && (Deleted || job.Stop)) {
-      if (Deleted) this.#purged.add(entry.key)
+      if (Deleted) this.#purged.add(entry.slice.nomad_job_id)
       this.#lookIn(entry.key, 0)
     }
   }

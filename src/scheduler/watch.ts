@@ -50,6 +50,7 @@ export function startWatch(deps: WatchDeps): Watch {
 
 /** When each was first seen; monotonic. */
 interface Sightings {
+  epoch: number
   state: SliceRow['state']
   stateMs: number
   placedMs: number | null
@@ -101,9 +102,12 @@ class Watching {
   }
 
   #see({ key, slice }: OpenSlice, nowMs: number): Sightings {
-    const before = this.#sightings.get(key)
+    const known = this.#sightings.get(key)
+    // Another attempt: nothing of the one before counts for it.
+    const before = known?.epoch === slice.epoch ? known : undefined
     const stays = before?.state === slice.state
     const now: Sightings = {
+      epoch: slice.epoch,
       state: slice.state,
       stateMs: stays ? before.stateMs : nowMs,
       placedMs: slice.allocation_id === null ? null : (before?.placedMs ?? nowMs),

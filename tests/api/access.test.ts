@@ -98,7 +98,7 @@ t.test('text is not taken for JSON: a page may send it without asking', async (t
 t.test('a server that would be open to the network without a token does not start', async (t) => {
   const start = (host: string) =>
     startApi({
-      scheduler: {} as never,
+      scheduler: { tokens: { size: 0 } } as never,
       listen: { host, port: 0 },
       tokens: [],
       clock: systemClock,

@@ -27,6 +27,27 @@ t.test('a build is submitted with all defaults filled in', async (t) => {
   t.match(submitted, [{ ...A_REQUEST, ...defaults }])
 })
 
+t.test('a build is run again, all of it or what failed', async (t) => {
+  const asked: unknown[] = []
+  const { api } = await startScripted(t, {
+    rerunBuild: async (ref, options) => {
+      asked.push([ref, options])
+      return ref === '9' ? null : aBuild({ number: 2, rerun_of: 1 })
+    },
+  })
+  const { status, json, headers } = await call(api, 'POST', '/api/v1/builds/1/rerun')
+  t.equal(status, 201)
+  t.match(buildView.parse(json), { number: 2, rerun_of: 1 })
+  t.equal(headers.get('location'), `/api/v1/builds/${aBuild().id}`)
+  await call(api, 'POST', '/api/v1/builds/1/rerun?failed=true')
+  t.same(asked, [
+    ['1', { failed: false }],
+    ['1', { failed: true }],
+  ])
+  t.equal((await call(api, 'POST', '/api/v1/builds/9/rerun')).status, 404)
+  t.equal((await call(api, 'POST', '/api/v1/builds/1/rerun?failed=some')).status, 400)
+})
+
 t.test('a dry run stores nothing', async (t) => {
   const answer = {
     slices: [{ vars: { a: 1 }, job: { ID: 'x' }, added: {} }],

@@ -5,16 +5,20 @@ import { version } from '../../src/cli/version.ts'
 import { toBuildLine } from '../../src/cli/render/json.ts'
 import {
   AGENT_REFUSALS,
+  attemptView,
   BUILD_STATES,
   buildList,
   buildRequest,
   buildSummary,
   buildView,
+  configCheck,
+  configExpansion,
   dryRunAnswer,
   ERRORS,
   errorBody,
   followEvent,
   healthAnswer,
+  noticeView,
   REASONS,
   renderedSlice,
   RESULTS,
@@ -23,6 +27,10 @@ import {
   sourceAnswer,
   STEP_STATES,
   stepView,
+  tokenList,
+  tokenRequest,
+  tokenView,
+  whoAmI,
 } from '../../src/model/index.ts'
 import { aBuild } from '../support/builds.ts'
 import { call, startScripted } from '../support/scripted-api.ts'
@@ -69,7 +77,9 @@ async function readRoutes(t: Parameters<typeof startScripted>[0]) {
 t.test('the API page names every route and every parameter, and no other', async (t) => {
   const page = await readPage('api.md')
   const routes = await readRoutes(t)
-  const documented = readRows(page).filter((row) => /^(GET|POST) /.test(row) && !row.includes('?'))
+  const documented = readRows(page).filter(
+    (row) => /^(GET|POST|DELETE) /.test(row) && !row.includes('?'),
+  )
   const expected = [...routes.map((route) => route.name), 'GET /openapi.json']
   t.same(documented.toSorted(), expected.toSorted())
   const isParameter = (row: string) => /^[a-z_]+$/.test(row) && !Object.hasOwn(AGENT_REFUSALS, row)
@@ -96,6 +106,8 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     'Build summary': summary,
     Build: toFields(buildView).filter((field) => !summary.includes(field)),
     Slice: toFields(sliceView),
+    Attempt: toFields(attemptView),
+    Notice: toFields(noticeView),
     Step: toFields(stepView),
     'Build list': toFields(buildList),
     'Build request': toFields(buildRequest),
@@ -105,6 +117,16 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     Events: followEvent.options.flatMap((option) => toFields(option)),
     Submitted: ['type', 'id', 'number'],
     Health: toFields(healthAnswer),
+    'Configuration check': [
+      ...toFields(configCheck),
+      ...toFields(configCheck.shape.jobs.element).map((field) => `jobs[].${field}`),
+    ],
+    'Configuration expansion': toFields(configExpansion),
+    Problem: toFields(configExpansion.shape.problems.element),
+    Token: toFields(tokenView),
+    'Token request': toFields(tokenRequest),
+    'Token list': toFields(tokenList),
+    'Who am I': toFields(whoAmI),
     Error: toFields(errorBody),
     Reasons: Object.keys(REASONS),
   }

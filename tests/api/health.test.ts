@@ -16,9 +16,10 @@ t.test('a server that is well says so under every name', async (t) => {
   }
 })
 
-t.test('a server that is not well says why', async (t) => {
-  const { api } = await startScripted(t, { health: async () => ['Nomad is away'] })
-  const expected = { status: 'failing', version: '1.2.3', reasons: ['Nomad is away'] }
+t.test('a process that is not well says why under every name', async (t) => {
+  const script = { health: async () => ['the disk is full'], faults: () => ['the disk is full'] }
+  const { api } = await startScripted(t, script)
+  const expected = { status: 'failing', version: '1.2.3', reasons: ['the disk is full'] }
   for (const path of PATHS) {
     const { status, json } = await call(api, 'GET', path)
     t.equal(status, 500, path)
@@ -27,14 +28,21 @@ t.test('a server that is not well says why', async (t) => {
   t.equal((await call(api, 'GET', '/readyz')).status, 503)
 })
 
+t.test('while Nomad is away the process is well, and not ready', async (t) => {
+  const { api } = await startScripted(t, { health: async () => ['Nomad is away'] })
+  for (const path of PATHS) t.equal((await call(api, 'GET', path)).status, 200, path)
+  const ready = await call(api, 'GET', '/readyz')
+  t.match(ready, { status: 503, json: { status: 'failing', reasons: ['Nomad is away'] } })
+})
+
 t.test('a check that fails or hangs is a reason of its own', async (t) => {
   const broken = await startScripted(t, {
     health: async () => {
       throw new Error('secret detail')
     },
   })
-  const failed = await call(broken.api, 'GET', '/healthz')
-  t.equal(failed.status, 500)
+  const failed = await call(broken.api, 'GET', '/readyz')
+  t.equal(failed.status, 503)
   t.notMatch(failed.text, 'secret')
   t.match(broken.log, [{ level: 'error', fields: { cause: 'secret detail' } }])
 
@@ -45,8 +53,8 @@ t.test('a check that fails or hangs is a reason of its own', async (t) => {
     return new Promise<string[]>(() => undefined)
   }
   const { api } = await startScripted(t, { health }, { clock })
-  const hung = call(api, 'GET', '/healthz')
+  const hung = call(api, 'GET', '/readyz')
   await until(() => isAsked)
   await clock.tick(3000)
-  t.match(await hung, { status: 500, json: { reasons: ['the server is overloaded'] } })
+  t.match(await hung, { status: 503, json: { reasons: ['the server is overloaded'] } })
 })

@@ -162,9 +162,12 @@ t.test('the program knows its benches', (t) => {
   t.strictSame(names.slice(2, -1), [
     'agent-start',
     'config',
+    'latency',
     'output',
     'queue',
+    'recover',
     'store',
+    'submit',
     'template',
   ])
   t.end()

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { aTask, runToEnd } from './support/agent.ts'
@@ -93,6 +93,37 @@ t.test('a repository is fetched by its address, and the commit by its name', asy
   )
   t.match(server.output(0).toString(), /\$ git fetch --filter=blob:none --force --tags origin\n/)
   t.equal(server.output(1).toString(), `${sha}\nfeature/x\nfile://${folder}\n0\nv1\n`)
+})
+
+t.test('git over ssh knows the common hosts, asks nobody, and takes no other key', async (t) => {
+  const { sha, folder } = aRepository(t)
+  // Stands in for ssh: checks what it was told about the host, then does what ssh would do there.
+  const bin = join(folder, '.git', 'bin')
+  mkdirSync(bin)
+  writeFileSync(
+    join(bin, 'ssh'),
+    `#!/bin/sh
+for word; do case $word in GlobalKnownHostsFile*) files=\${word#* };; esac; done
+ssh-keygen -l -F github.com -f "$(eval "set -- $files"; echo "$3")" >&2
+echo "options: $1 $2" >&2
+for last; do :; done
+exec sh -c "$last"
+`,
+    { mode: 0o755 },
+  )
+  const { server } = await runToEnd(
+    t,
+    aTask({
+      source: { kind: 'git', url: `git@github.com:${folder}` },
+      build: { ...aTask().build, sha },
+      steps: [CHECKOUT, REPORT],
+    }),
+    { environment: { PATH: `${bin}:${process.env['PATH']}` } },
+  )
+  const shown = server.output(0).toString()
+  t.match(shown, /ED25519 SHA256:\+DiY3wvvV6TuJJhbpZisF\/zLDA0zPMSvHdkr4UvCOqU/)
+  t.match(shown, /options: -o BatchMode=yes/)
+  t.match(server.output(1).toString(), sha)
 })
 
 t.test('a commit that no branch holds is asked for by name', async (t) => {

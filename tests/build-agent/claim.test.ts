@@ -4,7 +4,7 @@ import t from 'tap'
 import { aTask, startAgent } from './support/agent.ts'
 import { ProtocolServer } from './support/protocol-server.ts'
 
-t.test('a claim whose answer is lost is made again with the same id', async (t) => {
+t.test('C-58: a claim whose answer is lost is made again with the same id', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask(),
     trouble: ({ name, count }) =>
@@ -17,7 +17,7 @@ t.test('a claim whose answer is lost is made again with the same id', async (t) 
   t.same(server.violations, [])
 })
 
-t.test('of two agents for one slice one runs it and the other goes away', async (t) => {
+t.test('C-55: of two agents for one slice one runs it and the other goes away', async (t) => {
   const server = await ProtocolServer.start(t, { task: aTask({ steps: ['echo once; sleep 0.3'] }) })
   const agents = await Promise.all([startAgent(t, server), startAgent(t, server)])
   const codes = await Promise.all(agents.map(async (agent) => agent.exit))

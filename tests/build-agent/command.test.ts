@@ -62,7 +62,7 @@ t.test('a real SIGTERM ends the steps, is reported, and has its exit code', asyn
   t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'drained' })
 })
 
-t.test('an agent that is killed takes the processes of its steps with it', async (t) => {
+t.test('C-48: an agent that is killed takes the processes of its steps with it', async (t) => {
   const steps = ['setsid sh -c "echo \\$\\$; exec sleep 600" & echo $$; sleep 600']
   const server = await ProtocolServer.start(t, { task: aTask({ steps }) })
   const { child } = start(t, [], environmentOf(t, server))

@@ -27,7 +27,52 @@ t.test(
   },
 )
 
-t.test('a step that ignores TERM is killed after the grace', async (t) => {
+t.test('what is there for a cancel runs after one, with its own time and result', async (t) => {
+  const task = aTask({
+    steps: [
+      { command: 'echo too early', when: 'on_cancel' },
+      'echo ready; sleep 30',
+      { command: 'echo never', when: 'always' },
+      { command: 'echo unlocked; exit 4', when: 'on_cancel' },
+      { command: 'echo slow; sleep 30', when: 'on_cancel' },
+      { command: 'echo too late', when: 'on_cancel' },
+    ],
+  })
+  const server = await ProtocolServer.start(t, { task })
+  const agent = await startAgent(t, server, { timings: { onCancelMs: 2000 } })
+  await server.until(() => server.output(1).toString() === 'ready\n')
+  server.order({ action: 'cancel', reason: 'canceled_by_user' })
+  t.equal(await agent.exit, 0)
+  const states = [0, 1, 2, 3, 4, 5].map((step) => server.finished(step)?.state)
+  t.same(states, ['skipped', 'canceled', 'skipped', 'failed', 'canceled', 'skipped'])
+  t.match(server.finished(3), { exit_code: 4, reason: 'exit_code' })
+  t.equal(server.output(3).toString(), 'unlocked\n')
+  t.match(server.sliceFinished, { result: 'canceled', reason: 'canceled_by_user' })
+  t.same([server.violations, server.checkOutputs()], [[], []])
+})
+
+t.test('what is there for a cancel does not run when there was none, or no time', async (t) => {
+  const cleanup = { command: 'echo never', when: 'on_cancel' as const }
+  const { server: well } = await runToEnd(t, aTask({ steps: ['true', cleanup] }))
+  t.match([well.finished(1), well.sliceFinished], [{ state: 'skipped' }, { result: 'succeeded' }])
+  const { server: bad } = await runToEnd(t, aTask({ steps: ['false', cleanup] }))
+  t.match([bad.finished(1), bad.sliceFinished], [{ state: 'skipped' }, { result: 'failed' }])
+
+  const task = aTask({ steps: ['echo up; sleep 30', cleanup] })
+  for (const order of [
+    { action: 'abort', reason: 'canceled_by_user' },
+    { action: 'cancel', reason: 'drained' },
+  ] as const) {
+    const server = await ProtocolServer.start(t, { task })
+    const agent = await startAgent(t, server)
+    await server.until(() => server.output(0).length > 0)
+    server.order(order)
+    t.equal(await agent.exit, 0)
+    t.match(server.finished(1), { state: 'skipped' }, order.reason)
+  }
+})
+
+t.test('B34, C-33: a step that ignores TERM is killed after the grace', async (t) => {
   const task = aTask({ steps: ['trap "" TERM; echo $$; while :; do sleep 1; done'] })
   const server = await ProtocolServer.start(t, { task })
   const agent = await startAgent(t, server, { timings: { graceMs: 300 } })
@@ -72,7 +117,7 @@ t.test('a step that is silent for too long is ended, and what cleans up still ru
   t.match(server.sliceFinished, { result: 'timed_out', reason: 'no_output' })
 })
 
-t.test('a job that runs too long is ended whole, after a warning', async (t) => {
+t.test('B33: a job that runs too long is ended whole, after a warning', async (t) => {
   const { server, code } = await runToEnd(
     t,
     aTask({
@@ -116,7 +161,7 @@ t.test('a server that is away for a while does not touch the steps', async (t) =
 })
 
 t.test(
-  'an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
+  'B22, C-56: an agent that hears nothing for the orphan limit stops its steps and keeps the spool',
   async (t) => {
     let isAway = false
     const server = await ProtocolServer.start(t, {
@@ -143,7 +188,7 @@ t.test(
   },
 )
 
-t.test('a signal is answered with the reason that the server knows', async (t) => {
+t.test('C-53: a signal is answered with the reason that the server knows', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['echo up; sleep 30'] }),
     why: { action: 'cancel', reason: 'stopped_by_operator' },
@@ -169,7 +214,24 @@ t.test('a signal that nobody explains in time is a drain', async (t) => {
   t.same([server.violations, server.checkOutputs()], [[], []])
 })
 
-t.test('a second signal means now', async (t) => {
+t.test('a reason that comes late is still told: a stop is no drain', async (t) => {
+  let isAway = true
+  const server = await ProtocolServer.start(t, {
+    task: aTask({ steps: ['echo up; sleep 30'] }),
+    why: { action: 'cancel', reason: 'stopped_by_operator' },
+    trouble: ({ name }) => (name === 'why' && isAway ? { status: 503 } : undefined),
+  })
+  const agent = await startAgent(t, server, { timings: { whyMs: 50 } })
+  await server.until(() => server.output(0).length > 0)
+  agent.send('SIGTERM')
+  await server.until(() => server.finished(0) !== undefined)
+  isAway = false
+  t.equal(await agent.exit, 143)
+  t.match(server.sliceFinished, { result: 'canceled', reason: 'stopped_by_operator' })
+  t.same([server.violations, server.checkOutputs()], [[], []])
+})
+
+t.test('C-52: a second signal means now', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['trap "" TERM; echo up; sleep 30'] }),
   })
@@ -196,7 +258,7 @@ t.test('what can not be delivered before the kill stays in the spool', async (t)
   t.match(agent.log(), /the end of the slice could not be told, the spool stays/)
 })
 
-t.test('a mask that comes while the step runs holds from then on', async (t) => {
+t.test('C-26: a mask that comes while the step runs holds from then on', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({
       steps: ['echo late-secret; while [ ! -e go ]; do sleep 0.02; done; echo late-secret'],

@@ -108,7 +108,7 @@ t.test('what is too large for an exec is named', async (t) => {
   t.equal(server.finished(0)?.reason, 'config_error')
 })
 
-t.test('secrets are masked in output, names, notices and the end', async (t) => {
+t.test('C-29: secrets are masked in output, names, notices and the end', async (t) => {
   const { server, log } = await runToEnd(
     t,
     aTask({

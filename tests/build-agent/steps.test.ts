@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { RunStep } from '../../src/model/index.ts'
-import { aTask, runToEnd } from './support/agent.ts'
+import { aStep, aTask, runToEnd, startAgent } from './support/agent.ts'
+import { ProtocolServer } from './support/protocol-server.ts'
 
 t.test('steps run in order and their bytes arrive as they were written', async (t) => {
   const steps = ['echo one; echo two >&2; echo three', String.raw`printf 'a\xfeb\xff\0'`]
@@ -116,6 +117,73 @@ t.test('halting mends no failure', async (t) => {
   t.match(server.sliceFinished, { result: 'failed', reason: 'exit_code' })
 })
 
+t.test('a step that fails is run again as often as it asks for', async (t) => {
+  const flaky = 'echo x >> ~/tries; echo "try $(wc -l < ~/tries)"; test "$(wc -l < ~/tries)" = 3'
+  const { server } = await runToEnd(
+    t,
+    aTask({
+      steps: [
+        { command: flaky, max_auto_reruns: 5, auto_rerun_delay_ms: 50 },
+        { command: 'echo once; kill -KILL $$', max_auto_reruns: 1 },
+        { command: 'echo fine', max_auto_reruns: 5, when: 'always' },
+      ],
+    }),
+  )
+  t.match(server.finished(0), { state: 'succeeded', exit_code: 0 })
+  t.equal(
+    server.output(0).toString(),
+    'try 1\ncaravan: ended with exit code 1, is run again in 50ms (1 of 5)\n' +
+      'try 2\ncaravan: ended with exit code 1, is run again in 50ms (2 of 5)\ntry 3\n',
+  )
+  t.match(server.finished(1), { state: 'failed', signal: 'SIGKILL' })
+  t.equal(
+    server.output(1).toString(),
+    'once\ncaravan: ended with SIGKILL, is run again (1 of 1)\nonce\n',
+  )
+  t.equal(server.output(2).toString(), 'fine\n')
+  t.match(server.sliceFinished, { result: 'failed', reason: 'signal' })
+})
+
+t.test(
+  'what was silent or could not be run is not run again, a cancel ends the wait',
+  async (t) => {
+    const { server } = await runToEnd(
+      t,
+      aTask({
+        steps: [
+          { command: 'sleep 30', max_auto_reruns: 5, no_output_timeout_ms: 100 },
+          { command: 'x', max_auto_reruns: 5, working_directory: 'gone', when: 'always' },
+        ],
+      }),
+    )
+    t.match(server.finished(0), { state: 'timed_out' })
+    t.notMatch(server.output(0).toString(), 'run again')
+    t.match(server.finished(1), { state: 'failed', reason: 'config_error' })
+    t.notMatch(server.output(1).toString(), 'run again')
+
+    const steps = [{ command: 'exit 7', max_auto_reruns: 1, auto_rerun_delay_ms: 60_000 }]
+    const waiting = await ProtocolServer.start(t, { task: aTask({ steps }) })
+    const agent = await startAgent(t, waiting)
+    await waiting.until(() => waiting.output(0).toString().includes('run again'))
+    waiting.order({ action: 'cancel', reason: 'canceled_by_user' })
+    t.equal(await agent.exit, 0)
+    t.match(waiting.finished(0), { state: 'failed', exit_code: 7 })
+    t.match(waiting.sliceFinished, { result: 'canceled' })
+  },
+)
+
+t.test('a job in containers on a node without Docker says what it needs', async (t) => {
+  const executor = { kind: 'docker' as const, containers: [{ image: 'x', environment: {} }] }
+  const environment = { kind: 'environment' as const, name: 'Spin up environment' }
+  const task = { ...aTask({ executor }), steps: [environment, aStep({ command: 'echo never' })] }
+  const nowhere = { PATH: process.env['PATH'], DOCKER_HOST: 'unix:///no/such/docker.sock' }
+  const { server } = await runToEnd(t, task, { environment: nowhere })
+  t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'executor_lost' })
+  t.match(server.output(0).toString(), /ENOENT .*docker\.sock/)
+  t.match(server.output(0).toString(), /needs a Docker Engine on the node; `caravan run --executor/)
+  t.equal(server.finished(1)?.state, 'skipped')
+})
+
 t.test('a background step runs beside the others and ends with the job', async (t) => {
   const { server } = await runToEnd(
     t,
@@ -189,7 +257,7 @@ t.test('the shell of the step comes before that of the job', async (t) => {
   t.equal(shells[0], '/bin/sh -e')
 })
 
-t.test('a command may be longer than an argument can be', async (t) => {
+t.test('C-38: a command may be longer than an argument can be', async (t) => {
   const long = `: ${'x'.repeat(300_000)}\necho done`
   const { server } = await runToEnd(t, aTask({ steps: [{ command: long, name: 'long' }] }))
   t.equal(server.output(0).toString(), 'done\n')

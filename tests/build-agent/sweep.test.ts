@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,37 +11,40 @@ import { ProtocolServer, SLICE, TOKEN } from './support/protocol-server.ts'
 
 const CARAVAN = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
 
-t.test('what an agent that was killed has spooled is delivered by the next sweep', async (t) => {
-  let isAway = false
-  const server = await ProtocolServer.start(t, {
-    task: aTask({
-      steps: [
-        'echo done',
-        'echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 1 20000; sleep 60',
-      ],
-    }),
-    trouble: ({ name }) => (isAway && name === 'output' ? { status: 503 } : undefined),
-  })
-  const dir = await aFolder(t)
-  const agent = spawnAgent(server, dir)
-  await server.until(() => server.output(1).toString() === 'begun\n')
-  isAway = true
-  await writeFile(join(dir, 'a/local/home/project/go'), '')
-  const calls = server.calls.output
-  await server.until(() => server.calls.output > calls + 1)
-  agent.kill('SIGKILL')
-  await new Promise((resolve) => agent.once('exit', resolve))
-  t.equal(server.output(1).toString(), 'begun\n')
+t.test(
+  'C-48: what an agent that was killed has spooled is delivered by the next sweep',
+  async (t) => {
+    let isAway = false
+    const server = await ProtocolServer.start(t, {
+      task: aTask({
+        steps: [
+          'echo done',
+          'echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 1 20000; sleep 60',
+        ],
+      }),
+      trouble: ({ name }) => (isAway && name === 'output' ? { status: 503 } : undefined),
+    })
+    const dir = await aFolder(t)
+    const agent = spawnAgent(server, dir)
+    await server.until(() => server.output(1).toString() === 'begun\n')
+    isAway = true
+    await writeFile(join(dir, 'a/local/home/project/go'), '')
+    const calls = server.calls.output
+    await server.until(() => server.calls.output > calls + 1)
+    agent.kill('SIGKILL')
+    await new Promise((resolve) => agent.once('exit', resolve))
+    t.equal(server.output(1).toString(), 'begun\n')
 
-  isAway = false
-  t.same(await sweepDir(dir), { delivered: 1, removed: 0, kept: 0 })
-  const text = server.output(1).toString()
-  t.match(text, /^begun\n1\n2\n/)
-  t.match(text, /\n20000\n\n\[caravan: the agent was killed here; what followed is lost\]\n$/)
-  t.same(server.violations, [])
-  t.same(await readdir(join(dir, 'a/alloc/caravan/spool')), [], 'nothing is left')
-  t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
-})
+    isAway = false
+    t.same(await sweepDir(dir), { delivered: 1, removed: 0, kept: 0 })
+    const text = server.output(1).toString()
+    t.match(text, /^begun\n1\n2\n/)
+    t.match(text, /\n20000\n\n\[caravan: the agent was killed here; what followed is lost\]\n$/)
+    t.same(server.violations, [])
+    t.same(await readdir(join(dir, 'a/alloc/caravan/spool')), [], 'nothing is left')
+    t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
+  },
+)
 
 t.test(
   'an agent that has to end with output left says so, and the sweep completes it',
@@ -123,3 +126,16 @@ async function sweepDir(allocationsDir: string, limitMs = 20_000) {
     random: systemRandom,
   })
 }
+
+t.test('a spool that was never used is removed, once nobody can be about to use it', async (t) => {
+  const dir = await aFolder(t)
+  const root = join(dir, 'a/alloc/caravan/spool')
+  const unused = `${SLICE}-epoch-1-00c0ffee`
+  for (const name of [unused, 'somebody-elses']) await mkdir(join(root, name), { recursive: true })
+  await writeFile(join(root, unused, 'spool.json.new'), '')
+  t.same(await sweepDir(dir), { delivered: 0, removed: 0, kept: 0 })
+  const longAgo = new Date(systemClock.now() - 61_000)
+  for (const name of await readdir(root)) await utimes(join(root, name), longAgo, longAgo)
+  t.same(await sweepDir(dir), { delivered: 0, removed: 1, kept: 0 })
+  t.same(await readdir(root), ['somebody-elses'])
+})

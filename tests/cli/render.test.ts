@@ -1,12 +1,13 @@
 import t from 'tap'
 import type { FollowEvent } from '../../src/model/index.ts'
 import { TestClock } from '../../src/platform/index.ts'
+import { inOrder } from '../../src/cli/render/in-order.ts'
 import { createJsonRenderer } from '../../src/cli/render/json.ts'
 import { createLiveRenderer, drawBuild } from '../../src/cli/render/live.ts'
 import { createPlainRenderer } from '../../src/cli/render/plain.ts'
 import { NO_PROGRESS, applyEvent, tailOf } from '../../src/cli/render/progress.ts'
 import { toTable } from '../../src/cli/render/table.ts'
-import { createPalette, formatSeconds, withoutCursorMoves } from '../../src/cli/render/text.ts'
+import { createPalette, formatSeconds, formatVerdict } from '../../src/cli/render/text.ts'
 import { aBuild, aSlice, aStep } from '../support/builds.ts'
 
 function aStream() {
@@ -119,7 +120,8 @@ t.test('more slices than rows: the busy ones stay in sight', (t) => {
   const slices = Array.from({ length: 50 }, (_, index) =>
     aSlice({ index, state: index < 48 ? 'succeeded' : 'running' }),
   )
-  const options = { palette: createPalette(false), columns: 60, rows: 10, elapsedMs: () => null }
+  const size = { columns: 60, rows: 10 }
+  const options = { palette: createPalette(false), notices: [], ...size, elapsedMs: () => null }
   const lines = drawBuild(aBuild({ slices }), options)
   t.ok(lines.length < 10)
   t.match(lines[1], /48 {2}running/)
@@ -141,7 +143,41 @@ t.test('the fold keeps the end of an output, not all of it', (t) => {
 t.test('texts', (t) => {
   t.equal(formatSeconds(2.14), '2.1 s')
   t.equal(formatSeconds(65), '1 min 5 s')
-  t.equal(withoutCursorMoves('\u001B[31mred\u001B[0m\u001B[2K\u0007'), '\u001B[31mred\u001B[0m')
   t.equal(toTable(['A', 'B'], [['long', 'x']]), 'A     B\nlong  x\n')
+  t.end()
+})
+
+t.test('another attempt at a slice says everything anew, under its own notice', async (t) => {
+  const stdout = aStream()
+  const view = inOrder(createPlainRenderer(stdout))
+  const { steps: _steps, notices: _notices, ...slice } = aSlice()
+  const running = aStep({ state: 'running' })
+  await view.event({ type: 'slice', slice })
+  await view.event({ type: 'step', slice: 0, step: running })
+  await view.event(output('cut sho'))
+  const text = 'node lost, tried again (2 of 3)'
+  await view.event({ type: 'notice', slice: 0, text })
+  await view.event({ type: 'slice', slice: { ...slice, epoch: 2, state: 'waiting_run' } })
+  await view.event({ type: 'step', slice: 0, step: aStep() })
+  await view.event({ type: 'step', slice: 0, step: running })
+  await view.event(output('whole\n'))
+  t.equal(
+    stdout.text(),
+    ['[0] -- test', `[0] !! ${text}`, '[0] cut sho', '[0] -- test', '[0] whole', ''].join('\n'),
+  )
+  let progress = applyEvent(NO_PROGRESS, { type: 'build', build: aBuild() })
+  progress = applyEvent(progress, output('of the first attempt'))
+  progress = applyEvent(progress, { type: 'notice', slice: 0, text })
+  progress = applyEvent(progress, { type: 'slice', slice: { ...slice, epoch: 2 } })
+  t.equal(tailOf(progress, 0, 0).length, 0)
+  const size = { columns: 60, rows: 10 }
+  const { notices } = progress
+  const options = { palette: createPalette(false), notices, ...size, elapsedMs: () => null }
+  t.equal(drawBuild(aBuild(), options).at(-1), `  slice 0: ${text}`)
+})
+
+t.test('a rerun says of what it is one, and how many slices it has', (t) => {
+  const rerun = aBuild({ number: 7, rerun_of: 5, parallelism: 4, state: 'succeeded', seconds: 1 })
+  t.equal(formatVerdict(rerun), 'build 7 succeeded: 1 of 4 slices, 1.0 s (rerun of build 5)')
   t.end()
 })

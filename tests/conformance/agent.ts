@@ -1,5 +1,5 @@
 /** A real agent on loopback, for as long as a test runs. */
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -11,40 +11,75 @@ import { eventually } from '../dev/nomad-engine/support.ts'
 /** A dev machine under load takes its time to elect itself leader and to fingerprint. */
 const START_DEADLINE_MS = 60_000
 
-interface RealAgent {
+export interface RealAgent {
   url: string
+  /** Its tasks' folders are in `<dataDir>/alloc`. */
+  dataDir: string
+  process(): ChildProcess
+  /** SIGKILL. Tasks go on. */
+  kill(): Promise<void>
+  /** Another process on the same folder and ports. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
+export interface RealAgentOptions {
+  name?: string
+  /** What tasks inherit beside what this process has. */
+  environment?: Record<string, string>
+  /** Over the `client` block. */
+  client?: Record<string, unknown>
+}
+
 /** @param nomad path of the program. */
-export async function startAgent(nomad: string): Promise<RealAgent> {
+export async function startAgent(
+  nomad: string,
+  options: RealAgentOptions = {},
+): Promise<RealAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'agent-'))
   const dataDir = join(folder, 'data')
   mkdirSync(dataDir)
   const [http = 0, rpc = 0, serf = 0] = await findPorts(3)
   const file = join(folder, 'agent.json')
-  writeFileSync(file, JSON.stringify(toConfig(dataDir, { http, rpc, serf })))
-  const agent = spawn(nomad, ['agent', '-config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  writeFileSync(file, JSON.stringify(toConfig(dataDir, { http, rpc, serf }, options)))
   const output: string[] = []
-  for (const stream of [agent.stdout, agent.stderr]) {
-    stream.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+  const launch = () => {
+    const env = { ...process.env, ...options.environment }
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
+    const child = spawn(nomad, ['agent', '-config', file], { stdio, env })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+    }
+    return { child, ended: once(child, 'exit') }
   }
-  const ended = once(agent, 'exit')
+  let agent = launch()
   const url = `http://127.0.0.1:${http}`
   const end = async () => {
-    agent.kill('SIGINT')
-    await ended
+    agent.child.kill('SIGINT')
+    await agent.ended
     for (const mount of findMounts(folder)) spawnSync('umount', [mount])
     rmSync(folder, { recursive: true, force: true })
   }
+  const untilReady = () =>
+    eventually(() => isReady(url), 'the agent to be ready', START_DEADLINE_MS)
   try {
-    await eventually(() => isReady(url), 'the agent to be ready', START_DEADLINE_MS)
+    await untilReady()
   } catch (cause) {
     await end()
     throw new Error(`the agent did not start:\n${output.join('')}`, { cause })
   }
   return {
     url,
+    dataDir,
+    process: () => agent.child,
+    async kill() {
+      agent.child.kill('SIGKILL')
+      await agent.ended
+    },
+    async restart() {
+      agent = launch()
+      await untilReady()
+    },
     async stop() {
       // Tasks outlive their agent: what still runs is ended while there is one.
       try {
@@ -57,8 +92,13 @@ export async function startAgent(nomad: string): Promise<RealAgent> {
 }
 
 /** Nothing leaves the machine: no update check, no look at a cloud's metadata address. */
-function toConfig(dataDir: string, ports: { http: number; rpc: number; serf: number }) {
+function toConfig(
+  dataDir: string,
+  ports: { http: number; rpc: number; serf: number },
+  { name, client }: RealAgentOptions,
+) {
   return {
+    ...(name === undefined ? {} : { name }),
     data_dir: dataDir,
     bind_addr: '127.0.0.1',
     advertise: { http: '127.0.0.1', rpc: '127.0.0.1', serf: '127.0.0.1' },
@@ -72,6 +112,7 @@ function toConfig(dataDir: string, ports: { http: number; rpc: number; serf: num
       cpu_total_compute: 32_000,
       memory_total_mb: 64_000,
       options: { 'fingerprint.denylist': 'env_aws,env_gce,env_azure,env_digitalocean' },
+      ...client,
     },
     plugin: [{ raw_exec: [{ config: [{ enabled: true }] }] }],
   }

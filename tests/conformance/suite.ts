@@ -7,6 +7,7 @@
 import type { Test } from 'tap'
 import { allocationFlows } from './flows/allocations.ts'
 import { cliFlows } from './flows/cli.ts'
+import { cliOperatorFlows } from './flows/cli-operator.ts'
 import { eventFlows } from './flows/events.ts'
 import { jobFlows } from './flows/jobs.ts'
 import { listFlows } from './flows/lists.ts'
@@ -25,6 +26,7 @@ export async function run(t: Test, target: Target): Promise<void> {
     events: eventFlows,
     nodes: nodeFlows,
     cli: cliFlows,
+    'cli of operators': cliOperatorFlows,
   }
   for (const [name, flows] of Object.entries(groups)) {
     await t.test(`${target.name}: ${name}`, async (group) => flows(group, target))

@@ -51,3 +51,19 @@ export function runCli(
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
 }
+
+/**
+ * Runs the real CLI, and throws with all it said unless it ends with the code and its output has what is
+ * wanted. @returns its output.
+ */
+export function createExpectCli(target: Target) {
+  return async (args: string[], code: number, ...wanted: (string | RegExp)[]): Promise<string> => {
+    const result = await runCli(target, args)
+    const isWanted = wanted.every((each) =>
+      typeof each === 'string' ? result.stdout.includes(each) : each.test(result.stdout),
+    )
+    if (result.code === code && isWanted) return result.stdout
+    const text = `nomad ${args.join(' ')}\n${result.stdout}${result.stderr}`
+    throw new Error(`not as expected (exit code ${result.code}): ${text}`)
+  }
+}

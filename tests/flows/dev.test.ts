@@ -69,6 +69,13 @@ t.test('dev prints one line when ready, serves builds, and leaves nothing behind
   t.equal(second.code, 2)
   t.match(second.stderr, /data/, 'a second start on the same data directory is refused')
 
+  const again = await caravan(['builds', 'rerun', '1', '--json', ...server], folder)
+  t.equal(again.code, 0, again.stderr)
+  t.match(JSON.parse(lastLine(again.stdout)), { number: 3, rerun_of: 1, state: 'succeeded' })
+  const nothing = await caravan(['builds', 'rerun', '1', '--failed', ...server], folder)
+  t.equal(nothing.code, 2)
+  t.match(nothing.stderr, /every slice of build 1 succeeded/)
+
   const canceled = await caravan(['builds', 'cancel', '2', ...server], folder)
   t.equal(canceled.code, 0)
   const shown = await caravan(['builds', 'show', '1', ...server], folder)
@@ -100,7 +107,10 @@ t.test('builds outlive a restart of dev', async (t) => {
   const run = await caravan(['run', '--job', 'bytes', '--server', after.api], folder)
   t.match(lastLine(run.stdout), /^build 3 succeeded/)
   const shown = await caravan(['builds', 'show', '2', '--json', '--server', after.api], folder)
-  t.match(JSON.parse(shown.stdout), { state: 'infrastructure_failed', reason: 'drained' })
+  t.match(JSON.parse(shown.stdout), {
+    state: 'running',
+    slices: [{ epoch: 2, earlier_attempts: [{ epoch: 1, reason: 'drained' }] }],
+  })
   slow.child.kill('SIGKILL')
   const output = await caravan(
     ['builds', 'output', '1', '--step', '1', '--raw', '--server', after.api],

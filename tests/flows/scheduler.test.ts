@@ -7,6 +7,7 @@ import { silentLog, systemClock, systemRandom } from '../../src/platform/index.t
 import type { Scheduler } from '../../src/scheduler/index.ts'
 import { ScriptedAgent, unwrap } from '../scheduler/support/agent.ts'
 import {
+  NO_RETRIES,
   aFolder,
   aRequest,
   countOpenJobs,
@@ -43,7 +44,7 @@ async function startEngine(t: Test, more: Partial<EngineOptions> = {}) {
 
 async function startOnEngine(t: Test, more: Partial<EngineOptions> = {}) {
   const { engine, nomad } = await startEngine(t, more)
-  return { engine, nomad, ...(await startScheduler(t, { nomad })) }
+  return { engine, nomad, ...(await startScheduler(t, { nomad, settings: NO_RETRIES })) }
 }
 
 async function agentOfSlice(
@@ -174,13 +175,13 @@ t.test('a canceled build leaves nothing running, wherever its slices stood', asy
 t.test('the next server adopts what the last one started', async (t) => {
   const { engine, nomad } = await startEngine(t)
   const dataDir = aFolder(t)
-  const first = await startScheduler(t, { dataDir, nomad })
+  const first = await startScheduler(t, { dataDir, nomad, settings: NO_RETRIES })
   await first.scheduler.submit(aRequest({ parallelism: 2 }, ['echo hello']))
   const before = await agentOfSlice(first.scheduler, nomad, 0)
   const claim = await before.begin()
   await first.close()
 
-  const second = await startScheduler(t, { dataDir, nomad })
+  const second = await startScheduler(t, { dataDir, nomad, settings: NO_RETRIES })
   const after = await agentOfSlice(second.scheduler, nomad, 0)
   t.equal((await after.begin()).session, claim.session)
   await after.step(0, 'hello')
@@ -192,4 +193,30 @@ t.test('the next server adopts what the last one started', async (t) => {
     over.slices.map(({ reason }) => reason),
     ['succeeded', 'node_lost'],
   )
+})
+
+t.test('a slice of a node that goes down is tried again on another one', async (t) => {
+  const simulate = () => ({ run_for: '60s' })
+  const nodes = ['one', 'two', 'three'].map((name) => ({ name, simulate }))
+  const { engine, nomad } = await startEngine(t, { nodes })
+  const { scheduler, dataDir } = await startScheduler(t, { nomad })
+  await scheduler.submit(aRequest({}, ['echo hello']))
+  const first = await agentOfSlice(scheduler, nomad, 0)
+  await first.begin()
+  const before = await nomad.readAllocation(first.allocationId)
+  engine.setNodeStatus(before?.NodeID ?? '', 'down')
+  await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.epoch === 2)
+  const agent = await agentOfSlice(scheduler, nomad, 0)
+  t.not((await nomad.readAllocation(agent.allocationId))?.NodeName, before?.NodeName)
+  await agent.begin()
+  await agent.step(0, 'hello')
+  unwrap(await agent.report('succeeded'))
+  const over = await untilBuild(scheduler, '1', isOver)
+  t.match(over, { state: 'succeeded', slices: [{ epoch: 2 }] })
+  const attempts = over.slices[0]?.earlier_attempts ?? []
+  t.match(attempts, [{ reason: 'node_lost', node_name: before?.NodeName }])
+  const old = await nomad.readJob(attempts[0]?.nomad_job_id ?? '')
+  t.equal(old?.Stop, true, 'the job of the first attempt is stopped')
+  for (const slice of over.slices) await nomad.deregisterJob(slice.nomad_job_id)
+  await until(() => countOpenJobs(dataDir) === 0, 'no job is open')
 })

@@ -52,7 +52,7 @@ t.test('a Nomad job id has the form that operators know', (t) => {
   t.end()
 })
 
-t.test('whatever org and repo are called, the job id is safe and reads back', (t) => {
+t.test('B75: whatever org and repo are called, the job id is safe and reads back', (t) => {
   fc.assert(
     fc.property(
       fc.record({

@@ -171,7 +171,7 @@ t.test('allocations of jobs and nodes are read', async (t) => {
   t.equal(calls[0]?.query.get('all'), 'true')
 })
 
-t.test('the end of a task log is text, or null when there is none', async (t) => {
+t.test('B66: the end of a task log is text, or null when there is none', async (t) => {
   const answers: FakeAnswer[] = [
     { status: 200, text: 'last line\n' },
     { status: 404, text: 'Unknown allocation "x"' },

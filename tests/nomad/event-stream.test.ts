@@ -64,7 +64,7 @@ t.test('events come in batches, after the sign that the stream stands', async (t
   await done
 })
 
-t.test('a stream that ends is opened again where it was, and the gap told', async (t) => {
+t.test('B17: a stream that ends is opened again where it was, and the gap told', async (t) => {
   const { streams, seen, stop, done, write } = await stream(t)
   await until(() => streams.length === 1)
   write('{}', batch(8, 'a'))
@@ -83,7 +83,7 @@ t.test('a stream that ends is opened again where it was, and the gap told', asyn
   await done
 })
 
-t.test('two missed heartbeats are the end of a connection', async (t) => {
+t.test('B17: two missed heartbeats are the end of a connection', async (t) => {
   const clock = new TestClock()
   const { streams, seen, stop, done, write } = await stream(t, { clock })
   await until(() => streams.length === 1)
@@ -151,7 +151,7 @@ t.test('a line that makes no sense ends the connection, one too long is left out
   await done
 })
 
-t.test('a reader who is too slow finds a gap in place of old events', async (t) => {
+t.test('B14: a reader who is too slow finds a gap in place of old events', async (t) => {
   let sent = false
   const { nomad } = await fakeNomad(t, ({ path }, response) => {
     if (path !== '/v1/event/stream') return { json: [] }

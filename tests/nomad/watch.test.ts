@@ -15,7 +15,7 @@ const at = (index: number, json: unknown): FakeAnswer => ({
   headers: { 'x-nomad-index': String(index) },
 })
 
-t.test('a watch tells each change, and nothing when a wait ends without one', async (t) => {
+t.test('B72: a watch tells each change, and nothing when a wait ends without one', async (t) => {
   const answers = [at(5, job(1)), at(5, job(1)), at(8, job(2)), at(8, job(2)), at(9, job(3))]
   const { nomad, calls } = await fakeNomad(t, () => answers.shift())
   const stop = new AbortController()
@@ -35,7 +35,7 @@ t.test('a watch tells each change, and nothing when a wait ends without one', as
   t.equal(calls[1]?.query.get('wait'), '50000ms')
 })
 
-t.test('an index that goes back is started from anew', async (t) => {
+t.test('B72: an index that goes back is started from anew', async (t) => {
   const answers = [at(100, job(1)), at(3, job(2)), at(3, job(2)), at(4, job(3))]
   const { nomad, calls } = await fakeNomad(t, () => answers.shift())
   const stop = new AbortController()

@@ -116,6 +116,9 @@ t.test('every variable reaches its setting', async (t) => {
     CARAVAN_LIMIT_START: '4m',
     CARAVAN_LIMIT_LEASE: '5s',
     CARAVAN_LIMIT_INFRASTRUCTURE_RETRIES: '7',
+    CARAVAN_LIMIT_REQUESTS_PER_SECOND: '8',
+    CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND: '9',
+    CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE: '10',
     CARAVAN_TOKENS: 'aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb',
   }
   t.same(await resolveSettings({ flags: {}, env }), {
@@ -147,6 +150,9 @@ t.test('every variable reaches its setting', async (t) => {
       start: 240_000,
       lease: 5000,
       infrastructure_retries: 7,
+      requests_per_second: 8,
+      agent_requests_per_second: 9,
+      failed_logins_per_minute: 10,
     },
     class: [],
     tokens: ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'],

@@ -276,3 +276,13 @@ t.test(
     t.pass()
   },
 )
+
+t.test('deep nesting is refused with its line, whatever it is made of', async (t) => {
+  const deep = ['a = ' + '['.repeat(5000), 'a = ' + '{b = '.repeat(5000), 'a {\n'.repeat(5000)]
+  for (const text of [...deep, `a = "${'${"'.repeat(5000)}`, `a = ${'[('.repeat(5000)}`]) {
+    const result = await parseHcl(text, 'a.hcl')
+    t.match(result, { ok: false, problems: [{ file: 'a.hcl', line: /^\d+$/ }] })
+  }
+  const parsed = await parseHcl(`a = ${'['.repeat(60)}${']'.repeat(60)}\n`, 'a.hcl')
+  t.equal(parsed.ok, true)
+})

@@ -10,7 +10,7 @@ import { lockFolder } from '../../src/platform/index.ts'
 const NOW_MS = 1_700_000_000_000
 const module = fileURLToPath(new URL('../../src/platform/lock.ts', import.meta.url))
 
-t.test('a folder is locked once, and again after its release', async (t) => {
+t.test('B88: a folder is locked once, and again after its release', async (t) => {
   const folder = join(t.testdir(), 'made/on/the/way')
   const lock = await lockFolder(folder, NOW_MS)
   await t.rejects(lockFolder(folder, NOW_MS), {

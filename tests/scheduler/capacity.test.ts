@@ -38,6 +38,13 @@ t.test('twice the free places are registered, oldest first', (t) => {
   t.end()
 })
 
+t.test('what is tried again comes first', (t) => {
+  const waiting = [...open(20), ...open(1, { epoch: 2, retries: 1 })]
+  const { submit } = chooseNext({ waiting, live: [], nodes: [capacity()], classes })
+  t.strictSame(submit, [waiting[20], ...waiting.slice(0, 5)])
+  t.end()
+})
+
 t.test('what is registered and has no place yet counts against the window', (t) => {
   const live = open(4, { state: 'placing' })
   const view = { waiting: open(20), live, nodes: [capacity()], classes }

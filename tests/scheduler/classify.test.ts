@@ -217,7 +217,7 @@ for (const [title, evidence, verdict] of ROWS) {
   })
 }
 
-t.test('each kind of task event leads to its reason, and its words are kept', (t) => {
+t.test('B29: each kind of task event leads to its reason, and its words are kept', (t) => {
   for (const [Type, Details, reason] of EVENTS) {
     const allocation = anAllocation(withEvents({ Type: 'Received' }, { Type, Details }))
     const verdict = classify(someEvidence({ allocation }))
@@ -241,7 +241,7 @@ t.test('an earlier cause is not hidden by the end that it led to', (t) => {
   t.end()
 })
 
-t.test('whatever Nomad shows, silence is never a success and always has a known reason', (t) => {
+t.test('B50: whatever Nomad shows, silence is no success and has a known reason', (t) => {
   const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
   const allocation = fc
     .record({

@@ -1,6 +1,11 @@
 import t from 'tap'
 import type { AllocationMetric } from '../../src/nomad/index.ts'
-import { explainEvaluations, explainPlacement, isUnevaluated } from '../../src/scheduler/explain.ts'
+import {
+  explainEvaluations,
+  explainPlacement,
+  isGivenUp,
+  isUnevaluated,
+} from '../../src/scheduler/explain.ts'
 import { anEvaluation } from './support/nomad.ts'
 
 function aMetric(more: Partial<AllocationMetric>): AllocationMetric {
@@ -36,7 +41,7 @@ const ROWS: [Partial<AllocationMetric>, string][] = [
   [{ NodesEvaluated: 0 }, 'waits for a node: none of the cluster takes work'],
 ]
 
-t.test('each kind of failed placement has its sentence', (t) => {
+t.test('B41, B42: each kind of failed placement has its sentence', (t) => {
   for (const [metric, sentence] of ROWS) t.equal(explainPlacement(aMetric(metric)), sentence)
   t.end()
 })
@@ -59,5 +64,17 @@ t.test('evaluations that nobody looks at are told from those that failed', (t) =
   t.equal(isUnevaluated([anEvaluation({ Status: 'pending' })]), true)
   t.equal(isUnevaluated([anEvaluation({ Status: 'pending' }), anEvaluation()]), false)
   t.equal(isUnevaluated([]), false)
+  t.end()
+})
+
+t.test('Nomad gave up when the last evaluation failed, whatever it will do in minutes', (t) => {
+  const failed = anEvaluation({ Status: 'failed', CreateIndex: 5 })
+  const followUp = { TriggeredBy: 'failed-follow-up', Status: 'pending', CreateIndex: 6 } as const
+  t.equal(isGivenUp([failed]), true)
+  t.equal(isGivenUp([anEvaluation({ ...followUp }), failed]), true)
+  t.equal(isGivenUp([failed, anEvaluation({ Status: 'complete', CreateIndex: 7 })]), false)
+  t.equal(isGivenUp([failed, anEvaluation({ Status: 'pending', CreateIndex: 7 })]), false)
+  t.equal(isGivenUp([failed, anEvaluation({ Status: 'blocked', CreateIndex: 4 })]), false)
+  t.equal(isGivenUp([]), false)
   t.end()
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { TestClock, silentLog, systemRandom } from '../../src/platform/index.ts'
+import { TestClock, silentLog, sleep, systemRandom } from '../../src/platform/index.ts'
 import { startLoop } from '../../src/scheduler/loop.ts'
 
 function aLoop(t: { teardown: (run: () => Promise<void>) => void }, turn: () => Promise<number>) {
@@ -77,4 +77,24 @@ t.test('a loop that is stopped ends its turn and begins no other', async (t) => 
   loop.wake()
   await clock.tick(60_000)
   t.equal(turns, 1)
+})
+
+t.test('after a turn that took long the next one waits, whoever wakes the loop', async (t) => {
+  const clock = new TestClock()
+  let turns = 0
+  const turn = async (): Promise<number> => {
+    turns += 1
+    await sleep(clock, 10)
+    return 60_000
+  }
+  const common = { clock, random: systemRandom, log: silentLog }
+  const loop = startLoop({ name: 'testing', turn, restPerTurn: 4, ...common })
+  t.teardown(() => loop.stop())
+  await clock.tick(10)
+  loop.wake()
+  await clock.tick(39)
+  t.equal(turns, 1)
+  await clock.tick(1)
+  t.equal(turns, 2)
+  await clock.tick(50)
 })

@@ -1,13 +1,21 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { REASON_NAMES, canFollow, isResult, type SliceState } from '../../src/model/index.ts'
+import {
+  REASONS,
+  REASON_NAMES,
+  canFollow,
+  isResult,
+  toNomadJobId,
+  type SliceState,
+} from '../../src/model/index.ts'
 import { applyFact, type SliceFact } from '../../src/scheduler/slice-machine.ts'
 import { NOW_MS, aBuild, aSlice } from './support/rows.ts'
 
 const build = aBuild()
 
 const reason = fc.constantFrom(...REASON_NAMES)
-const epoch = fc.constantFrom(1, 1, 1, 1, 2)
+const epoch = fc.constantFrom(1, 1, 1, 1, 2, 2, 3)
+const RETRIED = REASON_NAMES.filter((name) => REASONS[name].retried)
 
 const fact: fc.Arbitrary<SliceFact> = fc.oneof(
   fc.record({ kind: fc.constant('submitting' as const), epoch, specHash: fc.constant('hash') }),
@@ -25,9 +33,22 @@ const fact: fc.Arbitrary<SliceFact> = fc.oneof(
   fc.record({ kind: fc.constant('cancel' as const), epoch, reason }),
   fc.record({ kind: fc.constant('ended' as const), epoch, reason, detail: fc.string() }),
   fc.record({ kind: fc.constant('job_closed' as const), epoch }),
+  fc
+    .record({
+      epoch,
+      reason: fc.constantFrom(...RETRIED, 'exit_code' as const),
+      detail: fc.string(),
+    })
+    .map((fact) => ({ kind: 'retried' as const, ...fact, ...nextOf(fact.epoch) })),
 )
 
-t.test('whatever order the facts come in, states go forward and the first result stays', (t) => {
+function nextOf(before: number) {
+  const { id, org, repo, number } = build
+  const nomadJobId = toNomadJobId({ build: id, index: 0, org, repo, number, epoch: before + 1 })
+  return { nomadJobId, dueMs: NOW_MS + 1000 }
+}
+
+t.test('B54: in whatever order facts come, states go forward and the first result stays', (t) => {
   const law = fc.property(fc.array(fact, { maxLength: 40 }), (facts) => {
     let slice = aSlice(build)
     let result = ''
@@ -36,9 +57,12 @@ t.test('whatever order the facts come in, states go forward and the first result
       const change = applyFact(before, each, NOW_MS + place) ?? {}
       slice = { ...before, ...change }
       const forward = slice.state === before.state || canFollow(before.state, slice.state)
+      const isNext = slice.epoch === before.epoch + 1
       const samePlace =
-        before.allocation_id === null || slice.allocation_id === before.allocation_id
-      if (!forward || !samePlace) return false
+        isNext || before.allocation_id === null || slice.allocation_id === before.allocation_id
+      if (!forward || !samePlace || (slice.epoch !== before.epoch && !isNext)) return false
+      if (slice.retries !== slice.epoch - 1) return false
+      if (isNext && !isFresh(slice, before)) return false
       if (!isResult(slice.state)) continue
       // All but whether its job is closed.
       const now = JSON.stringify({ ...slice, job_open: 0 })
@@ -46,6 +70,29 @@ t.test('whatever order the facts come in, states go forward and the first result
       result = now
     }
     return isResult(slice.state) === (slice.reason !== null)
+  })
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 1000 }))
+  t.end()
+})
+
+/** Nothing of the epoch before is left, and nobody had asked that one to stop. */
+function isFresh(slice: ReturnType<typeof aSlice>, before: ReturnType<typeof aSlice>): boolean {
+  const first = aSlice(build)
+  const known = ['build_id', 'slice_index', 'epoch', 'retries', 'due_ms', 'queued_ms']
+  const others = Object.keys(first).filter((name) => ![...known, 'nomad_job_id'].includes(name))
+  return (
+    before.cancel_reason === null &&
+    !before.state.startsWith('waiting') &&
+    slice.nomad_job_id.endsWith(`-r${slice.epoch}`) &&
+    others.every((name) => slice[name as 'state'] === first[name as 'state'])
+  )
+}
+
+t.test('whatever an old epoch still says changes nothing of the next one', (t) => {
+  const law = fc.property(fc.array(fact, { maxLength: 30 }), fact, (facts, late) => {
+    let slice = aSlice(build)
+    for (const each of facts) slice = { ...slice, ...applyFact(slice, each, NOW_MS) }
+    return late.epoch >= slice.epoch || applyFact(slice, late, NOW_MS) === null
   })
   t.doesNotThrow(() => fc.assert(law, { numRuns: 1000 }))
   t.end()

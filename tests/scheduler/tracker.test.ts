@@ -4,6 +4,7 @@ import { TestClock } from '../../src/platform/index.ts'
 import { agentOf, agentsOf, stepFinished, unwrap } from './support/agent.ts'
 import { anEvaluation, withEvents } from './support/nomad.ts'
 import {
+  NO_RETRIES,
   aFolder,
   aRequest,
   countOpenJobs,
@@ -18,7 +19,7 @@ const isPlaced = ({ slices }: BuildView) => slices.every((slice) => slice.alloca
 t.test(
   'an allocation that ends without a report ends its slice, and its job is stopped',
   async (t) => {
-    const { scheduler, cluster, dataDir } = await startScheduler(t)
+    const { scheduler, cluster, dataDir } = await startScheduler(t, { settings: NO_RETRIES })
     await scheduler.submit(aRequest())
     const agent = await agentOf(cluster, scheduler)
     await agent.begin()
@@ -38,7 +39,7 @@ t.test(
 )
 
 t.test('the report counts, also when the allocation is gone before all output came', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest())
   const agent = await agentOf(cluster, scheduler)
   await agent.begin()
@@ -56,7 +57,7 @@ t.test('the report counts, also when the allocation is gone before all output ca
 })
 
 t.test('a lost node ends its slices, a disconnected one is waited for', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest({ parallelism: 2 }))
   for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
   const [first, second] = cluster.allocations.keys()
@@ -81,7 +82,7 @@ t.test('a lost node ends its slices, a disconnected one is waited for', async (t
 
 for (const purge of [false, true]) {
   t.test(`a job that an operator ${purge ? 'purges' : 'stops'} is told so`, async (t) => {
-    const { scheduler, cluster, dataDir } = await startScheduler(t)
+    const { scheduler, cluster, dataDir } = await startScheduler(t, { settings: NO_RETRIES })
     await scheduler.submit(aRequest())
     await untilBuild(scheduler, '1', isPlaced)
     const [job] = cluster.jobs.keys()
@@ -93,7 +94,7 @@ for (const purge of [false, true]) {
 }
 
 t.test('the agent of a job that was purged still gets to report', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest())
   const agent = await agentOf(cluster, scheduler)
   await agent.begin()
@@ -107,7 +108,7 @@ t.test('the agent of a job that was purged still gets to report', async (t) => {
 })
 
 t.test('Nomad ending an allocation at its time limit is a timeout, not a success', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest())
   await untilBuild(scheduler, '1', isPlaced)
   const [allocation] = cluster.allocations.keys()
@@ -119,7 +120,7 @@ t.test('Nomad ending an allocation at its time limit is a timeout, not a success
 })
 
 t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   cluster.places = false
   await scheduler.submit(aRequest())
   await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.state === 'placing')
@@ -140,9 +141,12 @@ t.test('a slice without a place says why, as soon as Nomad does', async (t) => {
   t.match(placed.slices[0], { state: 'placing', detail: '', node_name: 'worker-1' })
 })
 
-t.test('what the stream did not tell is found in the lists after a gap', async (t) => {
+t.test('B13: what the stream did not tell is found in the lists after a gap', async (t) => {
   // On a clock that stands still nothing is looked at again for its own sake.
-  const { scheduler, cluster } = await startScheduler(t, { clock: new TestClock() })
+  const { scheduler, cluster } = await startScheduler(t, {
+    clock: new TestClock(),
+    settings: NO_RETRIES,
+  })
   await scheduler.submit(aRequest({ parallelism: 2 }))
   for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
   const told = cluster.emit.bind(cluster)
@@ -155,8 +159,8 @@ t.test('what the stream did not tell is found in the lists after a gap', async (
   t.match(view.slices[0], { state: 'running', node_name: 'worker-1' })
 })
 
-t.test('an old event changes nothing', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+t.test('B16: an old event changes nothing', async (t) => {
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   await scheduler.submit(aRequest({ parallelism: 2 }))
   for (const agent of await agentsOf(cluster, scheduler, 2)) await agent.begin()
   const [first, second] = cluster.allocations.values()
@@ -177,7 +181,7 @@ t.test('an old event changes nothing', async (t) => {
 })
 
 t.test('without the event stream, and on an old server, lists are enough', async (t) => {
-  const { scheduler, cluster } = await startScheduler(t)
+  const { scheduler, cluster } = await startScheduler(t, { settings: NO_RETRIES })
   cluster.hasEvents = false
   cluster.hasStatuses = false
   await scheduler.submit(aRequest({ parallelism: 2 }))
@@ -190,7 +194,7 @@ t.test('without the event stream, and on an old server, lists are enough', async
 
 t.test('a restart finds out what happened while nobody looked', async (t) => {
   const dataDir = aFolder(t)
-  const first = await startScheduler(t, { dataDir })
+  const first = await startScheduler(t, { dataDir, settings: NO_RETRIES })
   await first.scheduler.submit(aRequest({ parallelism: 3 }))
   await untilBuild(first.scheduler, '1', isPlaced)
   await first.close()
@@ -200,7 +204,11 @@ t.test('a restart finds out what happened while nobody looked', async (t) => {
   cluster.change(allocation?.ID ?? '', { ClientStatus: 'lost' })
   cluster.stopJob(gone ?? '', { purge: true })
 
-  const second = await startScheduler(t, { dataDir, nomad: cluster })
+  const second = await startScheduler(t, {
+    dataDir,
+    nomad: cluster,
+    settings: NO_RETRIES,
+  })
   const view = await untilBuild(second.scheduler, '1', ({ slices }) => {
     return slices.filter(({ state }) => isResult(state)).length === 2
   })
@@ -209,3 +217,25 @@ t.test('a restart finds out what happened while nobody looked', async (t) => {
     ['node_lost', 'vanished', null],
   )
 })
+
+t.test(
+  'an allocation that ends before its registration is answered is not overlooked',
+  async (t) => {
+    const { scheduler, cluster } = await startScheduler(t)
+    const register = cluster.registerJob.bind(cluster)
+    const answer = Promise.withResolvers<void>()
+    cluster.registerJob = async (job) => {
+      const outcome = await register(job)
+      await answer.promise
+      return outcome
+    }
+    await scheduler.submit(aRequest())
+    await until(() => cluster.allocations.size === 1, 'the allocation')
+    const [id] = cluster.allocations.keys()
+    cluster.change(id ?? '', { ClientStatus: 'lost' })
+    await untilBuild(scheduler, '1', isPlaced)
+    setTimeout(() => answer.resolve(), 100)
+    const view = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.epoch === 2)
+    t.match(view.slices[0]?.earlier_attempts, [{ reason: 'node_lost' }])
+  },
+)

@@ -37,6 +37,8 @@ function view(slice: Partial<SliceRow>, steps: StepRow[], more: Partial<BuildPar
     texts: someTexts({ spec }),
     slices: [aSlice(build, slice)],
     steps,
+    earlier: [],
+    notices: [],
     have: () => 7,
     hint: () => 'waits',
     ...more,

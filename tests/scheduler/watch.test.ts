@@ -13,7 +13,9 @@ async function onTestClock(t: Parameters<typeof startScheduler>[0]) {
   const clock = new TestClock()
   const started = await startScheduler(t, {
     clock,
-    settings: { limits: { start: '2m', max_run_time: '20m', orphan: '5m' } },
+    settings: {
+      limits: { start: '2m', max_run_time: '20m', orphan: '5m', infrastructure_retries: 0 },
+    },
   })
   // Time passes in small steps, as it does, so that nothing takes it for a standstill.
   const pass = async (ms: number) => {
@@ -55,6 +57,28 @@ t.test('a silent agent is suspect, fine again when it calls, and lost in the end
   t.match(await agent.send({ type: 'notice', text: 'back' }), { refusal: 'fenced' })
 })
 
+t.test('output of an agent that was given up is still taken, and changes no result', async (t) => {
+  const { scheduler, cluster, agent, pass } = await onTestClock(t)
+  await agent.begin()
+  unwrap(await agent.send({ type: 'step_started', step: 0, attempt: 1 }))
+  unwrap(await agent.output(0, 0, 'early'))
+  await pass(6 * MINUTE + 5 * SECOND)
+  t.match(await untilBuild(scheduler, '1', isOver), { reason: 'agent_lost' })
+  await until(() => cluster.stopped.length === 1, 'its job is stopped')
+
+  t.match(unwrap(await agent.output(0, 5, ' and late')), { have: 14 })
+  t.match(unwrap(await agent.output(0, 5, ' and late')), { have: 14 }, 'repeated')
+  t.match(await agent.output(1, 0, 'of no step'), { refusal: 'fenced' })
+  t.match(await agent.report('succeeded'), { refusal: 'fenced' })
+  const read = await scheduler.readOutput({ ref: '1', slice: 0, step: 0 }, { offset: 0 })
+  t.equal((await read?.bytes.toArray())?.join(''), 'early and late')
+  t.equal(read?.complete, false, 'nobody knows whether that was all')
+  t.match(await scheduler.readBuild('1'), {
+    state: 'infrastructure_failed',
+    slices: [{ reason: 'agent_lost', steps: [{ state: 'canceled', output: { have: 14 } }] }],
+  })
+})
+
 t.test('when we stood still ourselves, no agent is blamed for it', async (t) => {
   const { scheduler, clock, agent, pass } = await onTestClock(t)
   await agent.begin()
@@ -70,7 +94,7 @@ t.test('when we stood still ourselves, no agent is blamed for it', async (t) => 
 })
 
 t.test(
-  'a cancel that its agent does not hear is carried out by Nomad, then without it',
+  'B56: a cancel that its agent does not hear is carried out by Nomad, then without it',
   async (t) => {
     const { scheduler, cluster, agent, pass } = await onTestClock(t)
     await agent.begin()

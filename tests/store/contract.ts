@@ -18,6 +18,7 @@ import {
 } from '../../src/scheduler/store/index.ts'
 import { NOW_MS, aBuild, aSlice, aSpec, someTexts } from '../scheduler/support/rows.ts'
 import { storeBuild } from '../scheduler/support/ledger.ts'
+import { testAttempts } from './attempts.ts'
 import { open, openWithLedger, type TestBackend } from './backend.ts'
 import { testBackups } from './backups.ts'
 import { testCrashes } from './crash.ts'
@@ -30,6 +31,7 @@ export function testContract(t: Test, backend: TestBackend): void {
   t.test('slices', (t) => testSlices(t, backend))
   t.test('texts', (t) => testTexts(t, backend))
   t.test('reports of agents', (t) => testReports(t, backend))
+  t.test('attempts', (t) => testAttempts(t, backend))
   t.test('migrations', (t) => testMigrations(t, backend))
   t.test('crashes', (t) => testCrashes(t, backend))
   t.test('backups', (t) => testBackups(t, backend))

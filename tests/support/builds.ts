@@ -28,6 +28,8 @@ export function aSlice(changes: Partial<SliceView> = {}): SliceView {
     detail: '',
     seconds: null,
     steps: [aStep()],
+    earlier_attempts: [],
+    notices: [],
     ...changes,
   }
 }
@@ -49,6 +51,7 @@ export function aBuild(changes: Partial<BuildView> = {}): BuildView {
     started_at: null,
     finished_at: null,
     seconds: null,
+    rerun_of: null,
     warnings: [],
     slices: [aSlice()],
     ...changes,

@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { type Api, type ApiOptions, startApi } from '../../src/api/index.ts'
 import { createLog, type LogFields, systemClock } from '../../src/platform/index.ts'
-import type { AgentGate, Scheduler } from '../../src/scheduler/index.ts'
+import type { AgentGate, Scheduler, TokenBook } from '../../src/scheduler/index.ts'
 
 export interface Script extends Partial<Omit<Scheduler, 'agents'>> {
   agents?: Partial<AgentGate>
@@ -44,15 +44,19 @@ function toScheduler({ agents = {}, ...script }: Script): Scheduler {
     dryRun: no('dryRun'),
     listBuilds: no('listBuilds'),
     readBuild: no('readBuild'),
+    rerunBuild: no('rerunBuild'),
     cancelBuild: no('cancelBuild'),
     follow: no('follow'),
     readOutput: no('readOutput'),
     storeSource: no('storeSource'),
+    tokens: noTokens,
     health: async () => [],
+    faults: () => [],
     start: async () => undefined,
     close: async () => undefined,
     ...script,
     agents: {
+      admits: async () => ({ ok: true, value: null }),
       claim: no('claim'),
       accept: no('accept'),
       events: no('events'),
@@ -63,6 +67,16 @@ function toScheduler({ agents = {}, ...script }: Script): Scheduler {
       ...agents,
     },
   }
+}
+
+/** A book without a token in it. */
+const noTokens: TokenBook = {
+  size: 0,
+  create: () => Promise.reject(new Error('the test has no tokens')),
+  list: () => ({ tokens: [], next_cursor: null }),
+  revoke: async () => null,
+  find: () => null,
+  onRevoked: () => () => undefined,
 }
 
 /** An HTTP call as anybody could make it. */

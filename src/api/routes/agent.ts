@@ -1,5 +1,6 @@
 /** The calls of build-agents. They prove themselves with the claim token or the session of their slice. */
-import type { FastifyReply } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import {
   CaravanError,
@@ -16,6 +17,7 @@ import {
 import type { AgentCaller, AgentOutcome } from '../../scheduler/index.ts'
 import { readBearer } from '../access.ts'
 import type { App } from '../app.ts'
+import { type BodyPool, createBodyPool } from '../body-pool.ts'
 import { callerSignal } from '../caller.ts'
 import { toRefusal } from '../errors.ts'
 import { agentParams, answersWith, bytesSchema, errorAnswers } from '../schemas.ts'
@@ -26,17 +28,21 @@ const BASE = '/api/v1/agent/:slice/:epoch'
 /** A full batch of the longest texts, in the widest characters. */
 const EVENTS_BYTES_MAX = 8 * 1024 ** 2
 
+/** A claim names a few ids; what accepts, nothing. */
+const SMALL_BYTES_MAX = 16 * 1024
+
 /** Past the longest long poll. */
 const POLL_TIMEOUT_MS = 90_000
 
 export function addAgentRoutes(app: App, deps: RouteDeps): void {
+  const bodies = createBodyPool(OUTPUT_CHUNK_BYTES_MAX)
   app.addContentTypeParser(
     'application/octet-stream',
-    { parseAs: 'buffer', bodyLimit: OUTPUT_CHUNK_BYTES_MAX },
-    (_request, body, done) => done(null, body),
+    async ({ headers }: FastifyRequest, payload: IncomingMessage) =>
+      bodies.read(payload, Number(headers['content-length'] ?? Number.NaN)),
   )
   addStartRoutes(app, deps)
-  addReportRoutes(app, deps)
+  addReportRoutes(app, deps, bodies)
   addQuestionRoutes(app, deps)
 }
 
@@ -44,6 +50,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   app.post(
     `${BASE}/claim`,
     {
+      bodyLimit: SMALL_BYTES_MAX,
       schema: {
         ...describe('Takes a slice: the claim token for a session and the task.'),
         body: claimRequest,
@@ -57,6 +64,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   app.post(
     `${BASE}/accept`,
     {
+      bodyLimit: SMALL_BYTES_MAX,
       schema: {
         ...describe('Says that the work begins: from here on it is not given away.'),
         response: { 200: controlAnswer, ...errorAnswers },
@@ -66,7 +74,7 @@ function addStartRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
   )
 }
 
-function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
+function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps, bodies: BodyPool): void {
   app.post(
     `${BASE}/events`,
     {
@@ -96,7 +104,11 @@ function addReportRoutes(app: App, { scheduler: { agents } }: RouteDeps): void {
     async (request, reply) => {
       const { body } = request
       if (!Buffer.isBuffer(body)) throw new CaravanError('INPUT_INVALID', 'the body must be bytes')
-      return answer(reply, await agents.output(toCaller(request), request.query, body))
+      try {
+        return answer(reply, await agents.output(toCaller(request), request.query, body))
+      } finally {
+        bodies.giveBack(body)
+      }
     },
   )
 }
@@ -163,7 +175,7 @@ function toCaller(request: {
   headers: { authorization?: string | undefined }
 }): AgentCaller {
   const { slice, epoch } = request.params
-  // Without one, it is the scheduler that refuses: no session is ever empty.
+  // The guard has looked at it; the scheduler does so again, with what has changed meanwhile.
   return { slice, epoch, session: readBearer(request.headers.authorization) ?? '' }
 }
 

@@ -6,16 +6,20 @@ import { checkRef, noBuild } from '../errors.ts'
 import { sendEvents } from '../event-stream.ts'
 import {
   answersWith,
-  buildsQuery,
   errorAnswers,
   followQuery,
+  pageQuery,
   refParams,
+  rerunQuery,
   submitQuery,
 } from '../schemas.ts'
 import type { RouteDeps } from './deps.ts'
 
-/** Four million characters of configuration, where JSON may need six bytes for one. */
-const REQUEST_BYTES_MAX = 24 * 1024 ** 2
+/** A million characters of configuration, where JSON may need six bytes for one. */
+const REQUEST_BYTES_MAX = 8 * 1024 ** 2
+
+/** Nothing is said in it. */
+const EMPTY_BYTES_MAX = 1024
 
 const tags = ['builds']
 
@@ -47,7 +51,7 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
       schema: {
         tags,
         summary: 'Lists builds, newest first, a page at a time.',
-        querystring: buildsQuery,
+        querystring: pageQuery,
         response: { 200: buildList, ...errorAnswers },
       },
     },
@@ -71,6 +75,7 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
   app.post(
     '/api/v1/builds/:ref/cancel',
     {
+      bodyLimit: EMPTY_BYTES_MAX,
       schema: {
         tags,
         summary: 'Asks every live slice of a build to end.',
@@ -81,7 +86,27 @@ export function addBuildRoutes(app: App, deps: RouteDeps): void {
     async ({ params: { ref } }) => (await scheduler.cancelBuild(checkRef(ref))) ?? noBuild(ref),
   )
 
+  addRerunRoute(app, deps)
   addFollowRoute(app, deps)
+}
+
+function addRerunRoute(app: App, { scheduler }: RouteDeps): void {
+  app.post(
+    '/api/v1/builds/:ref/rerun',
+    {
+      schema: {
+        tags,
+        summary: 'Starts a new build of what a build that is over was.',
+        params: refParams,
+        querystring: rerunQuery,
+        response: { 201: buildView, ...errorAnswers },
+      },
+    },
+    async ({ params: { ref }, query }, reply) => {
+      const build = (await scheduler.rerunBuild(checkRef(ref), query)) ?? noBuild(ref)
+      return reply.code(201).header('location', `/api/v1/builds/${build.id}`).send(build)
+    },
+  )
 }
 
 function addFollowRoute(app: App, { scheduler, clock, log, stopping }: RouteDeps): void {

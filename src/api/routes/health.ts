@@ -1,4 +1,9 @@
-/** How the server is, for load balancers and operators. Needs no token: it tells no secret. */
+/**
+ * How the server is, for load balancers and operators. Needs no token: it tells no secret.
+ *
+ * `/healthz` is about this process: what restarts a process that is not well must not do so because
+ * Nomad is away. `/readyz` is about the work: whether builds can go on.
+ */
 import { type HealthAnswer, healthAnswer } from '../../model/index.ts'
 import { sleep } from '../../platform/index.ts'
 import type { App } from '../app.ts'
@@ -18,12 +23,12 @@ export function addHealthRoutes(app: App, deps: RouteDeps): void {
       {
         schema: {
           ...common,
-          summary: 'Says whether all is well: 200, or 500 with what is wrong.',
+          summary: 'Says whether this process is well: 200, or 500 with what is wrong.',
           response: { 200: healthAnswer, 500: healthAnswer },
         },
       },
       async (_request, reply) => {
-        const health = await check(deps)
+        const health = toAnswer(deps, deps.scheduler.faults())
         return reply.code(health.status === 'ok' ? 200 : 500).send(health)
       },
     )
@@ -34,7 +39,7 @@ export function addHealthRoutes(app: App, deps: RouteDeps): void {
     {
       schema: {
         ...common,
-        summary: 'Says whether to send requests here: 200, or 503 with what is wrong.',
+        summary: 'Says whether builds can go on: 200, or 503 with what is wrong, Nomad included.',
         response: { 200: healthAnswer, 503: healthAnswer },
       },
     },
@@ -45,7 +50,8 @@ export function addHealthRoutes(app: App, deps: RouteDeps): void {
   )
 }
 
-async function check({ scheduler, clock, log, version }: RouteDeps): Promise<HealthAnswer> {
+async function check(deps: RouteDeps): Promise<HealthAnswer> {
+  const { scheduler, clock, log } = deps
   const finished = new AbortController()
   const late = sleep(clock, CHECK_MS, finished.signal).then(() => ['the server is overloaded'])
   const asked = scheduler.health().catch((cause: unknown) => {
@@ -54,5 +60,9 @@ async function check({ scheduler, clock, log, version }: RouteDeps): Promise<Hea
   })
   const reasons = await Promise.race([asked, late])
   finished.abort()
+  return toAnswer(deps, reasons)
+}
+
+function toAnswer({ version }: RouteDeps, reasons: string[]): HealthAnswer {
   return { status: reasons.length === 0 ? 'ok' : 'failing', version, reasons }
 }

@@ -24,7 +24,9 @@ export function addOutputRoutes(app: App, { scheduler }: RouteDeps): void {
         response: answersWith('application/octet-stream', bytesSchema, 'The bytes.'),
       },
     },
-    async ({ params: place, query, headers }, reply) => {
+    async ({ params, query, headers }, reply) => {
+      const { epoch } = query
+      const place = epoch === undefined ? params : { ...params, epoch }
       const isAsked = query.offset !== undefined || query.length !== undefined
       const asked = isAsked ? null : await toRange(scheduler, place, headers.range)
       const range = asked ?? toByteRange(query)
@@ -70,8 +72,10 @@ async function readOutput(
   checkRef(place.ref)
   const read = await scheduler.readOutput(place, range)
   if (read !== null) return read
-  const { ref, slice, step } = place
-  throw new CaravanError('NOT_FOUND', `there is no step ${step} in slice ${slice} of build ${ref}`)
+  const { ref, slice, step, epoch } = place
+  const attempt = epoch === undefined ? '' : ` in attempt ${epoch}`
+  const message = `there is no step ${step} in slice ${slice} of build ${ref}${attempt}`
+  throw new CaravanError('NOT_FOUND', message)
 }
 
 /** A running step may have written more since its length was told: the headers must stay true. */

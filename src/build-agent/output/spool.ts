@@ -92,8 +92,8 @@ export class Spool {
 
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(await SpoolFile.open(options.path, 'new'), options)
-    // Made while there is room for it.
-    await spool.#saveIndex(0)
+    // Made while there is room for it. A file without an index is one that was never overwritten.
+    await spool.#saveIndex(0).catch(() => undefined)
     return spool
   }
 
@@ -185,8 +185,10 @@ export class Spool {
   async close(options: { remove: boolean }): Promise<void> {
     await this.#ended.promise
     // Whoever finds the file must know where what it holds begins and ends.
-    if (!options.remove) await this.#saveIndex(this.#written)
+    const saved = options.remove ? null : this.#saveIndex(this.#written)
+    await Promise.allSettled([saved])
     await this.#file.close(options)
+    await saved
   }
 
   get #isNearlyFull(): boolean {

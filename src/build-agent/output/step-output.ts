@@ -111,8 +111,11 @@ export class Outputs {
         if (!complete) this.#left += 1
         // What did not arrive stays for whoever finds the spool.
         await spool.close({ remove: complete })
-        this.#uploads.delete(uploader)
       })
+      .catch((cause: unknown) => {
+        this.#options.log.warn('what is left of an output could not be put in order', { cause })
+      })
+      .finally(() => this.#uploads.delete(uploader))
     this.#uploads.set(uploader, { spool, over })
   }
 

@@ -41,12 +41,11 @@ export interface LaunchOptions {
  * also gives the usual 126 and 127 for a program that can not be run or found. Where memory runs out it is
  * the step that the kernel takes first, and not the agent, which has to tell of it.
  */
-const LAUNCHER = `
-procs=$1
-shift
-[ -z "$procs" ] || { echo 0 > "$procs"; } 2> /dev/null
-{ echo 500 > /proc/self/oom_score_adj; } 2> /dev/null
-exec "$@"`
+const LAUNCHER = [
+  'procs=$1; shift; [ -z "$procs" ] || { echo 0 > "$procs"; } 2> /dev/null',
+  '{ echo 500 > /proc/self/oom_score_adj; } 2> /dev/null',
+  'exec "$@"',
+].join('; ')
 /** Whose complaint it is when the program can not be run. */
 const LAUNCHER_NAME = 'caravan'
 const GROUP_POLL_MS = 50

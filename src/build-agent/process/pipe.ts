@@ -12,14 +12,25 @@ import { CaravanError } from '../../model/index.ts'
 import { type Clock, deadline, exec } from '../../platform/index.ts'
 
 /**
+/**
+ * Made before it is known how many steps there are, since making them takes a process of its own; nearly
+ * every job has fewer.
+ */
+export const PIPES_AHEAD = 32
+
+/**
  * Makes one named pipe for each step, in one go.
  *
- * @param mode as `mkfifo` takes it.
- * @returns their paths.
+ * @param how `ready`: how many of them are there already. `mode`: as `mkfifo` takes it.
+ * @returns the paths of all.
  */
-export async function makePipes(folder: string, count: number, mode = '600'): Promise<string[]> {
+export async function makePipes(
+  folder: string,
+  count: number,
+  { ready = 0, mode = '600' }: { ready?: number; mode?: string } = {},
+): Promise<string[]> {
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}`))
-  for (let at = 0; at < count; at += PATHS_MAX) {
+  for (let at = ready; at < count; at += PATHS_MAX) {
     const batch = paths.slice(at, at + PATHS_MAX)
     await mkfifo(batch, mode)
   }
@@ -41,6 +52,12 @@ const PATHS_MAX = 500
 const MAKE_TIMEOUT_MS = 30_000
 /** The kernel's pipe holds 64 KiB; a larger buffer would never fill. */
 const READ_BYTES = 64 * 1024
+
+/**
+ * A process that stood still, on a machine that is out of breath, finds its timers due before it has looked
+ * at its pipes: then one part of the time is over, and not what came meanwhile lost.
+ */
+const LIMIT_PARTS = 10
 
 /** Takes bytes that are only good until it returns. False holds the writers back until `resume`. */
 export type OnBytes = (bytes: Buffer) => boolean
@@ -85,8 +102,9 @@ export class StepPipe {
    */
   async finish(clock: Clock, limitMs: number): Promise<boolean> {
     this.#closeWriteEnd()
-    for (;;) {
-      const limit = deadline(clock, limitMs)
+    let partsLeft = LIMIT_PARTS
+    while (partsLeft > 0) {
+      const limit = deadline(clock, limitMs / LIMIT_PARTS)
       const late = new Promise<'late'>((resolve) => {
         limit.signal.addEventListener('abort', () => resolve('late'), { once: true })
       })
@@ -94,8 +112,9 @@ export class StepPipe {
       limit.cancel()
       if (outcome !== 'late') return true
       // Time in which we ourselves held the writers back does not count.
-      if (!this.#isHeldBack) return false
+      partsLeft = this.#isHeldBack ? LIMIT_PARTS : partsLeft - 1
     }
+    return false
   }
 
   /**

@@ -30,8 +30,9 @@ trap '' TERM INT HUP
 read -r line && exit 0
 [ -z "$0" ] || { echo 0 > "$0/../cgroup.procs"; echo 1 > "$0/cgroup.kill"; }
 for round in 1 2 3; do
-  for process in /proc/[0-9]*; do
-    tr '\\0' '\\n' < "$process/environ" | grep -qxF "$1" && kill -KILL "\${process#/proc/}"
+  for file in $(grep -lzxFe "$1" /proc/[0-9]*/environ); do
+    process=\${file%/environ}
+    kill -KILL "\${process#/proc/}"
   done
   [ -z "$0" ] || rmdir "$0"
   sleep 0.2

@@ -53,7 +53,10 @@ export interface JobProgress {
   isOver: boolean
 }
 
-/** After an early end nothing runs any more, whatever its `when` says. */
+/**
+ * After an early end nothing runs any more, whatever its `when` says. `on_cancel` is for then alone, and not
+ * judged here.
+ */
 export function shouldRun(step: StepSpec, job: JobProgress): boolean {
   if (job.isOver) return false
   const when: RunStep['when'] = step.kind === 'run' ? step.when : 'on_success'

@@ -13,6 +13,7 @@ import { checkout } from './checkout.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { failed, type StepOutcome } from './outcome.ts'
 import { recordStep, type StartedStep } from './record-step.ts'
+import { untilItSucceeds } from './rerun.ts'
 import { runCommand, toShellLine } from './run-command.ts'
 import { showService } from './show-service.ts'
 import { SilenceWatch, supervise } from './supervise.ts'
@@ -54,13 +55,19 @@ interface OpenStep {
 async function performSafely(context: JobContext, open: OpenStep): Promise<StepOutcome> {
   const { output, index } = open
   try {
-    const before = await context.executor.countOomKills()
-    const outcome = await explainDisk(context, output, await perform(context, open))
-    return await explainMemory(context, { output, outcome, before })
+    return await untilItSucceeds(context, open, async () => {
+      const before = await context.executor.countOomKills()
+      const outcome = await explainDisk(context, output, await perform(context, open))
+      return await explainMemory(context, { output, outcome, before })
+    })
   } catch (cause) {
     if (isCaravanError(cause, 'INPUT_INVALID')) {
       output.line(`caravan: ${cause.message}`)
       return failed('config_error')
+    }
+    if (isDiskFull(cause)) {
+      output.line(`caravan: the step could not be started: ${describeCause(cause)}`)
+      return failed('disk_full')
     }
     context.log.error('a step could not be run', { step: index, cause })
     output.line(`caravan: the agent could not run this step: ${describeCause(cause)}`)
@@ -143,6 +150,11 @@ async function explainDisk(
   if ((await executor.freeBytes(place.workingDirectory)) >= DISK_FULL_BYTES) return outcome
   output.line(`caravan: the disk of ${place.workingDirectory} is full`)
   return { ...outcome, reason: 'disk_full' }
+}
+
+/** What steps write fills the disk on which the agent keeps their scripts too. */
+function isDiskFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
 }
 
 /** Who kills for want of memory says so in its counter; what the command says may be anything. */

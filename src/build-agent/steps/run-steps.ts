@@ -8,6 +8,7 @@ import {
   type StepOutcome,
   toSliceOutcome,
 } from './outcome.ts'
+import { CancelTime, isForCancel } from './on-cancel.ts'
 import { skipStep, toShownName } from './record-step.ts'
 import { startStep } from './run-step.ts'
 import { warnOfBrokenBashEnv } from './bash-env.ts'
@@ -37,12 +38,19 @@ async function runForeground(
   const { task, ending, executor } = context
   const checkBashEnv = warnOfBrokenBashEnv(context)
   let failing: SliceFacts['failing'] = null
+  const cancelTime = new CancelTime(context)
   let isHalted = false
   for (const [index, step] of task.steps.entries()) {
     // The ground of the job, which was opened before.
     if (step.kind === 'environment') continue
     const isLost = LOST.has(failing?.outcome.reason ?? null)
     const isOver = isHalted || ending.cause !== null || isLost
+    if (isForCancel(step)) {
+      const rest = isHalted || isLost ? null : cancelTime.open()
+      if (rest === null) skipStep(context, index)
+      else await (await startStep(rest, index)).done
+      continue
+    }
     if (!shouldRun(step, { isFailing: failing !== null, isOver })) {
       skipStep(context, index)
       continue
@@ -60,5 +68,6 @@ async function runForeground(
     isHalted ||= await executor.isHalted()
     await checkBashEnv(index)
   }
+  cancelTime.close()
   return toSliceOutcome({ cause: ending.cause, failing, isHalted })
 }

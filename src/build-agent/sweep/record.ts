@@ -3,7 +3,7 @@
  *
  * The session is a secret of the slice: the folder is for its owner's eyes only, as the agent's memory is.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -20,13 +20,16 @@ const record = z.object({
 export type SpoolRecord = z.infer<typeof record>
 
 const FILE = 'spool.json'
+const NEW_FILE = 'spool.json.new'
 
 export async function writeRecord(
   folder: string,
   known: Omit<SpoolRecord, 'pid' | 'birth'>,
 ): Promise<void> {
   const own = { ...known, pid: process.pid, birth: await readBirth(process.pid) }
-  await writeFile(join(folder, FILE), JSON.stringify(own), { mode: 0o600 })
+  // Whole or not there: half a record would belong to nobody for ever.
+  await writeFile(join(folder, NEW_FILE), JSON.stringify(own), { mode: 0o600 })
+  await rename(join(folder, NEW_FILE), join(folder, FILE))
 }
 
 /** @returns null when the folder is no spool, or one that was never in use. */
@@ -37,6 +40,12 @@ export async function readRecord(folder: string): Promise<SpoolRecord | null> {
     // Not there, or cut off by a kill: then nothing was accepted, and nothing is in it.
     return null
   }
+}
+
+/** Whether an agent made it and had not begun to use it. */
+export async function isUnused(folder: string): Promise<boolean> {
+  const names = await readdir(folder)
+  return names.every((name) => name === NEW_FILE)
 }
 
 /** Whether the process that fills the spool still runs. */

@@ -1,7 +1,7 @@
 /** The spool of an agent that is gone, as something that can be sent. */
 import { earliestAt, type Layout } from '../output/layout.ts'
 import { closeGap, type Ending, readEnded, type SpoolTotals } from '../output/spool-end.ts'
-import { SpoolFile } from '../output/spool-file.ts'
+import { SpoolFile, type SpoolIndex } from '../output/spool-file.ts'
 import type { Source } from '../output/uploader.ts'
 
 /** Stands where an agent was killed: what it had not put on disk yet is lost. */
@@ -27,9 +27,8 @@ export class StoredSpool implements Source {
 
   /** @throws Error when the folder is not as an agent leaves it. */
   static async open(path: string): Promise<StoredSpool> {
-    const index = await SpoolFile.readIndex(path)
-    if (index === null) throw new Error(`${path} has no index`)
     const file = await SpoolFile.open(path, 'read')
+    const index = (await SpoolFile.readIndex(path)) ?? asWritten(await file.size())
     if (index.ending !== null) {
       const { ending, written } = index
       return new StoredSpool(file, { layout: index, ending, written, trailer: Buffer.alloc(0) })
@@ -67,4 +66,9 @@ export class StoredSpool implements Source {
   async close(): Promise<void> {
     await this.#file.close({ remove: false })
   }
+}
+
+/** There was no room for an index: then the file holds the beginning, and was never overwritten. */
+function asWritten(length: number): SpoolIndex {
+  return { size: length, head: length, tail: 0, written: length, until: length, ending: null }
 }

@@ -15,7 +15,7 @@ import {
   type RandomSource,
 } from '../../platform/index.ts'
 import { deliverSpool } from './deliver.ts'
-import { isInUse, readRecord } from './record.ts'
+import { isInUse, isUnused, readRecord } from './record.ts'
 
 export interface SweepOptions {
   /** Folders that hold spools. */
@@ -42,6 +42,8 @@ export interface Swept {
 
 /** Whoever wanted to see the output has looked for it by now. */
 const AGE_MAX_MS = 3 * 24 * 3600 * 1000
+/** A living agent is a moment from the folder to its record. */
+const UNUSED_AGE_MS = 60_000
 /** For one spool; a server that is away must not keep the others waiting. */
 const SPOOL_LIMIT_MS = 120_000
 
@@ -88,16 +90,23 @@ async function sweepOne(
 ): Promise<keyof Swept | 'skipped'> {
   const { clock, log, url } = options
   const record = await readRecord(folder)
-  if (record === null || (url !== undefined && record.url !== url)) return 'skipped'
-  if (await isInUse(record)) return 'skipped'
-  const isOld = clock.now() - (await stat(folder)).mtimeMs > AGE_MAX_MS
+  const ageMs = clock.now() - (await stat(folder)).mtimeMs
+  if (record === null) return ageMs > UNUSED_AGE_MS ? await removeUnused(folder) : 'skipped'
+  if ((url !== undefined && record.url !== url) || (await isInUse(record))) return 'skipped'
   const limit = deadline(clock, SPOOL_LIMIT_MS, signal)
   const outcome = await deliverSpool(folder, record, { ...options, signal: limit.signal })
   limit.cancel()
   log.info('a spool was swept', { slice: record.slice, epoch: record.epoch, outcome })
-  if (outcome === 'kept' && !isOld) return 'kept'
+  if (outcome === 'kept' && ageMs <= AGE_MAX_MS) return 'kept'
   await rm(folder, { recursive: true, force: true })
   return outcome === 'delivered' ? 'delivered' : 'removed'
+}
+
+/** Of an agent that was killed in its first moments: nothing was accepted, and nothing is in it. */
+async function removeUnused(folder: string): Promise<'removed' | 'skipped'> {
+  if (!/-epoch-\d+-[0-9a-f]+$/.test(folder) || !(await isUnused(folder))) return 'skipped'
+  await rm(folder, { recursive: true, force: true })
+  return 'removed'
 }
 
 async function* findSpools({ spoolRoots, allocationsDir }: SweepOptions): AsyncGenerator<string> {

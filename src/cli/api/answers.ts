@@ -1,6 +1,13 @@
 /** From an HTTP answer, or the lack of one, to a value or one of our errors. */
 import type { z } from 'zod'
-import { CaravanError, ERRORS, errorBody, type ErrorCode } from '../../model/index.ts'
+import {
+  CaravanError,
+  ERRORS,
+  errorBody,
+  type ErrorCode,
+  explainIssues,
+  isCaravanError,
+} from '../../model/index.ts'
 import { HttpError, type HttpResponse, type HttpStream } from '../../platform/index.ts'
 
 /** Our errors are short; whatever stands between us and the server may say more than we want. */
@@ -17,11 +24,19 @@ export function readAnswer<Schema extends z.ZodType>(
   if (response.status >= 300) throw toServerError(server, response)
   const answer = schema.safeParse(parseJson(response.text()))
   if (answer.success) return answer.data
-  throw new CaravanError('SERVER_ERROR', notOurs(server, 'a shape'), { cause: answer.error })
+  // Which field it was helps nobody who has named a wrong address.
+  const problems = explainIssues(answer.error.issues)
+  throw new CaravanError('SERVER_ERROR', notOurs(server, 'a shape'), {
+    detail: { shape: problems },
+  })
 }
 
 /** The error that an answer tells; one that is not in our form comes from something in between. */
-function toServerError(server: string, response: { status: number; text(): string }): CaravanError {
+export function toServerError(
+  server: string,
+  response: { status: number; text(): string; header(name: string): string | undefined },
+): CaravanError {
+  if (response.status === 429) return toRateLimited(server, response.header('retry-after'))
   const body = errorBody.safeParse(parseJson(response.text()))
   if (!body.success || !isErrorCode(body.data.error)) {
     const message = body.success ? body.data.message : notOurs(server, `status ${response.status}`)
@@ -30,6 +45,23 @@ function toServerError(server: string, response: { status: number; text(): strin
   const { error, message, details } = body.data
   const hint = error === 'UNAUTHORIZED' ? ' (--token or CARAVAN_TOKEN)' : ''
   return new CaravanError(error, message + hint, { detail: details })
+}
+
+/** Also a proxy's, which has a body of its own. */
+function toRateLimited(server: string, retryAfter: string | undefined): CaravanError {
+  const seconds = Math.max(Number(retryAfter ?? '') || 1, 0)
+  return new CaravanError('RATE_LIMITED', `${server} has had too many requests: try again later`, {
+    detail: { retry_after_ms: Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) },
+  })
+}
+
+/** A server that asks for more is not obeyed: its clock or its proxy is wrong. */
+const RETRY_AFTER_MAX_MS = 60_000
+
+/** How long the server wants to be left alone; null when that is not what the error says. */
+export function retryAfterMs(error: unknown): number | null {
+  if (!isCaravanError(error, 'RATE_LIMITED')) return null
+  return Number(error.detail['retry_after_ms'] ?? 1000)
 }
 
 /** The error in the body of a stream that is none. */
@@ -42,7 +74,7 @@ export async function readServerError(server: string, stream: HttpStream): Promi
     if (length > ERROR_BYTES_MAX) break
   }
   const text = () => Buffer.concat(chunks).toString('utf8')
-  return toServerError(server, { status: stream.status, text })
+  return toServerError(server, { status: stream.status, text, header: stream.header })
 }
 
 /** What a failed exchange means to the person who typed the command. */

@@ -18,18 +18,26 @@ import {
   createHttpClient,
   type HttpClient,
   type HttpRequest,
+  sleep,
   systemRandom,
 } from '../../platform/index.ts'
-import { readAnswer, readServerError, toClientError } from './answers.ts'
+import {
+  readAnswer,
+  readServerError,
+  retryAfterMs,
+  toClientError,
+  toServerError,
+} from './answers.ts'
 import { followEvents } from './follow.ts'
+import { createTokenCalls, type TokenCalls } from './tokens.ts'
 
 /**
  * Every method throws CaravanError: SERVER_UNREACHABLE when there is no answer, SERVER_ERROR when it is
  * not a Caravan server's, else the server's own code, message and detail.
  */
 export interface ApiClient {
-  /** @returns the id that a build request names it by. */
-  uploadSource(bytes: Readable): Promise<string>
+  /** @param open called again when the server wants to be asked later. @returns the id of the source. */
+  uploadSource(open: () => Readable): Promise<string>
   createBuild(request: BuildRequestInput): Promise<BuildView>
   /** What `createBuild` would make of it; nothing is stored. */
   dryRun(request: BuildRequestInput): Promise<DryRunAnswer>
@@ -37,6 +45,8 @@ export interface ApiClient {
   listBuilds(): AsyncIterable<BuildSummary>
   /** @param ref a build id or number. */
   readBuild(ref: string): Promise<BuildView>
+  /** Starts a new build of what this one was. */
+  rerunBuild(ref: string, options: { failed: boolean }): Promise<BuildView>
   cancelBuild(ref: string): Promise<BuildView>
   /** To the end of the build, over cuts; ends early and quietly when the signal aborts. */
   follow(
@@ -46,8 +56,9 @@ export interface ApiClient {
   /** What the server holds of a step's output, from the offset to the end. */
   readOutput(
     ref: string,
-    place: { slice: number; step: number; offset?: number },
+    place: { slice: number; step: number; epoch?: number; offset?: number },
   ): Promise<AsyncIterable<Uint8Array>>
+  readonly tokens: TokenCalls
   /** Also of a server that is not well. */
   health(): Promise<HealthAnswer>
   close(): Promise<void>
@@ -78,14 +89,21 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     clock,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   })
-  const call = (request: HttpRequest) => exchange(http, server, request)
-  const post = (path: string, rest: Partial<HttpRequest> = {}) =>
-    call({ method: 'POST', path: `${API}${path}`, ...rest })
+  const call = (request: HttpRequest, open?: () => Readable) =>
+    obeying(clock, async () => {
+      const body = open === undefined ? {} : { body: open() }
+      const response = await exchange(http, server, { ...request, ...body })
+      // Nothing was done with it yet: it can be sent again, whatever it is.
+      if (response.status === 429) throw toServerError(server, response)
+      return response
+    })
+  const post = (path: string, rest: Partial<HttpRequest> = {}, open?: () => Readable) =>
+    call({ method: 'POST', path: `${API}${path}`, ...rest }, open)
 
   return {
-    async uploadSource(body) {
+    async uploadSource(open) {
       const headers = { 'content-type': 'application/octet-stream' }
-      const response = await post('/sources', { body, headers, timeoutMs: UPLOAD_TIMEOUT_MS })
+      const response = await post('/sources', { headers, timeoutMs: UPLOAD_TIMEOUT_MS }, open)
       return readAnswer(server, response, sourceAnswer).id
     },
     async createBuild(request) {
@@ -112,30 +130,52 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const response = await call({ method: 'GET', path: toBuildPath(ref) })
       return readAnswer(server, response, buildView)
     },
+    async rerunBuild(ref, { failed }) {
+      const path = `${toBuildPath(ref)}/rerun`
+      const response = await call({ method: 'POST', path, query: { failed } })
+      return readAnswer(server, response, buildView)
+    },
     async cancelBuild(ref) {
       const response = await call({ method: 'POST', path: `${toBuildPath(ref)}/cancel` })
       return readAnswer(server, response, buildView)
     },
-    follow(ref, { output, signal }) {
-      const path = `${toBuildPath(ref)}/follow`
-      const connect = () =>
-        http.stream({
-          method: 'GET',
-          path,
-          query: { output },
-          signal,
-          idleTimeoutMs: IDLE_TIMEOUT_MS,
-        })
-      return followEvents({ server, clock, random, signal, connect })
-    },
-    readOutput: (ref, place) => readOutput(http, { server, ref, ...place }),
+    follow: (ref, asked) => followEvents({ server, clock, random, ...toFollow(http, ref, asked) }),
+    readOutput: (ref, place) => obeying(clock, () => readOutput(http, { server, ref, ...place })),
     async health() {
-      const response = await call({ method: 'GET', path: '/healthz' })
-      // 500 tells that something is wrong, in the same shape.
+      const response = await call({ method: 'GET', path: '/readyz' })
+      // 503 tells that something is wrong, in the same shape.
       return readAnswer(server, { ...response, status: 200 }, healthAnswer)
     },
+    tokens: createTokenCalls(server, call),
     close: () => http.close(),
   }
+}
+
+/** Of waits together: a person would rather hear it by then. */
+const OBEY_MAX_MS = 120_000
+
+/** Waits as long as the server wants and calls again. @throws CaravanError RATE_LIMITED in the end. */
+async function obeying<T>(clock: Clock, act: () => Promise<T>): Promise<T> {
+  const endMs = clock.monotonic() + OBEY_MAX_MS
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      const waitMs = retryAfterMs(error)
+      if (waitMs === null || clock.monotonic() + waitMs > endMs) throw error
+      await sleep(clock, waitMs)
+    }
+  }
+}
+
+function toFollow(
+  http: HttpClient,
+  ref: string,
+  { output, signal }: { output: boolean; signal?: AbortSignal },
+) {
+  const path = `${toBuildPath(ref)}/follow`
+  const rest = { query: { output }, signal, idleTimeoutMs: IDLE_TIMEOUT_MS }
+  return { signal, connect: () => http.stream({ method: 'GET', path, ...rest }) }
 }
 
 async function exchange(http: HttpClient, server: string, request: HttpRequest) {
@@ -151,19 +191,20 @@ interface OutputRequest {
   ref: string
   slice: number
   step: number
+  epoch?: number
   offset?: number
 }
 
 async function readOutput(
   http: HttpClient,
-  { server, ref, slice, step, offset = 0 }: OutputRequest,
+  { server, ref, slice, step, epoch, offset = 0 }: OutputRequest,
 ): Promise<AsyncIterable<Uint8Array>> {
   try {
     const path = `${toBuildPath(ref)}/slices/${slice}/steps/${step}/output`
     const stream = await http.stream({
       method: 'GET',
       path,
-      query: { offset },
+      query: { offset, epoch },
       idleTimeoutMs: IDLE_TIMEOUT_MS,
     })
     if (stream.status >= 300) throw await readServerError(server, stream)

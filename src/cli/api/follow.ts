@@ -1,7 +1,7 @@
 /** Follows a build over as many connections as it takes. */
 import { CaravanError, ERRORS, type FollowEvent, followEvent, isResult } from '../../model/index.ts'
 import { backoffMs, type Clock, type HttpStream, sleep } from '../../platform/index.ts'
-import { readServerError, toClientError } from './answers.ts'
+import { readServerError, retryAfterMs, toClientError } from './answers.ts'
 import { createResume } from './resume.ts'
 import { readServerSentEvents } from './sse.ts'
 
@@ -49,9 +49,12 @@ export async function* followEvents(options: FollowOptions): AsyncGenerator<Foll
       error = toClientError(server, cause)
     }
     if (signal?.aborted) return
+    const askedMs = retryAfterMs(error)
+    if (askedMs !== null) failures = Math.min(failures, TRIES_MAX - 1)
     if (eventCount > 1 || clock.monotonic() - openedMs > STEADY_MS) failures = 1
     if (failures >= TRIES_MAX || !isPassing(error)) throw error
-    await sleep(clock, backoffMs(failures, { ...WAIT, random }), signal)
+    const pauseMs = backoffMs(failures, { ...WAIT, random })
+    await sleep(clock, Math.max(pauseMs, askedMs ?? 0), signal)
     if (signal?.aborted) return
   }
 }
@@ -100,6 +103,7 @@ function parseJson(text: string): unknown {
 /** Whether another try may find the server well: it was away, or it or a proxy said that it failed. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof CaravanError)) return false
+  if (error.code === 'RATE_LIMITED') return true
   // One of ours has no status: what was said makes no sense, and will not the next time.
   if (error.code === 'SERVER_ERROR') return Number(error.detail['status'] ?? 0) >= 500
   return ERRORS[error.code].status >= 500

@@ -22,6 +22,7 @@ interface Held {
 
 export function inOrder(view: Renderer): Renderer {
   const slices = new Map<number, Held>()
+  const epochs = new Map<number, number>()
 
   const heldOf = (slice: number): Held => {
     const held = slices.get(slice) ?? { current: null, events: [], characters: 0 }
@@ -61,7 +62,13 @@ export function inOrder(view: Renderer): Renderer {
   return {
     async event(event) {
       if (event.type === 'step' || event.type === 'output') return show(event.slice, event)
-      if (event.type === 'slice' && isResult(event.slice.state)) await release(event.slice.index)
+      if (event.type === 'slice') {
+        const { index, epoch, state } = event.slice
+        const isAnother = epochs.get(index) !== epoch
+        epochs.set(index, epoch)
+        // The steps of another attempt wait for none of the one before.
+        if (isAnother || isResult(state)) await release(index)
+      }
       await view.event(event)
     },
     async end(build) {

@@ -28,8 +28,10 @@ export function toBuildLine(build: BuildView) {
     state: build.state,
     reason: build.reason,
     seconds: build.seconds,
+    rerun_of: build.rerun_of,
     slices: build.slices.map((slice) => ({
       index: slice.index,
+      epoch: slice.epoch,
       nomad_job_id: slice.nomad_job_id,
       state: slice.state,
       reason: slice.reason,

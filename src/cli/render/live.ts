@@ -9,16 +9,10 @@ import type { OutputStream } from '../io.ts'
 import { write } from '../io.ts'
 import type { Progress } from './progress.ts'
 import { NO_PROGRESS, applyEvent, currentStep, failedStep, tailOf } from './progress.ts'
+import { toSafeText } from './hostile.ts'
 import type { Renderer } from './renderer.ts'
 import type { Palette } from './text.ts'
-import {
-  explainSlice,
-  formatSeconds,
-  formatVerdict,
-  lastLines,
-  paint,
-  withoutCursorMoves,
-} from './text.ts'
+import { explainSlice, formatSeconds, formatVerdict, lastLines, paint } from './text.ts'
 
 /** Fast enough to look alive, slow enough to cost nothing over a slow line. */
 const REDRAW_MS = 100
@@ -40,12 +34,14 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
   let progress: Progress = NO_PROGRESS
   let drawnLines = 0
   let timer: Timer | null = null
-  const startedMs = new Map<number, number>()
+  /** By slice and epoch. */
+  const startedMs = new Map<string, number>()
 
   function draw(): void {
     timer = null
     if (progress.build === null) return
     const lines = drawBuild(progress.build, {
+      notices: progress.notices,
       palette,
       columns: stdout.columns ?? 80,
       rows: stdout.rows ?? 24,
@@ -60,7 +56,7 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
 
   function elapsed(slice: SliceView): number | null {
     if (slice.seconds !== null) return slice.seconds * 1000
-    const started = startedMs.get(slice.index)
+    const started = startedMs.get(nameOf(slice))
     return started === undefined ? null : clock.monotonic() - started
   }
 
@@ -68,8 +64,8 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
     event(event) {
       progress = applyEvent(progress, event)
       for (const slice of progress.build?.slices ?? []) {
-        if (currentStep(slice) && !startedMs.has(slice.index)) {
-          startedMs.set(slice.index, clock.monotonic())
+        if (currentStep(slice) && !startedMs.has(nameOf(slice))) {
+          startedMs.set(nameOf(slice), clock.monotonic())
         }
       }
       timer ??= clock.after(drawnLines === 0 ? 0 : REDRAW_MS, draw)
@@ -92,8 +88,13 @@ export function createLiveRenderer({ stdout, clock, palette }: LiveOptions): Ren
   }
 }
 
+function nameOf({ index, epoch }: SliceView): string {
+  return `${index}/${epoch}`
+}
+
 interface DrawOptions {
   palette: Palette
+  notices: Progress['notices']
   columns: number
   rows: number
   elapsedMs(slice: SliceView): number | null
@@ -102,8 +103,10 @@ interface DrawOptions {
 /** The lines of the live view. More slices than the screen has rows: the busy ones are shown first. */
 export function drawBuild(build: BuildView, options: DrawOptions): string[] {
   const { palette } = options
-  const heading = `build ${build.number} ${build.org}/${build.repo} ${palette.bold(build.job)}`
-  const room = Math.max(1, options.rows - 3)
+  const repository = toSafeText(`${build.org}/${build.repo}`)
+  const heading = `build ${build.number} ${repository} ${palette.bold(toSafeText(build.job))}`
+  const notices = options.notices.map(({ slice, text }) => drawNotice(slice, text, options))
+  const room = Math.max(1, options.rows - 3 - notices.length)
   const shown =
     build.slices.length <= room
       ? build.slices
@@ -112,7 +115,13 @@ export function drawBuild(build: BuildView, options: DrawOptions): string[] {
           .slice(0, room - 1)
   const hidden = build.slices.length - shown.length
   const lines = shown.map((slice) => drawSlice(slice, build.slices.length, options))
-  return [heading, ...lines, ...(hidden > 0 ? [palette.dim(`  and ${hidden} more`)] : [])]
+  const more = hidden > 0 ? [palette.dim(`  and ${hidden} more`)] : []
+  return [heading, ...lines, ...more, ...notices]
+}
+
+function drawNotice(slice: number, text: string, { palette, columns }: DrawOptions): string {
+  const line = `  slice ${slice}: ${toSafeText(text)}`
+  return palette.dim(line.slice(0, columns))
 }
 
 function drawSlice(slice: SliceView, total: number, options: DrawOptions): string {
@@ -125,20 +134,17 @@ function drawSlice(slice: SliceView, total: number, options: DrawOptions): strin
   const head = `  ${index}  ${paint(palette, slice.state, state)} ${time.padStart(9)}  `
   // Colour codes take no room on the screen.
   const room = columns - (index.length + STATE_WIDTH + 16)
-  const firstLine = withoutCursorMoves(what).split('\n', 1)[0] ?? ''
+  const firstLine = toSafeText(what)
   return head + firstLine.slice(0, Math.max(0, room))
 }
 
 function summarise(slice: SliceView, progress: Progress, palette: Palette): string[] {
   const step = failedStep(slice)
   const where = step === undefined ? '' : ` in "${step.name.split('\n', 1)[0]}"`
-  const heading = `slice ${slice.index} ${slice.state}${where}: ${explainSlice(slice)}`
+  const heading = toSafeText(`slice ${slice.index} ${slice.state}${where}: ${explainSlice(slice)}`)
   const tail =
     step === undefined ? [] : lastLines(tailOf(progress, slice.index, step.index), SUMMARY_LINES)
-  return [
-    palette.bold(heading),
-    ...tail.map((text) => `  ${palette.dim('|')} ${withoutCursorMoves(text)}`),
-  ]
+  return [palette.bold(heading), ...tail.map((text) => `  ${palette.dim('|')} ${text}`)]
 }
 
 function toPaintState(build: BuildView) {

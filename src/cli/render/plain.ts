@@ -3,52 +3,58 @@ import type { FollowEvent, SliceView, StepView } from '../../model/index.ts'
 import { isResult } from '../../model/index.ts'
 import type { OutputStream } from '../io.ts'
 import { write } from '../io.ts'
+import { SafeLines, toSafeText } from './hostile.ts'
 import type { Renderer } from './renderer.ts'
 import { explainSlice, formatSeconds, formatVerdict } from './text.ts'
 
-/** A line that never ends is broken here, so that it can not fill the memory. */
-const LINE_BYTES_MAX = 64 * 1024
-
-const NEWLINE = 0x0a
+type SliceNews = Extract<FollowEvent, { type: 'slice' }>['slice']
 
 export function createPlainRenderer(stdout: OutputStream): Renderer {
-  /** Bytes of lines that are not complete yet, by `slice/step`. */
-  const partial = new Map<string, Buffer>()
+  /** The output of steps that run, by `slice/step`. */
+  const open = new Map<string, SafeLines>()
   const said = new Map<string, string>()
+  const epochs = new Map<number, number>()
 
-  const line = (slice: number, text: string | Uint8Array) => write(stdout, toLine(slice, text))
+  const line = (slice: number, text: string) => write(stdout, toLine(slice, toSafeText(text)))
+  // One write for all of them: a step that prints short lines fast would cost one for each.
+  const writeLines = async (slice: number, lines: readonly string[]) => {
+    if (lines.length > 0) await write(stdout, lines.map((text) => toLine(slice, text)).join(''))
+  }
 
   async function showOutput(event: Extract<FollowEvent, { type: 'output' }>): Promise<void> {
     const key = `${event.slice}/${event.step}`
-    const held = partial.get(key) ?? Buffer.alloc(0)
-    let rest = Buffer.concat([held, Buffer.from(event.data, 'base64')])
-    // One write for all of them: a step that prints short lines fast would cost one for each.
-    const lines: Buffer[] = []
-    for (;;) {
-      const end = rest.indexOf(NEWLINE)
-      if (end < 0 && rest.length < LINE_BYTES_MAX) break
-      const length = end < 0 ? LINE_BYTES_MAX : end
-      lines.push(toLine(event.slice, rest.subarray(0, length)))
-      rest = rest.subarray(end < 0 ? length : length + 1)
-    }
-    partial.set(key, rest)
-    if (lines.length > 0) await write(stdout, Buffer.concat(lines))
+    const output = open.get(key) ?? new SafeLines()
+    open.set(key, output)
+    await writeLines(event.slice, output.push(Buffer.from(event.data, 'base64')))
   }
 
   async function showStep(slice: number, step: StepView): Promise<void> {
     if (!isNew(`${slice}/${step.index}`, step.state)) return
     if (step.state === 'waiting') return
     if (step.state === 'running') return line(slice, `-- ${step.name}`)
-    const rest = partial.get(`${slice}/${step.index}`)
-    if (rest !== undefined && rest.length > 0) await line(slice, rest)
-    partial.delete(`${slice}/${step.index}`)
+    await endLine(slice, `${slice}/${step.index}`)
     const code =
       step.exit_code === null || step.exit_code === 0 ? '' : `, exit code ${step.exit_code}`
     const time = step.seconds === null ? '' : ` (${formatSeconds(step.seconds)}${code})`
     await line(slice, `-- ${step.name}: ${step.state}${time}`)
   }
 
-  async function showSlice(slice: Omit<SliceView, 'steps'>): Promise<void> {
+  async function endLine(slice: number, key: string): Promise<void> {
+    await writeLines(slice, open.get(key)?.end() ?? [])
+    open.delete(key)
+  }
+
+  /** Another attempt says everything anew. */
+  async function seeEpoch({ index, epoch }: Pick<SliceView, 'index' | 'epoch'>): Promise<void> {
+    if (epochs.get(index) === epoch) return
+    epochs.set(index, epoch)
+    const isOwn = (key: string) => key.startsWith(`${index}/`)
+    for (const key of [...open.keys()].filter(isOwn)) await endLine(index, key)
+    for (const key of [...said.keys()].filter(isOwn)) said.delete(key)
+  }
+
+  async function showSlice(slice: SliceNews): Promise<void> {
+    await seeEpoch(slice)
     if (!isNew(`${slice.index}`, `${slice.state} ${slice.detail}`)) return
     if (isResult(slice.state)) {
       const why = slice.state === 'succeeded' ? '' : `: ${explainSlice(slice)}`
@@ -76,6 +82,6 @@ export function createPlainRenderer(stdout: OutputStream): Renderer {
   }
 }
 
-function toLine(slice: number, text: string | Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(`[${slice}] `), Buffer.from(text), Buffer.from('\n')])
+function toLine(slice: number, text: string): string {
+  return `[${slice}] ${text}\n`
 }

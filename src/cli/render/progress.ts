@@ -10,19 +10,27 @@ export interface Progress {
   build: BuildView | null
   /** The last bytes of every step's output, by `slice/step`. */
   tails: ReadonlyMap<string, Buffer>
+  /** The last ones, oldest first. */
+  notices: readonly { slice: number; text: string }[]
 }
 
 /** Enough for the last screenful of a failing step; more is a command away. */
 const TAIL_BYTES = 16 * 1024
 
-export const NO_PROGRESS: Progress = { build: null, tails: new Map() }
+/** What fits under the slices without pushing them off the screen. */
+const NOTICES_MAX = 3
+
+export const NO_PROGRESS: Progress = { build: null, tails: new Map(), notices: [] }
 
 export function applyEvent(progress: Progress, event: FollowEvent): Progress {
   switch (event.type) {
     case 'build':
       return { ...progress, build: event.build }
     case 'slice':
-      return updateSlice(progress, event.slice.index, (slice) => ({ ...slice, ...event.slice }))
+      return updateSlice(withoutOldTails(progress, event.slice), event.slice.index, (slice) => ({
+        ...slice,
+        ...event.slice,
+      }))
     case 'step':
       return updateSlice(progress, event.slice, (slice) => ({
         ...slice,
@@ -31,7 +39,12 @@ export function applyEvent(progress: Progress, event: FollowEvent): Progress {
     case 'output':
       return appendTail(progress, event)
     case 'notice':
-      return progress
+      return {
+        ...progress,
+        notices: [...progress.notices, { slice: event.slice, text: event.text }].slice(
+          -NOTICES_MAX,
+        ),
+      }
   }
 }
 
@@ -50,6 +63,17 @@ export function currentStep(slice: SliceView): StepView | undefined {
 /** The step that a reader of a failed slice wants to see. */
 export function failedStep(slice: SliceView): StepView | undefined {
   return slice.steps.find((step) => step.state === 'failed' || step.state === 'timed_out')
+}
+
+/** The output of another attempt starts over. */
+function withoutOldTails(
+  progress: Progress,
+  { index, epoch }: Pick<SliceView, 'index' | 'epoch'>,
+): Progress {
+  const known = progress.build?.slices.find((slice) => slice.index === index)
+  if (known === undefined || known.epoch === epoch) return progress
+  const others = [...progress.tails].filter(([key]) => !key.startsWith(`${index}/`))
+  return { ...progress, tails: new Map(others) }
 }
 
 function updateSlice(

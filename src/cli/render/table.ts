@@ -1,5 +1,7 @@
 /** Columns that line up, for lists read by people. */
 
+import { toSafeText } from './hostile.ts'
+
 export type Cell = string | { text: string; paint: (text: string) => string }
 
 /** Every row ends with a newline; the last column is not padded. */
@@ -22,5 +24,5 @@ export function toTable(heading: readonly string[], rows: readonly (readonly Cel
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === 'string' ? cell : cell.text
+  return toSafeText(typeof cell === 'string' ? cell : cell.text)
 }

@@ -1,6 +1,7 @@
 /** Words and colours that the renderers share. */
 import type { BuildView, SliceState, SliceView, StepState } from '../../model/index.ts'
 import { REASONS } from '../../model/index.ts'
+import { SafeLines } from './hostile.ts'
 
 export interface Palette {
   good(text: string): string
@@ -37,9 +38,12 @@ export function formatSeconds(seconds: number): string {
 /** `build 1 succeeded: 4 slices, 2.1 s`: the last line of every run. */
 export function formatVerdict(build: BuildView): string {
   const count = build.slices.length
-  const slices = `${count} slice${count === 1 ? '' : 's'}`
+  // Of a rerun only those that failed before: what the others did stands in the build before it.
+  const total = count < build.parallelism ? ` of ${build.parallelism}` : ''
+  const slices = `${count}${total} slice${count === 1 && total === '' ? '' : 's'}`
   const time = build.seconds === null ? '' : `, ${formatSeconds(build.seconds)}`
-  return `build ${build.number} ${build.state}: ${slices}${time}`
+  const before = build.rerun_of === null ? '' : ` (rerun of build ${build.rerun_of})`
+  return `build ${build.number} ${build.state}: ${slices}${time}${before}`
 }
 
 /** Why a slice ended, or why it waits: the sentence of the reason, then what is special about this one. */
@@ -49,15 +53,8 @@ export function explainSlice(slice: Pick<SliceView, 'reason' | 'detail'>): strin
   return `${REASONS[reason].sentence.replace(/\.$/, '')}: ${detail}`
 }
 
-/** The last lines of a piece of output. A first line that was cut is dropped. */
+/** The last lines of a piece of output, fit for a terminal. */
 export function lastLines(bytes: Uint8Array, count: number): string[] {
-  const lines = Buffer.from(bytes).toString('utf8').split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  return lines.slice(-count)
-}
-
-/** Step output may move the cursor or clear the screen; a summary must not. Colours may stay. */
-export function withoutCursorMoves(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-  return text.replaceAll(/\u001B\[[0-9;?]*[A-LN-Za-ln-z]|[\u0000-\u0008\u000B-\u001A]/g, '')
+  const lines = new SafeLines()
+  return [...lines.push(bytes), ...lines.end()].slice(-count)
 }

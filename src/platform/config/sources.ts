@@ -61,6 +61,9 @@ const VARIABLES: readonly Row[] = [
   row('limits.start', 'CARAVAN_LIMIT_START'),
   row('limits.lease', 'CARAVAN_LIMIT_LEASE'),
   row('limits.infrastructure_retries', 'CARAVAN_LIMIT_INFRASTRUCTURE_RETRIES', 'number'),
+  row('limits.requests_per_second', 'CARAVAN_LIMIT_REQUESTS_PER_SECOND', 'number'),
+  row('limits.agent_requests_per_second', 'CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND', 'number'),
+  row('limits.failed_logins_per_minute', 'CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE', 'number'),
   row('tokens', 'CARAVAN_TOKENS', 'list'),
 ]
 

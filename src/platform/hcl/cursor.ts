@@ -35,9 +35,13 @@ const HEREDOC = /<<-?([\p{ID_Start}_][\p{ID_Continue}-]*)\r?\n/uy
 const OPENING = '([{'
 const CLOSING = ')]}'
 
+/** Files of people nest some 6 levels; thousands would end the stack. */
+export const HCL_DEPTH_MAX = 64
+
 export class Cursor {
   readonly text: string
   offset = 0
+  #depth = 0
   readonly #lineStarts: number[]
 
   constructor(text: string) {
@@ -82,6 +86,19 @@ export class Cursor {
     const start = this.lineStart(this.lineAt(offset))
     const columns = /^[ \t]*/.exec(this.text.slice(start, offset))?.[0].length ?? 0
     return { columns, alone: start + columns === offset }
+  }
+
+  /** Reads what stands inside of something. @throws HclFault when that is too deep. */
+  nested<T>(read: () => T): T {
+    if (this.#depth >= HCL_DEPTH_MAX) {
+      throw new HclFault(this.line, `nested too deeply: at most ${HCL_DEPTH_MAX} levels are read`)
+    }
+    this.#depth += 1
+    try {
+      return read()
+    } finally {
+      this.#depth -= 1
+    }
   }
 
   startsWith(text: string): boolean {
@@ -165,7 +182,7 @@ export class Cursor {
       return true
     }
     if (!this.take('${') && !this.take('%{')) return false
-    this.readRaw({ lineEnds: true })
+    this.nested(() => this.readRaw({ lineEnds: true }))
     const inner = this.text.slice(offset + 2, this.offset)
     if (!this.take('}')) throw new HclFault(line, 'the ${ that starts here has no closing }')
     if (this.text.charAt(offset) === '$') parts.interpolations.push({ text: inner, line })

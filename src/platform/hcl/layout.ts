@@ -109,7 +109,7 @@ class Scanner {
     const labels = this.#readLabels()
     if (!cursor.take('{')) throw new HclFault(line, `expected "${name} = value" or "${name} {"`)
     const block: HclBlock = { kind: 'block', name, labels, line, start, end: 0, entries: [] }
-    this.#readBlockBody(block)
+    cursor.nested(() => this.#readBlockBody(block))
     block.end = cursor.offset
     return block
   }

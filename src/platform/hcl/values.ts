@@ -68,8 +68,8 @@ function isAtDelimiter(cursor: Cursor, lineEnds: boolean): boolean {
 function readSimple(cursor: Cursor, faults: HclFault[]): HclValue | null {
   const { offset: start, line } = cursor
   if (cursor.match(FOR)) return null
-  if (cursor.next === '[') return readList(cursor, faults)
-  if (cursor.next === '{') return readMap(cursor, faults)
+  if (cursor.next === '[') return cursor.nested(() => readList(cursor, faults))
+  if (cursor.next === '{') return cursor.nested(() => readMap(cursor, faults))
   const leaf = (form: HclLeaf['form'], parts: HclTextParts) => {
     const place = { line, start, end: cursor.offset }
     return toLeaf(form, place, cursor.text.slice(start, cursor.offset), parts)

@@ -2,7 +2,7 @@
 import type { Control, Reason } from '../../model/index.ts'
 import type { NomadAllocation } from '../../nomad/index.ts'
 import { deadline, type Clock } from '../../platform/index.ts'
-import { isDrained, isPreempted } from '../classify.ts'
+import { isDrained, isLost, isPreempted } from '../classify.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Followers } from '../output/index.ts'
 import type { AgentGate, AgentOutcome, SchedulerNomad } from '../ports.ts'
@@ -94,6 +94,7 @@ export function whyStopped(seen: {
   if (isPreempted(allocation)) return 'preempted'
   if (allocation.ClientDescription?.includes('max_run_duration')) return 'max_run_time'
   if (allocation.DesiredStatus !== 'stop') return null
+  if (isLost(allocation, node)) return 'node_lost'
   return isDrained(allocation, node) ? 'drained' : 'stopped_by_operator'
 }
 

@@ -50,12 +50,15 @@ const NOTICES_MAX = 2000
 export function createDelivery(deps: DeliveryDeps): Delivery {
   const { log } = deps
   /** Lengths of finished streams, by slice. Read from the rows when first asked for. */
-  const lengths = new Map<SliceKey, Promise<Map<string, number>>>()
+  const lengths = new Map<SliceKey, { epoch: number; known: Promise<Map<string, number>> }>()
   const checks = new Map<SliceKey, { again: boolean; force: boolean; done: Promise<void> }>()
 
   const lengthsOf = (who: KnownCaller): Promise<Map<string, number>> => {
-    const known = lengths.get(who.key) ?? readLengths(deps, who)
-    lengths.set(who.key, known)
+    const { epoch } = who.place
+    const before = lengths.get(who.key)
+    if (before?.epoch === epoch) return before.known
+    const known = readLengths(deps, who)
+    lengths.set(who.key, { epoch, known })
     // A failed read is tried again by the next call, not remembered.
     known.catch(() => lengths.delete(who.key))
     return known

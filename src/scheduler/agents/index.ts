@@ -16,6 +16,7 @@ import { createEvents } from './events.ts'
 import { createLateOutput } from './late-output.ts'
 import type { Orders } from './orders.ts'
 import { createOutput } from './output.ts'
+import { isSameSecret, toClaimToken } from './tokens.ts'
 
 export { createDelivery, type Delivery } from './delivery.ts'
 export { createOrders } from './orders.ts'
@@ -46,6 +47,14 @@ export function createAgentGate(deps: GateDeps): AgentGate {
   const { ledger, leases, reading, sources, orders } = deps
   const identify = createIdentify({ open: ledger.open, read: ledger.read, leases })
   return {
+    async admits(slice, { kind, bearer }) {
+      if (kind === 'claim') {
+        const expected = toClaimToken(deps.serverKey, slice.slice, slice.epoch)
+        return isSameSecret(bearer, expected) ? { ok: true, value: null } : refuse('bad_token')
+      }
+      const known = await identify({ ...slice, session: bearer }, true)
+      return known.ok ? { ok: true, value: null } : known
+    },
     claim: createClaim(deps),
     async accept(caller) {
       const known = await identify(caller)

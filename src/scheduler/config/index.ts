@@ -7,11 +7,14 @@
 import { suggest, type JobSpec, type Problem, type ResourceClass } from '../../model/index.ts'
 import { compileJob } from './job.ts'
 import { createReport, listed, shown } from './report.ts'
+import type { Place, Report } from './report.ts'
 import { createBudget, entrySlot } from './scope.ts'
 import { checkTopLevel } from './top-level.ts'
-import { warnOfWorkflows } from './workflow-warnings.ts'
+import type { TopLevel } from './top-level.ts'
+import { warnOfUnused, warnOfWorkflows } from './left-alone.ts'
 import { parseYaml } from './yaml.ts'
 import { entriesOf } from './yaml-tree.ts'
+import type { YamlEntry } from './yaml-tree.ts'
 
 export interface CompileOptions {
   /** Name of the file, for messages. */
@@ -33,14 +36,29 @@ export type CompileOutcome =
   /** The file has several jobs and none was asked for. */
   | { kind: 'choose'; jobs: string[] }
 
+/** What a file means, job by job. */
+export type CheckOutcome =
+  /** In the order of the file; never empty. */
+  | { kind: 'checked'; jobs: JobCheck[] }
+  /** The file itself; sorted by place, never empty. */
+  | { kind: 'refused'; problems: Problem[] }
+
+export interface JobCheck {
+  name: string
+  /** Null when the job can not be run: then there are problems. */
+  job: JobSpec | null
+  problems: Problem[]
+  warnings: Problem[]
+}
+
+/** The largest file seen in public has 55; aliases could make one job the work of thousands. */
+export const CHECKED_JOBS_MAX = 1000
+
 /** Compiles one job of a configuration file. Pure; never throws, whatever the text holds. */
 export function compileConfig(text: string, options: CompileOptions): CompileOutcome {
-  const file = parseYaml(text)
-  const report = createReport(options.file, file.place)
-  for (const { at, message } of file.faults) report.problem({ at, path: '', what: message })
-  const top = file.faults.length === 0 ? checkTopLevel(file.root, report) : undefined
-  if (!top) return { kind: 'refused', problems: report.problems }
-
+  const file = openConfig(text, options)
+  if (file.kind === 'refused') return file
+  const { top, report } = file
   const names = [...top.jobs.keys()]
   const name = options.job ?? (names.length === 1 ? names[0] : undefined)
   if (name === undefined) return { kind: 'choose', jobs: names }
@@ -55,21 +73,71 @@ export function compileConfig(text: string, options: CompileOptions): CompileOut
     })
     return { kind: 'refused', problems: report.problems }
   }
+  const { job, problems, warnings } = compileEntry({ name, entry }, file, options)
+  return job ? { kind: 'compiled', job, warnings } : { kind: 'refused', problems }
+}
 
+/** Compiles every job of a configuration file, each by itself. Pure; never throws. */
+export function checkConfig(
+  text: string,
+  options: Omit<CompileOptions, 'job' | 'parallelism'>,
+): CheckOutcome {
+  const file = openConfig(text, options)
+  if (file.kind === 'refused') return file
+  const { top, report } = file
+  if (top.jobs.size > CHECKED_JOBS_MAX) {
+    const at = top.entries.get('jobs')?.keyAt ?? 0
+    const what = `${top.jobs.size} jobs: at most ${CHECKED_JOBS_MAX} are checked`
+    report.problem({ at, path: 'jobs', what, hint: 'split the file' })
+    return { kind: 'refused', problems: report.problems }
+  }
+  const jobs = [...top.jobs].map(([name, entry]) => compileEntry({ name, entry }, file, options))
+  return { kind: 'checked', jobs }
+}
+
+interface OpenConfig {
+  kind: 'open'
+  top: TopLevel
+  report: Report
+  place: Place
+}
+
+/** What holds for all jobs of a file. */
+function openConfig(
+  text: string,
+  options: Pick<CompileOptions, 'file'>,
+): OpenConfig | { kind: 'refused'; problems: Problem[] } {
+  const { faults, place, root } = parseYaml(text)
+  const report = createReport(options.file, place)
+  for (const { at, message } of faults) report.problem({ at, path: '', what: message })
+  const top = faults.length === 0 ? checkTopLevel(root, report) : undefined
+  if (!top) return { kind: 'refused', problems: report.problems }
+  return { kind: 'open', top, report, place }
+}
+
+function compileEntry(
+  { name, entry }: { name: string; entry: YamlEntry },
+  { top, place }: OpenConfig,
+  options: CompileOptions,
+): JobCheck {
+  const report = createReport(options.file, place)
+  const hasExpressions = top.version === '2.1'
+  const definedAs = (key: string) =>
+    entriesOf(hasExpressions ? top.entries.get(key)?.node : undefined)
   const scope = {
     report,
-    hasExpressions: top.version === '2.1',
+    hasExpressions,
     classes: options.classes,
     noOutputMs: options.noOutputMs,
-    commands: entriesOf(top.entries.get('commands')?.node),
+    commands: definedAs('commands'),
+    executors: definedAs('executors'),
     orbs: entriesOf(top.entries.get('orbs')?.node),
     spend: createBudget(report),
   }
   const slot = { ...entrySlot('jobs', name, entry), at: entry.keyAt }
   const job = compileJob(name, slot, scope, options.parallelism)
+  warnOfUnused(top.entries, scope)
   warnOfWorkflows(top.entries.get('workflows')?.node, name, scope)
   const { problems, warnings } = report
-  return job && problems.length === 0
-    ? { kind: 'compiled', job, warnings }
-    : { kind: 'refused', problems }
+  return { name, job: job && problems.length === 0 ? job : null, problems, warnings }
 }

@@ -1,13 +1,12 @@
 /** One job: its keys, their defaults, and how they become a `JobSpec`. */
 import { DEFAULT_RESOURCE_CLASS, jobSpec } from '../../model/index.ts'
 import type { JobSpec } from '../../model/index.ts'
-import { readEnvironment } from './environment.ts'
-import { readMachine, readResourceClass } from './machine.ts'
+import { checkRunner, readExecutor, RUNNER_KEYS, toExecutorSpec } from './executor.ts'
 import { entrySlot } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
 import { readSteps } from './steps.ts'
 import { readMap } from './table.ts'
-import { readFilledText, readOneOf, readPath, readText, readWholeNumber } from './values.ts'
+import { readOneOf, readWholeNumber } from './values.ts'
 import { entriesOf } from './yaml-tree.ts'
 
 const DEFAULT_WORKING_DIRECTORY = '~/project'
@@ -29,18 +28,11 @@ const readType: Reader<'build'> = (slot, scope) => {
 const readParallelism = readWholeNumber(minValue ?? 1, maxValue ?? 1)
 
 export const JOB_KEYS = {
-  machine: { read: readMachine },
+  ...RUNNER_KEYS,
+  executor: { read: readExecutor },
   steps: { read: readSteps, required: 'the job has no `steps`' },
-  environment: { read: readEnvironment },
-  working_directory: { read: readPath },
-  shell: { read: readFilledText },
   parallelism: { read: readParallelism },
-  resource_class: { read: readResourceClass },
-  description: { read: readText },
   type: { read: readType },
-  docker: { notYet: 'write `machine: true`, the steps then run on the Nomad client itself' },
-  macos: { notYet: 'there are no macOS clients' },
-  executor: { notYet: 'write the keys of the executor into the job' },
   parameters: { notYet: 'write the values into the job' },
   circleci_ip_ranges: { notYet: 'remove it, the clients keep their own addresses' },
   retention: { notYet: 'remove it' },
@@ -48,7 +40,7 @@ export const JOB_KEYS = {
 } as const
 
 /** One of these says what runs the steps. */
-const EXECUTORS = ['machine', 'docker', 'macos', 'executor']
+const RUNNERS = ['executor', 'docker', 'machine', 'macos']
 
 /**
  * @param parallelism overrides that of the job.
@@ -66,22 +58,21 @@ export function compileJob(
   if (type && !readType(entrySlot(path, 'type', type), scope)) return undefined
   const values = readMap(slot, JOB_KEYS, scope)
   if (!values) return undefined
-  if (node.kind === 'map' && !EXECUTORS.some((key) => node.entries.has(key))) {
-    const what = 'the job does not say what runs it'
-    scope.report.problem({ at, path, what, hint: 'add `machine: true`' })
-  }
+  checkRunner(slot, RUNNERS, scope)
   if (parallelism !== undefined && !jobSpec.shape.parallelism.safeParse(parallelism).success) {
     const what = `the parallelism asked for, ${parallelism}, is not one from ${minValue} to ${maxValue}`
     scope.report.problem({ at, path, what })
   }
-  const { shell } = values
+  // What the job says comes before what its executor says; variables of both are laid over each other.
+  const { executor = {}, ...own } = values
+  const { shell, working_directory, resource_class } = { ...executor, ...own }
   return {
     name,
-    executor: { kind: 'machine' },
-    resource_class: values.resource_class ?? DEFAULT_RESOURCE_CLASS,
+    executor: toExecutorSpec({ ...executor, ...own }) ?? { kind: 'machine' },
+    resource_class: resource_class ?? DEFAULT_RESOURCE_CLASS,
     parallelism: parallelism ?? values.parallelism ?? 1,
-    environment: values.environment ?? {},
-    working_directory: values.working_directory ?? DEFAULT_WORKING_DIRECTORY,
+    environment: { ...executor.environment, ...own.environment },
+    working_directory: working_directory ?? DEFAULT_WORKING_DIRECTORY,
     ...(shell === undefined ? {} : { shell }),
     steps: values.steps ?? [],
   }

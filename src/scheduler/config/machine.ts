@@ -31,12 +31,21 @@ const readEnabled: Reader<true> = (slot, scope) => {
   return undefined
 }
 
+/** Nothing else is possible on a machine that stays: what is asked for is there, for all jobs of the client. */
+const readLayerCaching: Reader<boolean> = (slot, scope) => {
+  const asked = readBoolean(slot, scope)
+  if (asked !== true) return asked
+  const what = 'the layers are those of the Nomad client'
+  scope.report.warning({ at: slot.at, path: slot.path, what, hint: 'its Docker keeps them' })
+  return asked
+}
+
 const MOVE_UP = 'write it one level up, as a key of the job'
 
 export const MACHINE_KEYS = {
   image: { read: readImage },
   enabled: { read: readEnabled },
-  docker_layer_caching: { notYet: 'remove it, the Docker of a client keeps its layers' },
+  docker_layer_caching: { read: readLayerCaching },
   resource_class: { notYet: MOVE_UP },
   shell: { notYet: MOVE_UP },
 } as const
@@ -54,7 +63,7 @@ export const readResourceClass: Reader<string> = (slot, scope) => {
     at: slot.at,
     path: slot.path,
     what: `unknown resource class ${describe(slot.node)}`,
-    hint: `this server has ${listed(scope.classes.keys())}`,
+    hint: `known are ${listed(scope.classes.keys())}; others need a \`class\` in the settings of the server`,
   })
   return undefined
 }

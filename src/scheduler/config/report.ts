@@ -29,11 +29,10 @@ export const PROBLEMS_MAX = 100
 /** Longer names and values are cut in messages. */
 const SHOWN_CHARS_MAX = 60
 
-/** @param place makes line and column of an offset, both from 1. */
-export function createReport(
-  file: string,
-  place: (at: number) => { line: number; column: number },
-): Report {
+/** Makes line and column of an offset, both from 1. */
+export type Place = (at: number) => { line: number; column: number }
+
+export function createReport(file: string, place: Place): Report {
   const problems = new Map<string, Problem>()
   const warnings = new Map<string, Problem>()
   const add = (kept: Map<string, Problem>, { at, path, what, hint }: Remark) => {

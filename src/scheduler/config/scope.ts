@@ -2,6 +2,7 @@
 import type { ResourceClass } from '../../model/index.ts'
 import { shown } from './report.ts'
 import type { Report } from './report.ts'
+import { entriesOf } from './yaml-tree.ts'
 import type { YamlEntry, YamlNode } from './yaml-tree.ts'
 
 /** A value and the place it stands in. */
@@ -18,8 +19,9 @@ export interface Scope {
   readonly classes: ReadonlyMap<string, ResourceClass>
   /** For a step that sets no `no_output_timeout`. */
   readonly noOutputMs: number
-  /** Names that the file defines itself and a step may call. */
+  /** What the file defines itself and a job may name. */
   readonly commands: ReadonlyMap<string, YamlEntry>
+  readonly executors: ReadonlyMap<string, YamlEntry>
   readonly orbs: ReadonlyMap<string, YamlEntry>
   /** False once the job has become too large; says so at the slot the first time. */
   spend(chars: number, slot: Slot): boolean
@@ -60,6 +62,11 @@ export function entrySlot(parent: string, key: string, entry: YamlEntry): Slot {
 
 export function keyPath(parent: string, key: string): string {
   return parent === '' ? shown(key) : `${parent}.${shown(key)}`
+}
+
+/** Whether a command or an executor has to be given values. */
+export function hasParameters(node: YamlNode): boolean {
+  return entriesOf(entriesOf(node).get('parameters')?.node).size > 0
 }
 
 /** A value as a message names it. */

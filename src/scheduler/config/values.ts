@@ -1,5 +1,5 @@
 /** Readers of single values: texts, numbers, booleans, durations, paths. */
-import { formatDuration, parseDurationMs, suggest } from '../../model/index.ts'
+import { formatDuration, parseDurationMs, suggest, toWords } from '../../model/index.ts'
 import { listed, shown } from './report.ts'
 import { describe } from './scope.ts'
 import type { Reader, Scope, Slot } from './scope.ts'
@@ -30,6 +30,14 @@ export const readFilledText: Reader<string> = (slot, scope) => {
   if (text === undefined || text.trim() !== '') return text
   scope.report.problem({ at: slot.at, path: slot.path, what: 'the value is empty' })
   return undefined
+}
+
+/** What runs commands, split into words when it does. */
+export const readShell: Reader<string> = (slot, scope) => {
+  const text = readFilledText(slot, scope)
+  if (text === undefined) return undefined
+  const split = toWords(text)
+  return 'words' in split ? text : refuse(slot, scope, `the shell ${split.fault}`)
 }
 
 /** Nothing in a path is expanded but a leading `~`, the home of the steps' user. */
@@ -71,22 +79,23 @@ export function readOneOf<T extends string>(choices: readonly T[]): Reader<T> {
   }
 }
 
-/** A duration such as `10m`, `1.25h` or `1h30m`. @returns milliseconds. */
-export const readDuration: Reader<number> = (slot, scope) => {
-  const text = readText(slot, scope)
-  if (text === undefined) return undefined
-  if (/^\d+(?:\.\d+)?$/.test(text)) {
-    return refuse(slot, scope, 'a duration needs a unit', {
-      hint: `write \`${shown(text)}s\` or \`${shown(text)}m\``,
-    })
+/** A duration such as `10m`, `1.25h` or `1h30m`. The reader returns milliseconds. */
+export function readDuration(maxMs: number): Reader<number> {
+  return (slot, scope) => {
+    const text = readText(slot, scope)
+    if (text === undefined) return undefined
+    if (/^\d+(?:\.\d+)?$/.test(text)) {
+      return refuse(slot, scope, 'a duration needs a unit', {
+        hint: `write \`${shown(text)}s\` or \`${shown(text)}m\``,
+      })
+    }
+    const ms = parseDurationMs(text)
+    if (ms === null) {
+      return refuse(slot, scope, 'not a duration', { hint: 'write one such as `10m` or `1h30m`' })
+    }
+    if (ms >= 1 && ms <= maxMs) return ms
+    return refuse(slot, scope, `not a duration above zero and up to ${formatDuration(maxMs)}`)
   }
-  const ms = parseDurationMs(text)
-  if (ms === null) {
-    return refuse(slot, scope, 'not a duration', { hint: 'write one such as `10m` or `1h30m`' })
-  }
-  if (ms >= 1 && ms <= NO_OUTPUT_MAX_MS) return ms
-  const most = formatDuration(NO_OUTPUT_MAX_MS)
-  return refuse(slot, scope, `not a duration above zero and up to ${most}`)
 }
 
 /** The text of a value without quotes: only such a text means a number or a boolean. */

@@ -19,8 +19,15 @@ export interface YamlFile {
   readonly place: (at: number) => { line: number; column: number }
 }
 
-/** Five times the largest file seen in public; the slowest text of this size takes some seconds. */
+/** Five times the largest file seen in public. */
 export const YAML_CHARS_MAX = 512 * 1024
+
+/**
+ * Pieces of syntax: names, values, colons, indentations, line ends. What they cost, not characters, is
+ * what a text costs: so many take a third of a second at most, on the thread that serves everybody. The
+ * largest file seen in public has less than a third of it.
+ */
+export const YAML_TOKENS_MAX = 100_000
 
 /** @returns a tree in every case; it means something only when `faults` is empty. Never throws. */
 export function parseYaml(text: string): YamlFile {
@@ -62,12 +69,17 @@ function compose(
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, resolveKnownTags: false })
   const documents: YamlDocument[] = []
   const faults: YamlFault[] = []
+  const parser = new BoundedParser(lines.addNewLine)
   try {
-    for (const document of composer.compose(boundedTokens(text, lines), true, text.length)) {
+    for (const document of composer.compose(boundedTokens(text, parser), true, text.length)) {
       documents.push(document)
       if (documents.length > 1) break
     }
   } catch (cause) {
+    if (cause instanceof TooManyTokens) {
+      const message = `more than ${YAML_TOKENS_MAX} pieces of YAML up to here: the file is too large`
+      return { documents: [], faults: [{ at: cause.at, message }] }
+    }
     // The parser recurses: only a text made to break it gets here, and deep nesting is how.
     const why = cause instanceof RangeError ? TOO_DEEP : `not readable as YAML: ${String(cause)}`
     return { documents: [], faults: [{ at: 0, message: why }] }
@@ -88,12 +100,35 @@ function compose(
   return { documents, faults }
 }
 
-/** Ends after some tokens that fit nowhere: each costs an error object, and a file can be full of them. */
-function* boundedTokens(text: string, lines: LineCounter) {
+/**
+ * Ends after some tokens that fit nowhere, or directives, which nobody needs: each costs an error object,
+ * and a file can be full of them.
+ */
+function* boundedTokens(text: string, parser: Parser) {
   let errors = 0
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
+  for (const token of parser.parse(text)) {
     yield token
-    if (token.type === 'error' && ++errors >= FAULTS_MAX) return
+    if ((token.type === 'error' || token.type === 'directive') && ++errors >= FAULTS_MAX) return
+  }
+}
+
+class TooManyTokens extends Error {
+  readonly at: number
+
+  constructor(at: number) {
+    super('too many tokens')
+    this.at = at
+  }
+}
+
+/** Stops in the middle of a text that has too many pieces. */
+class BoundedParser extends Parser {
+  #count = 0;
+
+  override *next(source: string) {
+    this.#count += 1
+    if (this.#count > YAML_TOKENS_MAX) throw new TooManyTokens(this.offset)
+    yield* super.next(source)
   }
 }
 

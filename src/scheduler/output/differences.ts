@@ -52,7 +52,7 @@ const STEP_FACTS = ['name', 'state', 'exit_code', 'signal', 'reason'] as const
 function compareSlices(before: SliceView | undefined, after: SliceView): FollowEvent[] {
   const steps = compareSteps(before?.steps ?? [], after)
   if (before !== undefined && isSame(SLICE_FACTS, before, after)) return steps
-  const { steps: _steps, ...slice } = after
+  const { steps: _steps, notices: _notices, ...slice } = after
   const told: FollowEvent = { type: 'slice', slice }
   // A new epoch comes first in any case: the output before it and after it are not the same.
   const isEnd = isResult(after.state) && before?.epoch === after.epoch

@@ -28,6 +28,7 @@ const BUILD_COLUMNS = [
   'created_ms',
   'started_ms',
   'finished_ms',
+  'rerun_of',
 ] as const satisfies readonly (keyof BuildRow)[]
 
 /** The large texts of a build, read back and checked. */
@@ -73,6 +74,27 @@ export async function listBuilds(
   const query = reader.selectFrom('builds').select(BUILD_COLUMNS).orderBy('number', 'desc')
   const older = page.before === undefined ? query : query.where('number', '<', page.before)
   return older.limit(page.limit).execute()
+}
+
+/**
+ * The newest build of the same job on the same branch, when it is newer than this one. Reruns do not count:
+ * their commit may be older.
+ */
+export async function findNewerBuild(
+  reader: Reader,
+  build: Pick<BuildRow, 'org' | 'repo' | 'branch' | 'job' | 'number'>,
+): Promise<number | null> {
+  const { org, repo, branch, job, number } = build
+  const row = await reader
+    .selectFrom('builds')
+    .select('number')
+    .where((where) => where.and({ org, repo, branch, job }))
+    .where('number', '>', number)
+    .where('rerun_of', 'is', null)
+    .orderBy('number', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.number ?? null
 }
 
 export async function readBuildTexts(reader: Reader, id: BuildId): Promise<BuildTexts> {

@@ -10,8 +10,10 @@ const TABLE_KEYS = {
   builds: ['id'],
   slices: ['build_id', 'slice_index'],
   attempts: ['build_id', 'slice_index', 'epoch'],
+  earlier_attempts: ['build_id', 'slice_index', 'epoch'],
   steps: ['build_id', 'slice_index', 'epoch', 'step_index', 'attempt'],
   notices: ['build_id', 'slice_index', 'epoch', 'number'],
+  tokens: ['id'],
 } as const satisfies Record<keyof Tables, readonly string[]>
 
 const TABLES = Object.keys(TABLE_KEYS) as (keyof Tables)[]
@@ -32,8 +34,10 @@ export async function replaceRows(reader: Reader, writer: Writer): Promise<RowCo
     builds: 0,
     slices: 0,
     attempts: 0,
+    earlier_attempts: 0,
     steps: 0,
     notices: 0,
+    tokens: 0,
   }
   for (const table of TABLES) {
     for await (const rows of readPages(reader, table)) {

@@ -9,7 +9,9 @@ export type * from './tables.ts'
 export * from './builds.ts'
 export { endRestore, markRestored, readLastBuildNumber, takeBuildNumber } from './installation.ts'
 export * from './slices.ts'
+export * from './earlier-attempts.ts'
 export * from './reports.ts'
+export * from './tokens.ts'
 export { replaceRows } from './copy.ts'
 export {
   openBackupFile,

@@ -9,6 +9,8 @@ import type { Writer } from './index.ts'
 const MIGRATIONS: Record<string, (database: Kysely<unknown>) => Promise<void>> = {
   '0001_builds_and_slices': createBuildsAndSlices,
   '0002_ownership': addOwnership,
+  '0003_tokens': createTokens,
+  '0004_attempts': addEarlierAttempts,
 }
 
 /** The table has the shape and the name that Kysely's own migrator gives it. */
@@ -189,6 +191,56 @@ async function addOwnership(database: Kysely<unknown>): Promise<void> {
     .addColumn('generation', 'integer', (column) => column.notNull().defaultTo(0))
     .execute()
   await database.schema.alterTable('installation').addColumn('restored_ms', 'bigint').execute()
+}
+
+async function createTokens(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('tokens')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', required)
+    .addColumn('role', 'text', required)
+    .addColumn('hash', 'text', (column) => column.notNull().unique())
+    .addColumn('created_ms', 'bigint', required)
+    .addColumn('expires_ms', 'bigint')
+    .addColumn('used_ms', 'bigint')
+    .execute()
+}
+
+async function addEarlierAttempts(database: Kysely<unknown>): Promise<void> {
+  const { schema } = database
+  await schema.alterTable('builds').addColumn('rerun_of', 'integer').execute()
+  // What the newest build of a branch is, without reading those of years.
+  const head = schema.createIndex('builds_head').on('builds')
+  await head.columns(['org', 'repo', 'branch', 'job', 'number']).execute()
+  await schema
+    .alterTable('slices')
+    .addColumn('retries', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await schema.alterTable('slices').addColumn('due_ms', 'bigint').execute()
+  await schema
+    .createTable('earlier_attempts')
+    .addColumn('build_id', 'text', (column) => column.notNull().references('builds.id'))
+    .addColumn('slice_index', 'integer', required)
+    .addColumn('epoch', 'integer', required)
+    .addColumn('nomad_job_id', 'text', required)
+    .addColumn('job_open', 'integer', required)
+    .addColumn('job_modify_index', 'bigint')
+    .addColumn('allocation_id', 'text')
+    .addColumn('node_id', 'text')
+    .addColumn('node_name', 'text')
+    .addColumn('reason', 'text', required)
+    .addColumn('detail', 'text', required)
+    .addColumn('queued_ms', 'bigint', required)
+    .addColumn('submitted_ms', 'bigint')
+    .addColumn('placed_ms', 'bigint')
+    .addColumn('claimed_ms', 'bigint')
+    .addColumn('started_ms', 'bigint')
+    .addColumn('finished_ms', 'bigint', required)
+    .addPrimaryKeyConstraint('earlier_attempts_pk', ['build_id', 'slice_index', 'epoch'])
+    .execute()
+  await sql`create index earlier_attempts_job_open on earlier_attempts (build_id) where job_open = 1`.execute(
+    database,
+  )
 }
 
 function required(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {

@@ -110,3 +110,21 @@ export async function insertNotice(
   await sendAhead(writer, writer.insertInto('notices').values({ ...notice, number }))
   return true
 }
+
+/** The newest of a build, of every slice and epoch, in the order in which they were written. */
+export async function readNotices(
+  reader: Reader,
+  build: BuildId,
+  limit: number,
+): Promise<NoticeRow[]> {
+  const rows = await reader
+    .selectFrom('notices')
+    .selectAll()
+    .where('build_id', '=', build)
+    .orderBy('at_ms', 'desc')
+    .orderBy('epoch', 'desc')
+    .orderBy('number', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.toReversed()
+}

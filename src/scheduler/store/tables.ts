@@ -9,6 +9,7 @@ import type {
   BuildState,
   NomadJobId,
   Reason,
+  Role,
   SliceState,
   StepState,
 } from '../../model/index.ts'
@@ -18,8 +19,10 @@ export interface Tables {
   builds: BuildTable
   slices: SliceRow
   attempts: AttemptRow
+  earlier_attempts: EarlierAttemptRow
   steps: StepRow
   notices: NoticeRow
+  tokens: TokenRow
 }
 
 /** One row. */
@@ -54,6 +57,8 @@ export interface BuildRow {
   /** When the first slice left the queue. */
   started_ms: number | null
   finished_ms: number | null
+  /** Number of the build that it runs again. */
+  rerun_of: number | null
 }
 
 export interface BuildTable extends BuildRow {
@@ -73,6 +78,10 @@ export interface SliceRow {
   /** Grows with every change; together with the state it guards each update. */
   version: number
   epoch: number
+  /** How many of its epochs were begun because the infrastructure failed. */
+  retries: number
+  /** The epoch is not submitted before; null when nothing has to be waited for. */
+  due_ms: number | null
   nomad_job_id: NomadJobId
   /** 1 from the intent to register until Nomad is known to run nothing of the job any more. */
   job_open: 0 | 1
@@ -114,6 +123,29 @@ export interface AttemptRow {
   reported_detail: string
 }
 
+/** How one epoch of a slice ended that another epoch has followed. */
+export interface EarlierAttemptRow extends Pick<
+  SliceRow,
+  | 'build_id'
+  | 'slice_index'
+  | 'epoch'
+  | 'nomad_job_id'
+  | 'job_open'
+  | 'job_modify_index'
+  | 'allocation_id'
+  | 'node_id'
+  | 'node_name'
+  | 'detail'
+  | 'queued_ms'
+  | 'submitted_ms'
+  | 'placed_ms'
+  | 'claimed_ms'
+  | 'started_ms'
+> {
+  reason: Reason
+  finished_ms: number
+}
+
 export interface StepRow {
   build_id: BuildId
   slice_index: number
@@ -146,4 +178,18 @@ export interface NoticeRow {
   step_index: number | null
   at_ms: number
   text: string
+}
+
+/** A token of the API. A revoked one has no row. */
+export interface TokenRow {
+  /** Names it; tells nothing of it. */
+  id: string
+  name: string
+  role: Role
+  /** Hex SHA-256 of the token. */
+  hash: string
+  created_ms: number
+  expires_ms: number | null
+  /** Coarse: not every use is written down. */
+  used_ms: number | null
 }

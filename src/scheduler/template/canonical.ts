@@ -4,7 +4,7 @@ import type { NomadJob } from '../../nomad/index.ts'
 
 /** JSON with the keys in order, as UTF-8. */
 export function canonicalBytes(job: NomadJob): Buffer {
-  return Buffer.from(JSON.stringify(job, sortKeys))
+  return Buffer.from(toCanonical(job) ?? '')
 }
 
 /** Hex SHA-256 of the canonical bytes. */
@@ -12,8 +12,15 @@ export function hashJob(job: NomadJob): string {
   return createHash('sha256').update(canonicalBytes(job)).digest('hex')
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const entries = Object.entries(value)
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
+/** Undefined for what JSON leaves out. */
+function toCanonical(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map((each) => toCanonical(each) ?? 'null').join(',')}]`
+  const object = value as Readonly<Record<string, unknown>>
+  let text = ''
+  for (const key of Object.keys(object).sort()) {
+    const inner = toCanonical(object[key])
+    if (inner !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${inner}`
+  }
+  return `{${text}}`
 }

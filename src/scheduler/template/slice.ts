@@ -38,12 +38,60 @@ export function renderSlice(
   template: JobTemplate,
   given: Omit<SliceValues, 'spec_hash'>,
 ): { job: NomadJob; values: Partial<SliceValues> } {
-  const declared = new Set(template.variables.map((variable) => variable.name))
-  const pick = (all: SliceValues): Partial<SliceValues> =>
-    Object.fromEntries(Object.entries(all).filter(([name]) => declared.has(name)))
-  const hash = hashJob(renderJob(template, pick({ ...given, spec_hash: '' })))
-  const values = pick({ ...given, spec_hash: hash })
-  return { job: renderJob(template, values), values }
+  const values = pickDeclared(template, { ...given, spec_hash: '' })
+  const job = renderJob(template, values)
+  const hash = hashJob(job)
+  if (values.spec_hash === undefined) return { job, values }
+  const withHash = { ...values, spec_hash: hash }
+  const places = hashPlacesOf(template)
+  // Thousands of slices start at once: all that differs is put in, in place of making it all again.
+  if (places === null) return { job: renderJob(template, withHash), values: withHash }
+  for (const place of places) putText(job, place, hash)
+  return { job, values: withHash }
+}
+
+function pickDeclared(template: JobTemplate, all: SliceValues): Partial<SliceValues> {
+  const names = template.variables
+    .map(({ name }) => name)
+    .filter((name) => Object.hasOwn(all, name))
+  return Object.fromEntries(names.map((name) => [name, all[name as keyof SliceValues]]))
+}
+
+type Tree = { readonly [key: string]: unknown }
+
+const hashPlaces = new WeakMap<JobTemplate, string[][] | null>()
+
+/** Where the hash stands in a job, as paths; null when it is a part of some longer text. */
+function hashPlacesOf(template: JobTemplate): string[][] | null {
+  const known = hashPlaces.get(template)
+  if (known !== undefined) return known
+  const render = (spec_hash: string) =>
+    renderJob(template, pickDeclared(template, { ...PROBE, spec_hash }))
+  const places = findPlaces(render('probe-hash'), render(''))
+  hashPlaces.set(template, places)
+  return places
+}
+
+function findPlaces(filled: unknown, empty: unknown): string[][] | null {
+  if (filled === 'probe-hash' && empty === '') return [[]]
+  if (!isTree(filled) || !isTree(empty)) return filled === empty ? [] : null
+  const found: string[][] = []
+  for (const key of new Set([...Object.keys(filled), ...Object.keys(empty)])) {
+    const inner = findPlaces(filled[key], empty[key])
+    if (inner === null) return null
+    for (const path of inner) found.push([key, ...path])
+  }
+  return found
+}
+
+function putText(tree: object, place: readonly string[], text: string): void {
+  const last = place.at(-1) ?? ''
+  const parent = place.slice(0, -1).reduce((inner, key) => inner[key] as Tree, tree as Tree)
+  Reflect.set(parent, last, text)
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null
 }
 
 /** How long Nomad waits between the signal to the agent and its kill. */

@@ -14,7 +14,7 @@ t.test('50 MB of noise arrive byte by byte, in chunks that the server allows', a
 })
 
 t.test(
-  'answers that get lost, after or before the server has acted, cost and double nothing',
+  'C-3: answers that get lost, after or before the server has acted, cost and double nothing',
   async (t) => {
     let calls = 0
     const { server, code } = await runToEnd(
@@ -54,7 +54,7 @@ t.test('a server that is busy or fails for a while gets everything in the end', 
   t.match(log, /the server answers again/)
 })
 
-t.test('a server that has less than before gets the rest again', async (t) => {
+t.test('C-4: a server that has less than before gets the rest again', async (t) => {
   const server = await ProtocolServer.start(t, {
     task: aTask({ steps: ['seq 1 5000; while [ ! -e go ]; do sleep 0.02; done; echo end'] }),
     chunkBytes: 1000,
@@ -71,25 +71,28 @@ t.test('a server that has less than before gets the rest again', async (t) => {
   t.same(server.violations, [])
 })
 
-t.test('a chunk that some proxy finds too large is made smaller', async (t) => {
+t.test('C-9: a chunk that some proxy finds too large is made smaller', async (t) => {
   const { server } = await runToEnd(t, aTask({ steps: ['seq 1 20000'] }), {
     trouble: ({ name, count }) => (name === 'output' && count <= 3 ? { status: 413 } : undefined),
   })
   t.equal(server.output(0).toString().split('\n').length, 20_001)
 })
 
-t.test('a server that has more than was ever sent has another agent: this one stops', async (t) => {
-  const server = await ProtocolServer.start(t, {
-    task: aTask({ steps: ['echo mine; sleep 30'] }),
-    trouble: ({ name, count }) => {
-      if (name === 'output' && count === 1) server.addForeignOutput(0, 'somebody else wrote this')
-      return undefined
-    },
-  })
-  const agent = await startAgent(t, server)
-  t.equal(await agent.exit, 12)
-  t.equal(server.sliceFinished, undefined)
-})
+t.test(
+  'C-5: a server that has more than was ever sent has another agent: this one stops',
+  async (t) => {
+    const server = await ProtocolServer.start(t, {
+      task: aTask({ steps: ['echo mine; sleep 30'] }),
+      trouble: ({ name, count }) => {
+        if (name === 'output' && count === 1) server.addForeignOutput(0, 'somebody else wrote this')
+        return undefined
+      },
+    })
+    const agent = await startAgent(t, server)
+    t.equal(await agent.exit, 12)
+    t.equal(server.sliceFinished, undefined)
+  },
+)
 
 t.test('beyond the limit head and tail are kept, and a marker tells what is missing', async (t) => {
   const { server } = await runToEnd(
@@ -110,7 +113,7 @@ t.test('beyond the limit head and tail are kept, and a marker tells what is miss
   t.match(server.finished(0), { state: 'succeeded' })
 })
 
-t.test('a step waits for a server that is away, then goes on without it', async (t) => {
+t.test('B63, C-2: a step waits for a server that is away, then goes on without it', async (t) => {
   const { server, log } = await runToEnd(
     t,
     aTask({
@@ -143,7 +146,7 @@ t.test('output without a newline is seen while the step runs', async (t) => {
 })
 
 t.test(
-  'a daemon that keeps the pipe does not hang its step, lives on, and dies with the job',
+  'C-30, C-31: a daemon that keeps the pipe does not hang its step, lives on, and dies with the job',
   async (t) => {
     const { server } = await runToEnd(
       t,

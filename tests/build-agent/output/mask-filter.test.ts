@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Mask, MaskFilter } from '../../../src/build-agent/output/mask-filter.ts'
 
-t.test('a secret is hidden however the stream is cut into pieces', async (t) => {
+t.test('C-19: a secret is hidden however the stream is cut into pieces', async (t) => {
   const mask = new Mask(['hunter2-secret'])
   t.equal(
     filter(mask, Array.from('say hunter2-secret twice: hunter2-secret.')),
@@ -35,7 +35,7 @@ t.test('the result equals a search through the whole text, for any pieces', asyn
   )
 })
 
-t.test('overlapping and nested secrets become one replacement', async (t) => {
+t.test('C-21: overlapping and nested secrets become one replacement', async (t) => {
   t.equal(filter(new Mask(['abcdef', 'defghi']), ['<abcdefghi>']), '<****>')
   t.equal(filter(new Mask(['abcdefgh', 'cdef']), ['<abcdefgh><abcdefg>']), '<****><ab****g>')
 })
@@ -52,13 +52,13 @@ t.test('an endless chain of overlapping secrets is not held in memory', async (t
   t.equal(Buffer.concat(out).toString(), '****x')
 })
 
-t.test('what may be the beginning of a secret is held until the stream ends', async (t) => {
+t.test('C-20: what may be the beginning of a secret is held until the stream ends', async (t) => {
   const filter = new MaskFilter(new Mask(['password']))
   t.equal(Buffer.concat(filter.push(Buffer.from('enter passw'))).toString(), 'enter ')
   t.equal(Buffer.concat(filter.end()).toString(), 'passw')
 })
 
-t.test('short and common values are not hidden', async (t) => {
+t.test('C-25: short and common values are not hidden', async (t) => {
   const mask = new Mask()
   t.equal(mask.add(['abc', 'true', 'False', '', 'long enough']), 4)
   t.equal(mask.text('abc true False long enough'), 'abc true False ****')

@@ -23,6 +23,7 @@ import {
 
 /** Waits of the real agent, made short enough for tests and long enough for a busy machine. */
 const SHORT: AgentTimings = {
+  onCancelMs: 10_000,
   graceMs: 2000,
   killedMs: 2000,
   leakedPipeMs: 300,
@@ -55,6 +56,7 @@ export interface AgentChanges {
   clock?: Clock
   /** Where the allocation lies; a folder of its own when absent. */
   dir?: string
+  spoolRoot?: string
 }
 
 export async function startAgent(
@@ -65,7 +67,12 @@ export async function startAgent(
   const dir = changes.dir ?? (await mkdtemp(join(tmpdir(), 'caravan-agent-')))
   const lines: string[] = []
   let listener: (name: 'SIGTERM' | 'SIGINT') => void = () => undefined
-  const allocation = { id: 'allocation-1', dir: join(dir, 'alloc'), taskDir: join(dir, 'local') }
+  const allocation = {
+    id: 'allocation-1',
+    dir: join(dir, 'alloc'),
+    taskDir: join(dir, 'local'),
+    ...(changes.spoolRoot === undefined ? {} : { spoolRoot: changes.spoolRoot }),
+  }
   const exit = runAgent({
     server: {
       url: changes.url ?? server.url,

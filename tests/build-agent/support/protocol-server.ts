@@ -33,7 +33,7 @@ export interface ProtocolServerOptions {
   chunkBytes?: number
   leaseMs?: number
   flushMs?: number
-  trouble?: (call: { name: CallName; count: number }) => Trouble | undefined
+  trouble?: (call: { name: CallName; count: number; epoch: number }) => Trouble | undefined
   /** What `why` answers with. */
   why?: Partial<Control>
   /** False when only length and hash of the outputs matter. */
@@ -141,7 +141,9 @@ export class ProtocolServer extends ReceivedSlice {
     this.calls[name] += 1
     if (name === 'output') this.#countOutputs(response)
     this.#look()
-    const trouble = this.#options.trouble?.({ name, count: this.calls[name] })
+    const epoch = Number(match?.[2])
+    const called = { name, count: this.calls[name], epoch }
+    const trouble = this.#options.trouble?.(called)
     if (trouble === 'hang') return
     if (trouble && 'delayMs' in trouble)
       await new Promise((resolve) => setTimeout(resolve, trouble.delayMs))
@@ -152,10 +154,11 @@ export class ProtocolServer extends ReceivedSlice {
       const body = { error: trouble.error ?? 'SERVER_ERROR', message: 'trouble', details: {} }
       return send(response, { status: trouble.status, body, headers })
     }
-    const epoch = Number(match?.[2])
     const answer = await this.#answer({ name, url, epoch, request, body: Buffer.concat(chunks) })
     this.#look()
-    if (trouble && 'cut' in trouble) return void request.socket.destroy()
+    // While a poll was held the network may have gone.
+    const last = name === 'control' ? this.#options.trouble?.(called) : trouble
+    if (typeof last === 'object' && 'cut' in last) return void request.socket.destroy()
     send(response, answer)
   }
 

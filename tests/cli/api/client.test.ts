@@ -40,12 +40,15 @@ t.test('builds are made, tried, read and canceled', async (t) => {
     dryRun: async () => dry,
     readBuild: async (ref) => (ref === '1' ? aBuild() : null),
     cancelBuild: async () => aBuild({ state: 'canceled' }),
+    rerunBuild: async (_ref, { failed }) => aBuild({ rerun_of: failed ? 1 : 2 }),
   })
   t.same(await api.createBuild(A_REQUEST), aBuild())
   t.match(submitted, [A_REQUEST])
   t.same(await api.dryRun(A_REQUEST), dry)
   t.same(await api.readBuild('1'), aBuild())
   t.equal((await api.cancelBuild('1')).state, 'canceled')
+  t.equal((await api.rerunBuild('1', { failed: true })).rerun_of, 1)
+  t.equal((await api.rerunBuild('1', { failed: false })).rerun_of, 2)
   await t.rejects(api.readBuild('../../healthz'), { code: 'NOT_FOUND' })
 })
 
@@ -84,7 +87,7 @@ t.test('bytes go up and come down unchanged', async (t) => {
       return { bytes: Readable.from([bytes.subarray(offset)]), have: bytes.length, complete: true }
     },
   })
-  t.equal(await api.uploadSource(Readable.from([bytes])), 'true')
+  t.equal(await api.uploadSource(() => Readable.from([bytes])), 'true')
   const read = async (place: { slice: number; step: number; offset?: number }) => {
     const chunks: Uint8Array[] = []
     for await (const chunk of await api.readOutput('1', place)) chunks.push(chunk)

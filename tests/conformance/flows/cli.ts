@@ -5,11 +5,15 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { untilStatus } from '../../dev/nomad-engine/support.ts'
 import type { Json } from '../../dev/nomad-engine/support.ts'
-import { runCli } from '../target.ts'
+import { createExpectCli, runCli } from '../target.ts'
 import type { Target } from '../target.ts'
 
-const JOB = `
-job "cf-cli" {
+const JOB = toJobFile('cf-cli')
+
+/** A job that writes a line to either stream and goes on for a minute. */
+export function toJobFile(id: string): string {
+  return `
+job "${id}" {
   type = "batch"
   meta {
     org = "acme"
@@ -37,6 +41,7 @@ job "cf-cli" {
   }
 }
 `
+}
 
 export async function cliFlows(t: Test, target: Target): Promise<void> {
   if (target.cli === null) {
@@ -50,15 +55,7 @@ export async function cliFlows(t: Test, target: Target): Promise<void> {
   writeFileSync(file, JOB)
   const [node] = await target.get<Json[]>('/v1/nodes')
   const nodeId = String(node?.['ID'])
-  const expectCli = async (args: string[], code: number, ...wanted: (string | RegExp)[]) => {
-    const result = await runCli(target, args)
-    const text = `nomad ${args.join(' ')}\n${result.stdout}${result.stderr}`
-    const isWanted = wanted.every((each) =>
-      typeof each === 'string' ? result.stdout.includes(each) : each.test(result.stdout),
-    )
-    if (result.code !== code || !isWanted) throw new Error(`not as expected: ${text}`)
-    return result.stdout
-  }
+  const expectCli = createExpectCli(target)
 
   await expectCli(['job', 'validate', file], 0)
   await expectCli(['job', 'run', file], 0, 'finished with status "complete"', 'Allocation "')

@@ -68,7 +68,7 @@ export async function jobFlows(t: Test, target: Target): Promise<void> {
     await untilStatus(target, 'cf-bare', 'complete')
   })
 
-  await t.test('the same text makes an evaluation, another text a new version', async (t) => {
+  await t.test('B4: the same text makes an evaluation, another text a new version', async (t) => {
     const job = aJob('cf-update', 'exec sleep 60')
     const first = await target.register(job)
     await untilStatus(target, 'cf-update', 'running')
@@ -140,7 +140,7 @@ export async function jobFlows(t: Test, target: Target): Promise<void> {
     )
   })
 
-  await t.test('stopping a job that does not exist is no error', async (t) => {
+  await t.test('B55: stopping a job that does not exist is no error', async (t) => {
     const answer = await target.send('DELETE', '/v1/job/cf-never-was')
     t.match(answer, { EvalID: '', JobModifyIndex: 0 })
   })

@@ -37,7 +37,7 @@ t.test('a program that does not exist is a failure of the driver', async (t) => 
   t.same(eventTypes(allocation), ['Received', 'Task Setup', 'Driver Failure', 'Not Restarting'])
 })
 
-t.test('stopping a job asks its task first and forces it after the kill timeout', async (t) => {
+t.test('B34: stopping a job asks its task and forces it after the kill timeout', async (t) => {
   const talk = await startTestEngine(t)
   const stubborn = 'trap "" INT; echo up; while :; do sleep 0.05; done'
   await talk.register(aJob('polite', 'exec sleep 60'))

@@ -21,7 +21,7 @@ t.test('a quiet stream shows every half minute that it is alive', async (t) => {
 })
 
 t.test(
-  'a reader that does not keep up is cut off, and starts anew with what is left',
+  'B14: a reader that does not keep up is cut off, and starts anew with what is left',
   async (t) => {
     const talk = await startTestEngine(t, { nodes: [] })
     const url = new URL('/v1/event/stream', talk.engine.url)

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Clock, systemClock } from '../../../src/platform/index.ts'
+import { type Clock, systemClock, type Timer } from '../../../src/platform/index.ts'
 import { aTask, startAgent } from '../../build-agent/support/agent.ts'
 import { ProtocolServer } from '../../build-agent/support/protocol-server.ts'
 
@@ -13,10 +13,14 @@ const SERVER_TIME_MS = 1_800_000_000_000
 /** The machine's clock, with a wall time of its own. */
 class WrongClock implements Clock {
   offsetMs = 0
-  readonly after = systemClock.after
-  readonly monotonic = systemClock.monotonic
   now(): number {
     return systemClock.now() + this.offsetMs
+  }
+  monotonic(): number {
+    return systemClock.monotonic()
+  }
+  after(delayMs: number, run: () => void): Timer {
+    return systemClock.after(delayMs, run)
   }
 }
 

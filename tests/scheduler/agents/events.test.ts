@@ -59,7 +59,7 @@ t.test('the result waits for the output of all steps that are over', async (t) =
   t.match(over, { state: 'succeeded', slices: [{ steps: [{ output: { have: 11 } }, {}] }] })
 })
 
-t.test('output is kept once, and the answer says how much there is', async (t) => {
+t.test('C-7: output is kept once, and the answer says how much there is', async (t) => {
   const { agent } = await runningAgent(t, ['one'])
   const have = async (offset: number, text: string) =>
     unwrap(await agent.output(0, offset, text)).have

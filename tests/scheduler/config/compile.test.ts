@@ -229,18 +229,24 @@ t.test('without a name, the only job is taken and several are to choose from', a
   t.equal(compiled(jobWith('machine: true\nsteps: [checkout]')).name, 'test')
 })
 
+const LEFT_ALONE =
+  '2:1: `orbs`, `workflows` of the file are left alone: ' +
+  'the job is run alone, as it stands under `jobs`'
+
 t.test('what the chosen job does not touch does not stand in its way', async (t) => {
-  t.strictSame(warnings(TWO_JOBS, { job: 'good' }), [])
+  t.strictSame(warnings(TWO_JOBS, { job: 'good' }), [LEFT_ALONE])
+  t.strictSame(warnings(jobWith('machine: true\nsteps: [checkout]', '2.1')), [])
 })
 
 t.test('what a workflow gives a job is named, when it is not applied', async (t) => {
   const given = TWO_JOBS.replace('{requires: [other]}', '{context: [aws], size: 2, filters: {}}')
   t.strictSame(warnings(given, { job: 'good' }), [
+    LEFT_ALONE,
     '11:19: `context`, `size` of the workflow is not applied (workflows.main.jobs[1].good): ' +
       'a job is run alone, as it stands under `jobs`',
   ])
   for (const shape of ['workflows: 1', 'workflows: {a: 1, b: {jobs: 2}, c: {jobs: [{good: }]}}']) {
     const odd = `${TWO_JOBS.slice(0, TWO_JOBS.indexOf('workflows'))}${shape}`
-    t.strictSame(warnings(odd, { job: 'good' }), [], 'a workflow is not judged')
+    t.strictSame(warnings(odd, { job: 'good' }), [LEFT_ALONE], 'a workflow is not judged')
   }
 })

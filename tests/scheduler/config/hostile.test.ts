@@ -1,13 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { jobSpec } from '../../../src/model/index.ts'
 import type { CompileOutcome } from '../../../src/scheduler/config/index.ts'
+import { printJobs, withoutPasswords } from '../../../src/scheduler/config/print.ts'
 import { PROBLEMS_MAX } from '../../../src/scheduler/config/report.ts'
 import { JOB_CHARS_MAX } from '../../../src/scheduler/config/scope.ts'
 import { STEPS_MAX } from '../../../src/scheduler/config/steps.ts'
-import { YAML_CHARS_MAX } from '../../../src/scheduler/config/yaml.ts'
+import { YAML_CHARS_MAX, YAML_TOKENS_MAX } from '../../../src/scheduler/config/yaml.ts'
 import { YAML_DEPTH_MAX, YAML_MERGED_MAX } from '../../../src/scheduler/config/yaml-tree.ts'
-import { compile, compiled, jobWith, refusals } from './support.ts'
+import { check, compile, compiled, jobWith, refusals } from './support.ts'
 
 /** Far above what any of the texts here needs, far below what unbounded work would take. */
 const PATIENCE_MS = 10_000
@@ -29,6 +31,22 @@ function checkOutcome(text: string, outcome: CompileOutcome): void {
   if (problems.length > PROBLEMS_MAX) throw new Error('too many problems')
   if (outcome.kind === 'compiled') jobSpec.parse(outcome.job)
   else if (problems.length === 0) throw new Error('refused for nothing')
+}
+
+/** A check looks at each job as a run would, and what it prints means the same again. */
+function checkEveryJob(text: string): void {
+  const outcome = check(text)
+  if (outcome.kind === 'refused') return checkOutcome(text, outcome)
+  for (const { name, job, problems, warnings } of outcome.jobs) {
+    if (job === null) {
+      checkOutcome(text, { kind: 'refused', problems })
+      continue
+    }
+    checkOutcome(text, { kind: 'compiled', job, warnings })
+    const again = compiled(printJobs([job]), { job: name })
+    const shown = withoutPasswords(jobSpec.parse(job))
+    if (!isDeepStrictEqual(again, shown)) throw new Error(`is printed as ${printJobs([job])}`)
+  }
 }
 
 const SOUND = [
@@ -59,6 +77,25 @@ const SOUND = [
     '          environment: [A=1, {B: 2}]',
     'workflows: {main: {jobs: [one, two: {context: x}]}}',
   ].join('\n'),
+  [
+    'version: 2.1',
+    'orbs: {slack: circleci/slack@4}',
+    'executors:',
+    '  node:',
+    '    docker:',
+    '      - image: cimg/node:22.1',
+    '        auth: {username: me, password: $TOKEN}',
+    '        environment: [A=1]',
+    '      - {image: cimg/postgres:16, name: db, command: "postgres -c fsync=off"}',
+    '    shell: bash -e',
+    'commands:',
+    '  inner: {steps: [run: make]}',
+    '  outer: {steps: [checkout, inner, inner]}',
+    'jobs:',
+    '  test:',
+    '    executor: {name: node}',
+    '    steps: [outer, run: {command: x, max_auto_reruns: 2, auto_rerun_delay: 5s}]',
+  ].join('\n'),
 ]
 
 /** Pieces that mean something to YAML or to the language. */
@@ -67,6 +104,7 @@ const PIECES = [
   ['[', ']', '{', '}', ',', '"', "'", '#', '%', '@', '`', '!!str ', '!x ', '---\n', '...\n'],
   ['\r', '\0', '\u0085', '\u2028', '\uFEFF', '\ud800', '\u{1F600}', '\x1b[31m', '~', 'null'],
   ['version: 2\n', 'jobs:\n', 'steps:', 'run:', 'checkout', 'machine: true', 'environment:'],
+  ['docker:\n', '- image: x\n', 'executor: ', 'commands:\n', 'executors:\n', 'outer', 'name: '],
   ['__proto__', 'constructor', 'toString', '99999999999', '1e999h', 'type: lock', 'workflows: '],
 ].flat()
 
@@ -85,6 +123,7 @@ t.test('whatever is changed in a file, the outcome is one of three', async (t) =
         text = text.slice(0, place) + insert + text.slice(place + remove)
       }
       checkOutcome(text, compile(text))
+      checkEveryJob(text)
     }),
     { numRuns: 1500 },
   )
@@ -121,7 +160,7 @@ t.test('deep nesting is refused, not followed', async (t) => {
   bounded(t, 'lists', '['.repeat(20_000), deep)
   bounded(t, 'closed lists', '['.repeat(300) + ']'.repeat(300), deep)
   bounded(t, 'maps', '{a: '.repeat(10_000), deep)
-  bounded(t, 'keys', 'a: [' + 'a: b: '.repeat(20_000) + ']', deep)
+  bounded(t, 'keys', 'a: [' + 'a: b: '.repeat(10_000) + ']', deep)
   bounded(t, 'dashes', '- '.repeat(10_000), deep)
   const indented = Array.from({ length: 100 }, (_, index) => `${' '.repeat(index)}a:`).join('\n')
   bounded(t, 'indentation', indented, deep)
@@ -186,10 +225,25 @@ t.test('aliases that multiply are bounded', async (t) => {
       .fill('*s')
       .join()}]`,
   )}`
-  bounded(t, 'steps', many, /1001 steps: a job has at most 1000/)
+  bounded(t, 'steps', many, /a job has at most 1000 steps/)
   const wrong = `s: &s {run: {command: x, ${wide}}}\n`
   const repeated = `${wrong}${job(`steps: [${Array(900).fill('*s').join()}]`)}`
   bounded(t, 'repeated mistakes', repeated, /unknown key `k0`/)
+})
+
+t.test('commands that multiply or never end are bounded', async (t) => {
+  const job = jobWith('machine: true\nsteps: [c0]', '2.1')
+  const calls = (count: number, steps: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => `  c${index}: {steps: ${steps(index)}}`).join('\n')
+  const file = (count: number, steps: (index: number) => string, last: string) =>
+    `${job}commands:\n${calls(count, steps)}\n  c${count}: {steps: ${last}}\n`
+  const twice = (index: number) => `[c${index + 1}, c${index + 1}]`
+  const once = (index: number) => `[c${index + 1}]`
+  bounded(t, 'doubling', file(60, twice, '[checkout]'), /at most 1000 steps/)
+  bounded(t, 'doubling to nothing', file(60, twice, '[]'), /at most 1000 steps/)
+  bounded(t, 'a long chain', file(5000, once, '[checkout]'), /call each other more than 64 deep/)
+  bounded(t, 'a loop', file(3, once, '[c1]'), /`c1` calls itself: `c1` -> `c2` -> `c3` -> `c1`/)
+  bounded(t, 'nothing at all', file(1, once, '[]'), /the commands of the job hold no step/)
 })
 
 t.test('a variable too long for a process is refused', async (t) => {
@@ -197,4 +251,32 @@ t.test('a variable too long for a process is refused', async (t) => {
   t.match(refusals(jobWith(`machine: true\nsteps: [checkout]\nenvironment:\n  LONG: ${value}`)), [
     /the variable `LONG` has 140005 bytes .*: a process takes at most 131071$/,
   ])
+})
+
+t.test('what a text of the largest size costs is bounded, whatever it is made of', (t) => {
+  const parts = [
+    '[],',
+    '- \n',
+    '\n',
+    ': \n',
+    'k: 1\n',
+    '- *a\n',
+    '#\n',
+    '? \n',
+    '& ',
+    '%a\n',
+    '\t- a\n',
+    '[',
+  ]
+  for (const part of parts) {
+    const text = part.repeat(Math.floor(YAML_CHARS_MAX / part.length))
+    const startedMs = performance.now()
+    const outcome = compile(text)
+    // A fifth of it on an idle machine; without a bound, the worst of these took three times as long.
+    t.ok(performance.now() - startedMs < 1500, `${JSON.stringify(part)} is bounded in time`)
+    t.equal(outcome.kind, 'refused')
+  }
+  const lines = 'a: 1\n'.repeat(YAML_TOKENS_MAX)
+  t.match(refusals(lines.slice(0, YAML_CHARS_MAX)), /more than 100000 pieces of YAML/)
+  t.end()
 })

@@ -1,19 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { TIMINGS } from '../../../src/build-agent/timings.ts'
 import {
+  AUTO_RERUN_DELAY_MAX_MS,
+  AUTO_RERUNS_MAX,
   BUILT_IN_CLASSES,
+  CONTAINERS_MAX,
   DEFAULT_RESOURCE_CLASS,
   parseDurationMs,
 } from '../../../src/model/index.ts'
+import { AUTH_KEYS, DOCKER_KEYS } from '../../../src/scheduler/config/docker.ts'
 import { VARIABLE_BYTES_MAX } from '../../../src/scheduler/config/environment.ts'
+import { EXECUTOR_KEYS } from '../../../src/scheduler/config/executor.ts'
 import { JOB_KEYS } from '../../../src/scheduler/config/job.ts'
 import { MACHINE_KEYS } from '../../../src/scheduler/config/machine.ts'
 import { PROBLEMS_MAX } from '../../../src/scheduler/config/report.ts'
 import { JOB_CHARS_MAX } from '../../../src/scheduler/config/scope.ts'
+import { CHECKOUT_KEYS, RUN_KEYS } from '../../../src/scheduler/config/run.ts'
 import {
-  CHECKOUT_KEYS,
-  RUN_KEYS,
+  CALLS_DEPTH_MAX,
+  COMMAND_KEYS,
   STEPS_MAX,
   STEP_KEYS,
 } from '../../../src/scheduler/config/steps.ts'
@@ -59,6 +66,10 @@ function row(title: string, key: string): string[] {
 
 const TABLES: [string, Table][] = [
   ['Job', JOB_KEYS],
+  ['Docker', DOCKER_KEYS],
+  ['Auth', AUTH_KEYS],
+  ['Executors', EXECUTOR_KEYS],
+  ['Commands', COMMAND_KEYS],
   ['Machine', MACHINE_KEYS],
   ['Steps', STEP_KEYS],
   ['Run', RUN_KEYS],
@@ -95,6 +106,12 @@ t.test('the defaults of the page are those of a job that says nothing', async (t
   t.equal(job.resource_class, DEFAULT_RESOURCE_CLASS)
   t.strictSame(documented('Checkout', 'name'), [job.steps[0]?.name])
   t.strictSame(documented('Run', 'when'), [step.when])
+  t.match(row('Run', 'max_auto_reruns')[1], `1 to ${AUTO_RERUNS_MAX}.`)
+  t.match(section('Docker'), `At most ${CONTAINERS_MAX} containers.`)
+  t.match(section('Commands'), `${CALLS_DEPTH_MAX} deep`)
+  t.match(section('Run'), `They have ${TIMINGS.onCancelMs / 1000} seconds together`)
+  const [delay = ''] = quoted(row('Run', 'auto_rerun_delay')[1] ?? '')
+  t.equal(parseDurationMs(delay), AUTO_RERUN_DELAY_MAX_MS)
   t.strictSame(documented('Run', 'background'), [`${step.background}`])
   t.strictSame(
     quoted(row('Job', 'resource_class')[1] ?? ''),

@@ -6,10 +6,8 @@ t.test('commands of the file and of orbs are told apart from slips', async (t) =
     jobWith(
       'machine: true\nsteps: [install, slack/notify, {docker/build: {a: 1}}, instal]',
       '2.1',
-    ) + 'commands: {install: {steps: []}}\norbs: {slack: circleci/slack@1}\n'
+    ) + 'commands: {install: {steps: [checkout]}}\norbs: {slack: circleci/slack@1}\n'
   t.strictSame(refusals(text), [
-    '5:13: not supported yet: `install`, a command of this file (jobs.test.steps[0]): ' +
-      'write its steps into the job',
     '5:22: not supported yet: `slack/notify`, a command of the orb `slack` (jobs.test.steps[1]): ' +
       'write its steps into the job',
     '5:37: unknown step `docker/build` (jobs.test.steps[2].docker/build): ' +
@@ -91,13 +89,13 @@ t.test('a problem of an anchor is told once, where the anchor is written', async
   const text = [
     'version: 2',
     'defaults: &defaults',
-    '  docker: [{image: x}]',
+    '  docker: [{image: x, aws_auth: {}}]',
     '  steps: [&step {run: {command: x, wehn: always}}, *step, *step]',
     'jobs:',
     '  test: {<<: *defaults}',
   ].join('\n')
   t.match(refusals(text), [
-    /^3:3: not supported yet: `docker` \(jobs\.test\.docker\)/,
+    /^3:23: not supported yet: `aws_auth` \(jobs\.test\.docker\[0\]\.aws_auth\)/,
     /^4:36: unknown key `wehn` \(jobs\.test\.steps\[0\]\.run\.wehn\)/,
   ])
 })

@@ -1,7 +1,9 @@
 import t from 'tap'
+import { DOCKER_KEYS } from '../../../src/scheduler/config/docker.ts'
 import { JOB_KEYS } from '../../../src/scheduler/config/job.ts'
 import { MACHINE_KEYS } from '../../../src/scheduler/config/machine.ts'
-import { CHECKOUT_KEYS, RUN_KEYS, STEP_KEYS } from '../../../src/scheduler/config/steps.ts'
+import { CHECKOUT_KEYS, RUN_KEYS } from '../../../src/scheduler/config/run.ts'
+import { STEP_KEYS } from '../../../src/scheduler/config/steps.ts'
 import type { Table } from '../../../src/scheduler/config/table.ts'
 import { jobWith, refusals, runWith } from './support.ts'
 
@@ -9,7 +11,15 @@ const STEPS = 'machine: true\nsteps:'
 
 /** One mistake in a job, and what is said of it. */
 const IN_A_JOB: [string, string][] = [
-  ['steps: [checkout]', '3:3: the job does not say what runs it (jobs.test): add `machine: true`'],
+  [
+    'steps: [checkout]',
+    '3:3: the job does not say what runs it (jobs.test): ' +
+      'add `docker` with an image, or `machine: true`',
+  ],
+  [
+    'machine: true\ndocker: [{image: x}]\nsteps: [checkout]',
+    '4:5: `docker` and `machine` both say what runs it (jobs.test): remove one of them',
+  ],
   ['machine: true', '3:3: the job has no `steps` (jobs.test)'],
   ['machine: true\nsteps: []', '5:12: a job needs at least one step (jobs.test.steps)'],
   ['machine: true\nsteps: checkout', '5:12: not a list of steps but `checkout` (jobs.test.steps)'],
@@ -32,9 +42,8 @@ const IN_A_JOB: [string, string][] = [
       'write it one level up, as a key of the job',
   ],
   [
-    'docker: [{image: x}]\nsteps: [checkout]',
-    '4:5: not supported yet: `docker` (jobs.test.docker): ' +
-      'write `machine: true`, the steps then run on the Nomad client itself',
+    'macos: {xcode: 16.0.0}\nsteps: [checkout]',
+    '4:5: not supported yet: `macos` (jobs.test.macos): there are no macOS clients',
   ],
   ['type: approval', '4:11: not supported yet: a job of type `approval` (jobs.test.type)'],
   [
@@ -48,7 +57,8 @@ const IN_A_JOB: [string, string][] = [
   [
     'resource_class: xlarge\nmachine: true\nsteps: [checkout]',
     '4:21: unknown resource class `xlarge` (jobs.test.resource_class): ' +
-      'this server has `small`, `medium`, `large`, `massive`',
+      'known are `small`, `medium`, `large`, `massive`; ' +
+      'others need a `class` in the settings of the server',
   ],
   [
     'working_directory: ~bob/x\nmachine: true\nsteps: [checkout]',
@@ -71,7 +81,7 @@ const IN_A_JOB: [string, string][] = [
   ],
   [
     `${STEPS}\n  - type: checkout`,
-    '6:9: unknown step `type` (jobs.test.steps[0].type): write a command as `run: ...`',
+    '6:9: unknown step `type` (jobs.test.steps[0].type): write `- checkout`',
   ],
   [`${STEPS} [run]`, '5:13: a `run` step needs a `command` (jobs.test.steps[0])'],
   [`${STEPS} [run: ]`, '5:18: a `run` step needs a `command` (jobs.test.steps[0].run)'],
@@ -87,9 +97,13 @@ const IN_A_JOB: [string, string][] = [
   ],
   [`${STEPS} [{}]`, '5:13: a step without a name (jobs.test.steps[0])'],
   [
+    'shell: "bash \'-e"\nmachine: true\nsteps: [checkout]',
+    "4:12: the shell has an open quote: `bash '-e`, which is in quotes (jobs.test.shell)",
+  ],
+  [
     `${STEPS}\n  - run:\n    command: make`,
     '7:9: a step has one key, not `run`, `command` (jobs.test.steps[0]): ' +
-      'indent what belongs to `run` further than `run`',
+      'indent what belongs to `run` further than it',
   ],
   [
     `${STEPS} [checkout, {checkout: {path: ""}}]`,
@@ -102,8 +116,32 @@ const IN_A_STEP: [string, string][] = [
   ['nmae: x', '8:11: unknown key `nmae` (jobs.test.steps[0].run.nmae): did you mean `name`?'],
   [
     'when: allways',
-    '8:17: not one of `on_success`, `always`, `on_fail`: `allways` ' +
+    '8:17: not one of `on_success`, `always`, `on_fail`, `on_cancel`: `allways` ' +
       '(jobs.test.steps[0].run.when): did you mean `always`?',
+  ],
+  [
+    'max_auto_reruns: 6',
+    '8:28: not a whole number from 1 to 5: `6` (jobs.test.steps[0].run.max_auto_reruns)',
+  ],
+  [
+    'max_auto_reruns: 1\nauto_rerun_delay: 11m',
+    '9:29: not a duration above zero and up to 10m0s: `11m` ' +
+      '(jobs.test.steps[0].run.auto_rerun_delay)',
+  ],
+  [
+    'auto_rerun_delay: 10s',
+    '7:11: `auto_rerun_delay` does nothing without `max_auto_reruns` (jobs.test.steps[0].run): ' +
+      'add `max_auto_reruns: 1`, or remove it',
+  ],
+  [
+    'background: true\nmax_auto_reruns: 1',
+    '7:11: a step in the background is not run again (jobs.test.steps[0].run): ' +
+      'remove `background` or `max_auto_reruns`',
+  ],
+  [
+    'background: true\nwhen: on_cancel',
+    '7:11: a step that runs when the job is canceled cannot be in the background ' +
+      '(jobs.test.steps[0].run): remove `background`',
   ],
   [
     'background: "true"',
@@ -199,6 +237,7 @@ t.test('parallelism is a whole number in its bounds', async (t) => {
 t.test('every key of the language that is not supported yet is refused by name', async (t) => {
   const places: [Table, (key: string) => string][] = [
     [JOB_KEYS, (key) => jobWith(`${key}: x\nmachine: true\nsteps: [checkout]`)],
+    [DOCKER_KEYS, (key) => jobWith(`docker: [{image: x, ${key}: x}]\nsteps: [checkout]`)],
     [MACHINE_KEYS, (key) => jobWith(`machine: {${key}: x}\nsteps: [checkout]`)],
     [STEP_KEYS, (key) => jobWith(`machine: true\nsteps: [{${key}: {}}]`)],
     [STEP_KEYS, (key) => jobWith(`machine: true\nsteps: [${key}]`)],

@@ -1,13 +1,22 @@
 import { BUILT_IN_CLASSES, formatProblem, jobSpec } from '../../../src/model/index.ts'
 import type { JobSpec, RunStep } from '../../../src/model/index.ts'
-import { compileConfig } from '../../../src/scheduler/config/index.ts'
-import type { CompileOptions, CompileOutcome } from '../../../src/scheduler/config/index.ts'
+import { checkConfig, compileConfig } from '../../../src/scheduler/config/index.ts'
+import type {
+  CheckOutcome,
+  CompileOptions,
+  CompileOutcome,
+} from '../../../src/scheduler/config/index.ts'
 
 export const NO_OUTPUT_MS = 600_000
 
 export function compile(text: string, options: Partial<CompileOptions> = {}): CompileOutcome {
   const classes = new Map(BUILT_IN_CLASSES.map((each) => [each.name, each]))
   return compileConfig(text, { file: 'config.yml', classes, noOutputMs: NO_OUTPUT_MS, ...options })
+}
+
+export function check(text: string): CheckOutcome {
+  const classes = new Map(BUILT_IN_CLASSES.map((each) => [each.name, each]))
+  return checkConfig(text, { file: 'config.yml', classes, noOutputMs: NO_OUTPUT_MS })
 }
 
 /** The job of a text that must compile; also proves that it has the shape of a `JobSpec`. */

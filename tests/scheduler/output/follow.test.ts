@@ -163,7 +163,7 @@ t.test('much output comes whole, in small events, to fast and slow readers alike
   for (const hashes of readers) t.same(hashes, expected)
 })
 
-t.test('a reader that does not read costs neither memory nor looks', async (t) => {
+t.test('B63: a reader that does not read costs neither memory nor looks', async (t) => {
   const build = new FollowedBuild(t, withSteps([{ state: 'running' }]))
   const events = build.follow('1', { output: true }, live)[Symbol.asyncIterator]()
   await events.next()

@@ -46,6 +46,10 @@ export class ScriptedAgent {
     return this.#allocation.ID
   }
 
+  get jobId(): string {
+    return this.#job.ID
+  }
+
   get token(): string {
     const env = this.#job.TaskGroups[0]?.Tasks[0]?.Env ?? {}
     return env['CARAVAN_CLAIM_TOKEN'] ?? ''

@@ -66,6 +66,14 @@ export class FakeCluster implements SchedulerNomad {
     return Promise.resolve({ evalId: '', index: this.#index })
   }
 
+  /** Every job that was asked to be evaluated again. */
+  readonly evaluated: string[] = []
+
+  evaluateJob(id: string): Promise<{ evalId: string; index: number }> {
+    this.evaluated.push(id)
+    return Promise.resolve({ evalId: 'e', index: this.#index })
+  }
+
   jobStatuses(ids: readonly string[]): Promise<JobStatus[] | null> {
     if (!this.hasStatuses) return Promise.resolve(null)
     const known = ids.map((id) => this.jobs.get(id)).filter((job) => job !== undefined)

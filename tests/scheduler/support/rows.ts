@@ -36,6 +36,7 @@ export function aBuild(more: Partial<BuildRow> = {}): BuildRow {
     created_ms: NOW_MS,
     started_ms: null,
     finished_ms: null,
+    rerun_of: null,
     ...more,
   }
 }
@@ -49,6 +50,8 @@ export function aSlice(build: BuildRow, more: Partial<SliceRow> = {}): SliceRow 
     state: 'waiting_run',
     version: 1,
     epoch: 1,
+    retries: 0,
+    due_ms: null,
     nomad_job_id: toNomadJobId({ build: id, index, org, repo, number, epoch: 1 }),
     job_open: 0,
     spec_hash: null,

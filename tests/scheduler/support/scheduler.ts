@@ -33,11 +33,15 @@ const TEMPLATE = fileURLToPath(
 
 export const SERVER_KEY = Buffer.alloc(32, 7)
 
+/** For tests of how an attempt ends, where what follows it would be in the way. */
+export const NO_RETRIES: SettingsInput = { limits: { infrastructure_retries: 0 } }
+
 export interface StartOptions {
   dataDir?: string
   nomad?: SchedulerNomad
   clock?: Clock
   settings?: SettingsInput
+  agentCommand?: readonly string[]
 }
 
 /** Removed after everything that was started in it is closed, which `t.testdir` is not. */
@@ -65,7 +69,7 @@ export async function startScheduler(t: Test, options: StartOptions = {}) {
     log: silentLog,
     serverKey: SERVER_KEY,
     publicUrl: () => 'http://127.0.0.1:8080',
-    agentCommand: ['/usr/bin/caravan', 'build-agent'],
+    agentCommand: options.agentCommand ?? ['/usr/bin/caravan', 'build-agent'],
     template: { file: TEMPLATE, text: readFileSync(TEMPLATE, 'utf8') },
   })
   let closed = false
@@ -89,14 +93,15 @@ export function aRequest(
 }
 
 /** Longer than anything takes on a busy machine. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 40_000
 
 /** Looks again and again until the answer is truthy. */
 export async function until<T>(
   look: () => T | Promise<T>,
   what: string,
+  { patienceMs = PATIENCE_MS }: { patienceMs?: number } = {},
 ): Promise<Exclude<T, null | undefined | false>> {
-  const endMs = systemClock.monotonic() + PATIENCE_MS
+  const endMs = systemClock.monotonic() + patienceMs
   for (;;) {
     const seen = await look()
     if (seen) return seen as Exclude<T, null | undefined | false>

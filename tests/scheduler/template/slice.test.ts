@@ -4,6 +4,7 @@ import t from 'tap'
 import { formatProblem, isCaravanError, type Problem } from '../../../src/model/index.ts'
 import {
   hashJob,
+  killTimeoutMsOf,
   loadSliceTemplate,
   META_KEYS,
   renderJob,
@@ -199,3 +200,35 @@ t.test('what is not there is named at the nearest place that is', async (t) => {
 function lineIn(text: string, part: string): number {
   return text.slice(0, text.indexOf(part)).split('\n').length
 }
+
+t.test('C-51: the time to the kill is that of the agent in the template', async (t) => {
+  const cases = [
+    ['kill_timeout = "30s"', 30_000],
+    ['kill_timeout = "2m"', 120_000],
+    ['', 5000],
+  ] as const
+  for (const [line, expected] of cases) {
+    const text = shipped.replace('kill_timeout = "30s"', line)
+    t.equal(killTimeoutMsOf(await loadSliceTemplate(text, 'slice.hcl')), expected, line)
+  }
+})
+
+t.test('the hash is the same wherever a template puts it, and stands there', async (t) => {
+  const kept = shipped.replace('spec_hash      = var.spec_hash', 'spec_hash = var.spec_hash')
+  const more = 'CARAVAN_EPOCH   = var.epoch'
+  const plain = kept.replace(more, `${more}\n HASH = var.spec_hash`)
+  const inText = kept.replace(more, `${more}\n HASH = "hash-\${var.spec_hash}"`)
+  for (const [source, prefix] of [
+    [plain, ''],
+    [inText, 'hash-'],
+  ] as const) {
+    const template = await loadSliceTemplate(source, 'slice.hcl')
+    for (const index of [0, 1]) {
+      const { job, values } = renderSlice(template, aSlice({ slice: index }))
+      t.strictSame(job, renderJob(template, values))
+      t.equal(job.Meta?.['spec_hash'], values.spec_hash)
+      t.equal(job.TaskGroups[0]?.Tasks[0]?.Env?.['HASH'], `${prefix}${values.spec_hash}`)
+      t.equal(values.spec_hash, hashJob(renderJob(template, { ...values, spec_hash: '' })))
+    }
+  }
+})

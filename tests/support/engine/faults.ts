@@ -151,7 +151,13 @@ function createFrost() {
     over: () => thawed,
     through(body: Readable): Readable {
       const gate = new Transform({
-        transform: (chunk: Buffer, _encoding, done) => void thawed.then(() => done(null, chunk)),
+        transform(chunk: Buffer, _encoding, done) {
+          const pass = () => {
+            this.push(chunk)
+            done()
+          }
+          void thawed.then(pass)
+        },
       })
       body.once('error', (cause) => gate.destroy(cause))
       gate.once('close', () => body.destroy())

@@ -83,7 +83,7 @@ async function start(setup: EngineSetup, logFile: string | undefined): Promise<R
     if (logFile !== undefined) appendFileSync(logFile, bytes)
   })
   const url = await new Promise<string>((resolve, reject) => {
-    child.once('message', (first) => resolve(String(first)))
+    child.once('message', (first: string) => resolve(first))
     child.once('exit', (code) => reject(new Error(`the engine ended with ${code}: ${said}`)))
   })
   return { child, url, call: createCaller(child) }

@@ -112,11 +112,14 @@ export class Connection {
   #waitForNext(): void {
     const [next] = this.#late
     if (next === undefined || this.#isOver) return
-    this.#timer = setTimeout(() => {
-      next.run()
-      this.#late.shift()
-      this.#waitForNext()
-    }, next.dueMs - performance.now())
+    this.#timer = setTimeout(
+      () => {
+        next.run()
+        this.#late.shift()
+        this.#waitForNext()
+      },
+      Math.max(0, next.dueMs - performance.now()),
+    )
   }
 
   #write(from: Socket, to: Socket, bytes: Buffer): void {

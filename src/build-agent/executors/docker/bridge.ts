@@ -126,7 +126,7 @@ function readRequests(fd: number): string[] {
       // What a step floods us with is read, so that nobody waits, and not kept.
       text = (text + bytes.toString('latin1', 0, length)).slice(-2 * REQUEST_BYTES)
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EAGAIN') break
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EAGAIN') break
       throw cause
     }
   }

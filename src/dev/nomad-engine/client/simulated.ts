@@ -49,22 +49,22 @@ function run(clock: Clock, plan: z.infer<typeof config>): RunningTask {
   let finish: (exit: TaskExit) => void = () => undefined
   const exit = new Promise<TaskExit>((resolve) => (finish = resolve))
   const end = { code: plan.exit_code, signal: plan.exit_signal }
-  const natural = clock.after(plan.run_for, () => finish(end))
+  let next = clock.after(plan.run_for, () => finish(end))
   let isKilled = false
   return {
     exit,
     kill(signal, timeoutMs) {
       if (isKilled) return
       isKilled = true
-      natural.cancel()
+      next.cancel()
       const obeys = plan.kill_after <= timeoutMs
       const number = toSignalNumber(obeys ? signal || DEFAULT_KILL_SIGNAL : 'SIGKILL')
       const delayMs = Math.min(plan.kill_after, timeoutMs)
       const die = () => finish({ code: 128 + number, signal: number })
-      if (delayMs > 0) clock.after(delayMs, die)
+      if (delayMs > 0) next = clock.after(delayMs, die)
       else die()
     },
     usage: () => ({ memoryBytes: 0, userMs: 0, systemMs: 0 }),
-    detach: () => natural.cancel(),
+    detach: () => next.cancel(),
   }
 }

@@ -11,6 +11,9 @@ const SECOND = 1_000_000_000
 const constraint = z.object({ LTarget: text, RTarget: text, Operand: text })
 export type Constraint = z.infer<typeof constraint>
 
+const affinity = constraint.extend({ Weight: integer(50) })
+export type Affinity = z.infer<typeof affinity>
+
 const port = z.object({
   Label: z.string(),
   Value: integer(0),
@@ -76,7 +79,7 @@ const task = z.object({
   Env: texts,
   Meta: texts,
   Constraints: listOf(constraint),
-  Affinities: opaque,
+  Affinities: listOf(affinity),
   Resources: resources.nullish().transform((value) => value ?? resources.parse({})),
   RestartPolicy: restartPolicy.nullish().transform((value) => value ?? null),
   KillTimeout: integer(5 * SECOND),
@@ -109,7 +112,7 @@ const group = z.object({
   Name: text,
   Count: integer(1),
   Constraints: listOf(constraint),
-  Affinities: opaque,
+  Affinities: listOf(affinity),
   Spreads: opaque,
   Tasks: listOf(task).transform((tasks) => tasks ?? []),
   Meta: texts,
@@ -156,7 +159,7 @@ export const jobSchema = z.object({
   Datacenters: listOf(z.string()).transform((names) => names ?? ['*']),
   NodePool: text.transform((value) => value || 'default'),
   Constraints: listOf(constraint),
-  Affinities: opaque,
+  Affinities: listOf(affinity),
   Spreads: opaque,
   TaskGroups: listOf(group).transform((groups) => groups ?? []),
   Update: opaque,

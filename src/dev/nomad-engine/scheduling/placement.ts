@@ -8,7 +8,7 @@ import type { RandomSource } from '../../../platform/index.ts'
 import { askOf } from '../objects/allocation.ts'
 import type { Ask, PortMapping } from '../objects/allocation.ts'
 import type { AllocationMetric } from '../objects/evaluation.ts'
-import type { Constraint, Job, TaskGroup } from '../objects/job.ts'
+import type { Affinity, Constraint, Job, TaskGroup } from '../objects/job.ts'
 import type { Node } from '../objects/node.ts'
 import type { SchedulerConfiguration } from '../state/rows.ts'
 import type { View } from '../state/state.ts'
@@ -85,9 +85,11 @@ export function place(
   const metric = createMetric(request.job, candidates)
   const ask = askOf(request.group)
   const options: Option[] = []
+  // Whoever would rather have some nodes than others wants all of them compared.
+  const optionsMax = affinitiesOf(request).length > 0 ? nodes.length : OPTIONS_MAX
   // From a random place on: otherwise every plan would crowd the first nodes of the list.
   const start = nodes.length > OPTIONS_MAX ? Math.floor(context.random.number() * nodes.length) : 0
-  for (let step = 0; step < nodes.length && options.length < OPTIONS_MAX; step++) {
+  for (let step = 0; step < nodes.length && options.length < optionsMax; step++) {
     const node = nodes[(start + step) % nodes.length]
     if (node === undefined) break
     metric.NodesEvaluated++
@@ -153,10 +155,24 @@ function tryFit(
     binpack,
     'job-anti-affinity': siblings > 0 ? -(siblings + 1) / request.group.Count : 0,
     'node-reschedule-penalty': request.previousNode === node.ID ? -1 : 0,
+    'node-affinity': scoreAffinity(node, request),
   }
   const counted = Object.values(scores).filter((score) => score !== 0)
   const score = counted.reduce((total, each) => total + each, 0) / Math.max(counted.length, 1)
   return { node, ports: outcome.ports, score, scores }
+}
+
+/** From -1 to 1: the share of all weights that speaks for the node, less what speaks against it. */
+function scoreAffinity(node: Node, request: PlacementRequest): number {
+  const affinities = affinitiesOf(request)
+  const total = affinities.reduce((sum, each) => sum + Math.abs(each.Weight), 0)
+  const matched = affinities.filter((each) => satisfies(node, each))
+  return total === 0 ? 0 : matched.reduce((sum, each) => sum + each.Weight, 0) / total
+}
+
+function affinitiesOf({ job, group }: PlacementRequest): Affinity[] {
+  const ofTasks = group.Tasks.flatMap((task) => task.Affinities ?? [])
+  return [...(job.Affinities ?? []), ...(group.Affinities ?? []), ...ofTasks]
 }
 
 /** From 0 for an empty node to 1 for a full one: "BestFit v3", as published with Google's Borg traces. */

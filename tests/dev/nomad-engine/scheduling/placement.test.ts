@@ -168,3 +168,18 @@ t.test('a plan never promises more than the nodes have', (t) => {
   t.pass('300 clusters')
   t.end()
 })
+
+t.test('an affinity of negative weight keeps away from a node while there is another one', (t) => {
+  const [full, empty] = [aNode({ name: 'full' }), aNode({ name: 'empty' })]
+  const running = anAllocation(asks(500, 500), { NodeID: full.ID })
+  const Affinities = [
+    { LTarget: '${node.unique.id}', RTarget: full.ID, Operand: '=', Weight: -100 },
+  ]
+  const job = asks(100, 100, { group: { Affinities } })
+  t.equal(tryPlace(asks(100, 100), [full, empty], [running]).placed?.node.Name, 'full')
+  t.equal(tryPlace(job, [full, empty], [running]).placed?.node.Name, 'empty')
+  t.equal(tryPlace(job, [full], [running]).placed?.node.Name, 'full', 'there is no other one')
+  const many = [full, ...Array.from({ length: 9 }, () => aNode({ cpuMhz: 50 })), empty]
+  t.equal(tryPlace(job, many, [running]).placed?.node.Name, 'empty', 'however many are too small')
+  t.end()
+})

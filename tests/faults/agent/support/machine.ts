@@ -1,6 +1,7 @@
 /** What the machine itself must give for a fault: a limit of memory, a small disk, a frozen process. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 
@@ -21,10 +22,13 @@ export function isRoot(): boolean {
 
 /** @returns the path of a file system of so many bytes; null when this user can not mount one. */
 export function mountDisk(t: Test, size: string): string | null {
-  const path = t.testdir()
   if (!isRoot()) return null
+  const path = mkdtempSync(join(tmpdir(), 'caravan-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'caravan-test', path])
-  t.teardown(() => execFileSync('umount', ['--lazy', path]))
+  t.teardown(() => {
+    execFileSync('umount', ['--lazy', path])
+    rmdirSync(path)
+  })
   return path
 }
 

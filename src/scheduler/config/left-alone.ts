@@ -1,19 +1,31 @@
 /**
- * What the workflows of a file give a job and a job run alone does not get: named in warnings.
+ * What stands in a file and a job that is run alone does not get: named in warnings.
  *
- * Workflows are not run, so their shape is not judged here.
+ * None of it is judged here: what the job does not touch may be wrong.
  */
 import { listed, shown } from './report.ts'
 import { keyPath } from './scope.ts'
 import type { Scope } from './scope.ts'
 import { entriesOf } from './yaml-tree.ts'
-import type { YamlNode } from './yaml-tree.ts'
+import type { YamlEntry, YamlNode } from './yaml-tree.ts'
 
 /** Keys of a job's entry that say when it runs, not what it is given. */
 const ABOUT_ORDER = new Set(['requires', 'filters', 'name', 'type', 'serial-group'])
 
 /** Entries looked at in a file, with aliases counted each time; 53 are the most seen in public. */
 const ENTRIES_MAX = 10_000
+
+/** Parts of the language that come to nothing yet. A job that needs one of them is refused there. */
+const LEFT_ALONE = ['orbs', 'parameters', 'setup', 'workflows']
+
+export function warnOfUnused(entries: ReadonlyMap<string, YamlEntry>, { report }: Scope): void {
+  const keys = LEFT_ALONE.filter((key) => entries.has(key))
+  const ats = keys.map((key) => entries.get(key)?.keyAt ?? 0)
+  if (keys.length === 0) return
+  const what = `${listed(keys)} of the file ${keys.length === 1 ? 'is' : 'are'} left alone`
+  const hint = 'the job is run alone, as it stands under `jobs`'
+  report.warning({ at: Math.min(...ats), path: '', what, hint })
+}
 
 export function warnOfWorkflows(workflows: YamlNode | undefined, job: string, scope: Scope): void {
   let seen = 0
