@@ -59,13 +59,14 @@ async function claim(
   const parts = parseNomadJobId(job)
   if (parts === null) throw new Error(`${job} is no job of a slice`)
   const path = `/api/v1/agent/${toSliceKey(parts.build, parts.index)}/${parts.epoch}`
-  const { session } = (await call(`${path}/claim`, {
+  const request = {
     claim_id: `claim-of-${allocation}`,
     token,
     protocol: PROTOCOL_VERSION,
     agent_version: '0.0.0',
     allocation_id: allocation,
-  })) as { session: string }
+  }
+  const { session } = (await call(`${path}/claim`, request, token)) as { session: string }
   await call(`${path}/accept`, {}, session)
   const started = { type: 'step_started', step: 0, attempt: 1, seq: 1, at_ms: 0 }
   await call(`${path}/events`, { events: [started] }, session)

@@ -95,16 +95,20 @@ function isNotable({ slice }: OpenSlice, job: JobSeen | undefined): boolean {
 /** A request whose answer never came has been carried out by then, or never will be. */
 export const UNKNOWN_REQUEST_MS = 60_000
 
+/** @returns how long a job that nobody knows to exist may still come to be, after its slice is over. */
+export function closesInMs({ finished_ms: endMs }: OpenSlice['slice'], nowMs: number): number {
+  return (endMs ?? 0) + UNKNOWN_REQUEST_MS - nowMs
+}
+
 async function closeWhenGone(
   { ledger, clock }: InspectionDeps,
   { slice }: OpenSlice,
   job: JobSeen | undefined,
 ): Promise<void> {
   const wasRegistered = slice.job_modify_index !== null
-  const overMs = clock.now() - (slice.finished_ms ?? 0)
   const isGone =
     job === undefined
-      ? wasRegistered || overMs > UNKNOWN_REQUEST_MS
+      ? wasRegistered || closesInMs(slice, clock.now()) <= 0
       : job.dead && job.allocations.every((each) => each.isTerminal)
   if (!isGone) return
   await ledger.record(placeOf(slice), { kind: 'job_closed', epoch: slice.epoch })

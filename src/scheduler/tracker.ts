@@ -9,7 +9,7 @@ import { isResult, type SliceKey } from '../model/index.ts'
 import type { NomadAllocation, NomadEvent, StreamItem } from '../nomad/index.ts'
 import type { RandomSource } from '../platform/index.ts'
 import { explainEvaluations } from './explain.ts'
-import { createInspection, type Inspection, type InspectionDeps } from './inspection.ts'
+import { closesInMs, createInspection, type Inspection, type InspectionDeps } from './inspection.ts'
 import { startLoop, type Loop } from './loop.ts'
 import type { OpenSlice } from './open-slices.ts'
 import type { SliceRow } from './store/index.ts'
@@ -198,6 +198,9 @@ class Tracking {
     // Not looked at while their registration is under way, and yet something is to be seen: later, then.
     for (const { key, slice } of entries) {
       if (slice.state === 'submitting') this.#lookIn(key, SUBMITTING_LOOK_MS)
+      const isUnsettled = isResult(slice.state) && slice.job_modify_index === null
+      const leftMs = isUnsettled ? closesInMs(slice, this.#deps.clock.now()) : 0
+      if (leftMs > 0) this.#lookIn(key, leftMs)
     }
     return this.#inspection.reconcile(
       entries,

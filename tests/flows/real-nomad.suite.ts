@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const nomad = findNomad()
 
 /** Four times `npm ci` and a quarter of the tests each, on two cores. */
-const SELF_BUILD_TIMEOUT_MS = 300_000
+const SELF_BUILD_TIMEOUT_MS = 480_000
 
 const STOPPED = `version: 2.1
 jobs:

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isResult, type BuildView } from '../../src/model/index.ts'
+import { CaravanError, isResult, type BuildView } from '../../src/model/index.ts'
 import { TestClock } from '../../src/platform/index.ts'
 import { agentOf, agentsOf, stepFinished, unwrap } from './support/agent.ts'
 import { anEvaluation, withEvents } from './support/nomad.ts'
@@ -237,5 +237,28 @@ t.test(
     setTimeout(() => answer.resolve(), 100)
     const view = await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.epoch === 2)
     t.match(view.slices[0]?.earlier_attempts, [{ reason: 'node_lost' }])
+  },
+)
+
+t.test(
+  'a job that may yet come to be, of a slice that is over, is closed when its time is up',
+  async (t) => {
+    const clock = new TestClock()
+    const { scheduler, cluster, dataDir } = await startScheduler(t, { clock })
+    cluster.onRegister = () => {
+      throw new CaravanError('NOMAD_UNKNOWN_OUTCOME', 'No cluster leader')
+    }
+    // Far from the looks at everything, which come once a minute.
+    await clock.tick(30_000)
+    await scheduler.submit(aRequest())
+    await untilBuild(scheduler, '1', ({ slices }) => slices[0]?.state === 'submitting')
+    await scheduler.cancelBuild('1')
+    const canceledMs = clock.monotonic()
+    await until(async () => {
+      await clock.tick(500)
+      return countOpenJobs(dataDir) === 0
+    }, 'the job is closed')
+    const tookMs = clock.monotonic() - canceledMs
+    t.ok(tookMs >= 60_000 && tookMs < 75_000, `closed after ${tookMs} ms`)
   },
 )

@@ -40,7 +40,7 @@ export function toContainerFolders(folders: Folders): Folders {
   }
 }
 
-/** As long as any number that the wrapper writes, with its newline. */
+/** Room for whatever number the wrapper writes, and its newline. */
 const BLANK = ' '.repeat(15)
 const REQUEST_BYTES = 4096
 
