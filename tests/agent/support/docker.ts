@@ -18,7 +18,9 @@ export const APP = 'caravan-example/app:latest'
 /** Busybox alone; answers on port 8080 when it is not told otherwise. */
 export const SERVICE = 'caravan-example/service:latest'
 
-const IMAGES_SCRIPT = fileURLToPath(new URL('../../../scripts/example-images.sh', import.meta.url))
+export const IMAGES_SCRIPT = fileURLToPath(
+  new URL('../../../scripts/example-images.sh', import.meta.url),
+)
 
 /** Runs the tests of a file when there is a Docker Engine; on a machine of CI there has to be one. */
 export async function withDocker(tests: () => void): Promise<void> {

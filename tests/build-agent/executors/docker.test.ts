@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  KILLED_MS,
   type Observation,
   readEnd,
   UNCLEAR_MAX_MS,
@@ -45,7 +46,8 @@ t.test('the end of a command is read from whoever knows it best', async (t) => {
     ['connected', { isConnected: true }, 'wait'],
     ['cut off while it runs', {}, 'wait'],
     ['cut off while it runs, for long', late, 'wait'],
-    ['the wrapper was killed', { exec: done }, 'exited', 137],
+    ['the wrapper was killed, maybe with its container', { exec: done }, 'wait'],
+    ['the wrapper was killed', { exec: done, unclearMs: KILLED_MS }, 'exited', 137],
     ['no code yet', { exec: { isRunning: false, exitCode: null } }, 'wait'],
     ['never a code', { exec: { isRunning: false, exitCode: null }, ...late }, 'lost'],
     ['Docker is away', { exec: 'unreachable', container: 'unreachable' }, 'wait'],

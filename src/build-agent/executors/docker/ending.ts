@@ -27,6 +27,10 @@ export type Verdict =
 
 /** What an engine needs to come back from a restart. */
 export const UNCLEAR_MAX_MS = 30_000
+/** When a container ends, Docker may hear of its commands first, which were killed with it. */
+export const KILLED_MS = 1000
+/** What a command ends with that was killed. */
+const KILLED = 137
 
 const WAIT: Verdict = { kind: 'wait' }
 
@@ -53,6 +57,7 @@ export function readEnd(seen: Observation): Verdict {
     return isLate ? { kind: 'lost', why: 'Docker does not know the command any more' } : WAIT
   }
   if (seen.exec.isRunning) return WAIT
+  if (seen.exec.exitCode === KILLED && seen.unclearMs < KILLED_MS) return WAIT
   if (seen.exec.exitCode !== null) return { kind: 'exited', code: seen.exec.exitCode }
   return isLate ? { kind: 'lost', why: 'Docker does not say how the command ended' } : WAIT
 }
