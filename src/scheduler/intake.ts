@@ -6,6 +6,7 @@ import {
   formatProblem,
   toNomadJobId,
   type BuildRequest,
+  type ContainerSpec,
   type DryRunAnswer,
   type JobSpec,
   type ResourceClass,
@@ -140,7 +141,7 @@ type CompileInput = Pick<
 >
 
 const ON_HOST =
-  'the steps run on the host and not in the containers of the job, as was asked for: its images, services and their environment are not used'
+  'the steps run on the host and not in the containers of the job, as was asked for: its images and services are not used'
 
 function toCompiled(
   { executor }: CompileInput,
@@ -149,9 +150,15 @@ function toCompiled(
   const { job } = outcome
   const warnings = outcome.warnings.map(formatProblem)
   if (executor === 'host' && job.executor.kind === 'docker') {
-    return { spec: { ...job, executor: { kind: 'machine' } }, warnings: [...warnings, ON_HOST] }
+    return { spec: toHostJob(job, job.executor.containers), warnings: [...warnings, ON_HOST] }
   }
   return { spec: withContainerSteps(job), warnings }
+}
+
+/** What the primary container has in its environment the steps would have seen, under all else. */
+function toHostJob(job: JobSpec, [primary]: readonly ContainerSpec[]): JobSpec {
+  const environment = { ...primary?.environment, ...job.environment }
+  return { ...job, executor: { kind: 'machine' }, environment }
 }
 
 /** @throws CaravanError INPUT_INVALID when the bundle was not uploaded. */

@@ -13,7 +13,7 @@ export interface TaskParts {
   build: BuildRow
   texts: Pick<BuildTexts, 'spec' | 'source'>
   slice: Pick<SliceRow, 'slice_index'>
-  settings: Pick<Settings, 'limits' | 'class'>
+  settings: Pick<Settings, 'limits' | 'class' | 'containers'>
   /** Of the agent's task in the Nomad job. */
   killTimeoutMs: number
   /** Where people reach the server. */
@@ -31,6 +31,7 @@ export function toTask(parts: TaskParts): Task {
     source,
     executor: spec.executor,
     ...toResources(spec.resource_class, settings),
+    proxy: toProxy(settings.containers),
     environment: [
       { layer: 'built-in', values: builtInVariables(parts) },
       { layer: 'job', values: spec.environment },
@@ -61,6 +62,18 @@ function toResources(name: string, settings: Pick<Settings, 'class'>): Pick<Task
   const found = toResourceClasses(settings.class).get(name)
   if (found === undefined) return {}
   return { resources: { vcpu: found.vcpu, memory_mib: found.memoryMiB, pids: PIDS_MAX } }
+}
+
+function toProxy({
+  http_proxy: http,
+  https_proxy: https,
+  no_proxy: direct,
+}: Settings['containers']): NonNullable<Task['proxy']> {
+  return {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    ...(direct === undefined ? {} : { direct }),
+  }
 }
 
 /** Those that have a value for this build; the others are left unset, not empty. */

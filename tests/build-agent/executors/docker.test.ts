@@ -145,14 +145,20 @@ t.test('a primary waits for steps unless it has a main process of its own', asyn
 })
 
 t.test('a proxy is given only where the operator names one', async (t) => {
-  t.same(toProxyVariables({ NO_PROXY: 'a' }, []), [])
-  const told = toProxyVariables({ DOCKER_HTTPS_PROXY: 'p', NO_PROXY: 'a, b' }, ['db'])
+  t.same(toProxyVariables({ direct: ['a'] }, { NO_PROXY: 'a' }, []), [])
+  const told = toProxyVariables({}, { DOCKER_HTTPS_PROXY: 'p', NO_PROXY: 'a, b' }, ['db'])
   t.same(told, [
     'HTTPS_PROXY=p',
     'https_proxy=p',
     'NO_PROXY=a,b,localhost,127.0.0.1,169.254.169.254,db',
     'no_proxy=a,b,localhost,127.0.0.1,169.254.169.254,db',
   ])
+  const node = { DOCKER_HTTP_PROXY: 'node', NO_PROXY: 'a' }
+  t.match(
+    toProxyVariables({ http: 'server', direct: ['c'] }, node, []),
+    ['HTTP_PROXY=server', 'http_proxy=server', /^NO_PROXY=c,/, /^no_proxy=c,/],
+    'the settings of the server come first',
+  )
 })
 
 t.test('a login is looked up in the variables of the task', async (t) => {

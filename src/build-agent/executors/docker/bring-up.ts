@@ -73,7 +73,7 @@ export async function bringUp(
     name: `caravan-${given.name}`,
     labels: given.labels,
     limits: await limit(given),
-    proxies: toProxyVariables(given.inherited, names),
+    proxies: toProxyVariables(given.task.proxy ?? {}, given.inherited, names),
     hasInit: true,
   }
   const network = await provideNetwork(given, job)

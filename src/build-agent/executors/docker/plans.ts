@@ -94,17 +94,20 @@ export function fromPairs(pairs: readonly string[]): Record<string, string> {
 const DIRECT = ['localhost', '127.0.0.1', '169.254.169.254']
 
 /**
- * Variables that programs find their proxy by, in both spellings, from what the node's operator has set for
- * containers. Empty without any.
+ * Variables that programs find their proxy by, in both spellings: what the server's settings say, and what is
+ * set on the node for what they do not. Empty without any proxy.
+ *
+ * @param names of the job's own containers.
  */
 export function toProxyVariables(
+  { http: ofHttp, https: ofHttps, direct: without }: NonNullable<Task['proxy']>,
   inherited: Readonly<Record<string, string | undefined>>,
   names: readonly string[],
 ): string[] {
-  const http = inherited['DOCKER_HTTP_PROXY'] ?? ''
-  const https = inherited['DOCKER_HTTPS_PROXY'] ?? ''
+  const http = ofHttp ?? inherited['DOCKER_HTTP_PROXY'] ?? ''
+  const https = ofHttps ?? inherited['DOCKER_HTTPS_PROXY'] ?? ''
   if (http === '' && https === '') return []
-  const given = (inherited['NO_PROXY'] ?? '').split(',').map((host) => host.trim())
+  const given = without ?? (inherited['NO_PROXY'] ?? '').split(',').map((host) => host.trim())
   const direct = [...new Set([...given, ...DIRECT, ...names])].filter((host) => host !== '')
   const values = { http_proxy: http, https_proxy: https, no_proxy: direct.join(',') }
   return Object.entries(values)
