@@ -4,7 +4,7 @@
  */
 import type Docker from 'dockerode'
 import { CaravanError } from '../model/index.ts'
-import { withDeadline } from './docker/deadline.ts'
+import { ignoring, orNull, withDeadline } from './docker/deadline.ts'
 import { demultiplex, readLines } from './docker/streams.ts'
 import type {
   ContainerFacts,
@@ -186,9 +186,9 @@ function toCreateOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {
   }
 }
 
-function toExecs(client: Docker): Pick<DockerEngine, 'exec' | 'execFacts'> {
+function toExecs(client: Docker): Pick<DockerEngine, 'prepareExec' | 'startExec' | 'execFacts'> {
   return {
-    async exec(container, request: ExecRequest) {
+    async prepareExec(container, request: ExecRequest) {
       const { argv, environment, user } = request
       const made = await withDeadline('make ready a command', (abortSignal) =>
         client.getContainer(container).exec({
@@ -202,10 +202,13 @@ function toExecs(client: Docker): Pick<DockerEngine, 'exec' | 'execFacts'> {
           abortSignal,
         }),
       )
+      return made.id
+    },
+    async startExec(id) {
       const stream = await withDeadline('start a command', () =>
-        made.start({ hijack: true, stdin: false }),
+        client.getExec(id).start({ hijack: true, stdin: false }),
       )
-      return { id: made.id, output: demultiplex(stream), close: () => destroy(stream) }
+      return { output: demultiplex(stream), close: () => destroy(stream) }
     },
     async execFacts(id) {
       const found = await orNull(
@@ -267,30 +270,6 @@ function toNetworks(
       )
     },
   }
-}
-
-/** Nothing there is an answer. */
-async function orNull<T>(asked: Promise<T>): Promise<T | null> {
-  try {
-    return await asked
-  } catch (cause) {
-    if (readStatus(cause) === 404) return null
-    throw cause
-  }
-}
-
-async function ignoring(statuses: readonly number[], run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run()
-  } catch (cause) {
-    if (!statuses.includes(readStatus(cause))) throw cause
-  }
-}
-
-/** HTTP status of Docker's answer in an error of this room; 0 when there was none. */
-function readStatus(cause: unknown): number {
-  const status = cause instanceof CaravanError ? cause.detail['status'] : undefined
-  return typeof status === 'number' ? status : 0
 }
 
 function destroy(stream: unknown): void {

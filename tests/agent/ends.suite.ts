@@ -80,23 +80,26 @@ await withDocker(() => {
     t.same(await leftovers(), [])
   })
 
-  t.test('a primary with a main process of its own ends the job when that ends', async (t) => {
-    const task = aContainerTask({
-      primary: {
-        command: [
-          '/bin/sh',
-          '-c',
-          'while [ ! -e /tmp/go ]; do sleep 0.1; done; echo last words; exit 4',
-        ],
-      },
-      steps: ['touch /tmp/go; sleep 1000', always('echo never')],
-    })
-    const { server } = await runToEnd(t, task)
-    t.match(server.output(1).toString(), /ended with exit code 4.*last words/s)
-    t.match(server.finished(1), { state: 'failed', exit_code: 4 })
-    t.match(server.output(2).toString(), /primary container has ended with exit code 4/)
-    t.match(server.sliceFinished, { result: 'failed', reason: 'exit_code' })
-  })
+  t.test(
+    'C-72: a primary with a main process of its own ends the job when that ends',
+    async (t) => {
+      const task = aContainerTask({
+        primary: {
+          command: [
+            '/bin/sh',
+            '-c',
+            'while [ ! -e /tmp/go ]; do sleep 0.1; done; echo last words; exit 4',
+          ],
+        },
+        steps: ['touch /tmp/go; sleep 1000', always('echo never')],
+      })
+      const { server } = await runToEnd(t, task)
+      t.match(server.output(1).toString(), /ended with exit code 4.*last words/s)
+      t.match(server.finished(1), { state: 'failed', exit_code: 4 })
+      t.match(server.output(2).toString(), /primary container has ended with exit code 4/)
+      t.match(server.sliceFinished, { result: 'failed', reason: 'exit_code' })
+    },
+  )
 
   t.test('an image that is not there fails at once, by name', async (t) => {
     const image = '127.0.0.1:9/no/such:image'

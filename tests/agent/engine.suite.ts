@@ -10,7 +10,7 @@ await withDocker(() => {
     return
   }
 
-  t.test('a step survives its engine where containers do', async (t) => {
+  t.test('C-64: a step survives its engine where containers do', async (t) => {
     const engine = await startEngine(t, ['--live-restore'])
     const task = aContainerTask({
       steps: ['echo ready; sleep 4; echo done; exit 6', always('echo on')],
@@ -27,7 +27,7 @@ await withDocker(() => {
     t.equal(await engine.docker('ps', '--all', '--quiet'), '')
   })
 
-  t.test('a step that dies with its engine is lost, and not blamed on anybody', async (t) => {
+  t.test('C-64: a step that dies with its engine is lost, and not blamed on anybody', async (t) => {
     const engine = await startEngine(t, [])
     const task = aContainerTask({ steps: ['echo ready; sleep 1000', always('echo never')] })
     const server = await ProtocolServer.start(t, { task })

@@ -24,23 +24,29 @@ await withDocker(() => {
     t.same(await leftovers(), [])
   })
 
-  t.test('a service that dies or does not start is shown, and the job goes on', async (t) => {
-    const task = aContainerTask({
-      services: [
-        { image: SERVICE, command: ['/bin/sh', '-c', 'echo last words; exit 3'] },
-        { image: SERVICE, entrypoint: ['/no/such/program'] },
-      ],
-      steps: ['sleep 1; echo on'],
-    })
-    const { server } = await runToEnd(t, task)
-    t.match(server.output(1).toString(), /^last words\ncaravan: the service ended with exit code 3/)
-    t.equal(server.finished(1)?.state, 'failed')
-    t.equal(server.finished(1)?.exit_code, 3)
-    t.equal(server.finished(2)?.state, 'failed')
-    t.match(server.output(0).toString(), /port 8080\/tcp is announced by .* and .*/)
-    t.equal(server.output(3).toString(), 'on\n')
-    t.match(server.sliceFinished, { result: 'succeeded' })
-  })
+  t.test(
+    'C-69, C-70: a service that dies or does not start is shown, and the job goes on',
+    async (t) => {
+      const task = aContainerTask({
+        services: [
+          { image: SERVICE, command: ['/bin/sh', '-c', 'echo last words; exit 3'] },
+          { image: SERVICE, entrypoint: ['/no/such/program'] },
+        ],
+        steps: ['sleep 1; echo on'],
+      })
+      const { server } = await runToEnd(t, task)
+      t.match(
+        server.output(1).toString(),
+        /^last words\ncaravan: the service ended with exit code 3/,
+      )
+      t.equal(server.finished(1)?.state, 'failed')
+      t.equal(server.finished(1)?.exit_code, 3)
+      t.equal(server.finished(2)?.state, 'failed')
+      t.match(server.output(0).toString(), /port 8080\/tcp is announced by .* and .*/)
+      t.equal(server.output(3).toString(), 'on\n')
+      t.match(server.sliceFinished, { result: 'succeeded' })
+    },
+  )
 
   t.test('the metadata address can not be reached from the network of the job', async (t) => {
     // Asks the routing table only: nothing is sent.

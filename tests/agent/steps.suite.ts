@@ -64,7 +64,7 @@ await withDocker(() => {
     t.equal(server.output(2).toString(), '0\nplain\n')
   })
 
-  t.test('steps run as the user of the container', async (t) => {
+  t.test('C-73: steps run as the user of the container', async (t) => {
     const task = aContainerTask({
       primary: { user: 'circleci' },
       steps: ['id -u; pwd; echo "export A=b" >> $BASH_ENV', 'echo $A'],

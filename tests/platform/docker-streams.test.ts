@@ -15,7 +15,7 @@ async function gather(parts: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-t.test('frames give the same bytes wherever the connection cuts them', async (t) => {
+t.test('C-66: frames give the same bytes wherever the connection cuts them', async (t) => {
   const frames = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(frames, fc.integer({ min: 1, max: 11 }), async (written, size) => {

@@ -27,17 +27,24 @@ function compile(executor: 'configured' | 'host') {
 t.test('a job in containers has steps for what is made ready and for its services', async (t) => {
   const { spec, warnings } = compile('configured')
   const steps = spec.steps.map(({ kind, name }) => `${kind}: ${name}`)
-  t.strictSame(steps, ['environment: Spin up environment', 'service: Service database', 'run: make'])
+  t.strictSame(steps, [
+    'environment: Spin up environment',
+    'service: Service database',
+    'run: make',
+  ])
   t.strictSame(warnings, [])
 })
 
-t.test('a job in containers runs on the host where that is asked for, with a warning', async (t) => {
-  const { spec, warnings } = compile('host')
-  t.strictSame(spec.executor, { kind: 'machine' })
-  t.strictSame(
-    spec.steps.map(({ name }) => name),
-    ['make'],
-  )
-  t.strictSame(spec.environment, { OF_CONTAINER: '1', BOTH: 'job' })
-  t.match(warnings, [/on the host and not in the containers.*images and services are not used/])
-})
+t.test(
+  'a job in containers runs on the host where that is asked for, with a warning',
+  async (t) => {
+    const { spec, warnings } = compile('host')
+    t.strictSame(spec.executor, { kind: 'machine' })
+    t.strictSame(
+      spec.steps.map(({ name }) => name),
+      ['make'],
+    )
+    t.strictSame(spec.environment, { OF_CONTAINER: '1', BOTH: 'job' })
+    t.match(warnings, [/on the host and not in the containers.*images and services are not used/])
+  },
+)

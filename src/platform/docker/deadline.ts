@@ -31,6 +31,37 @@ export async function withDeadline<T>(
   }
 }
 
+/** That there is nothing is an answer. */
+export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked
+  } catch (cause) {
+    if (readStatus(cause) === 404) return null
+    throw cause
+  }
+}
+
+/** @param statuses of answers that are as good as a yes. */
+export async function ignoring(
+  statuses: readonly number[],
+  run: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await run()
+  } catch (cause) {
+    if (!statuses.includes(readStatus(cause))) throw cause
+  }
+}
+
+/** Of Docker's answer; 0 when there was none. */
+function readStatus(cause: unknown): number {
+  const status = cause instanceof CaravanError ? cause.detail['status'] : undefined
+  return typeof status === 'number' ? status : 0
+}
+
+/** What the library puts before Docker's own words; the status of an engine is not that of a registry. */
+const PREFIX = /^\(HTTP code \d+\) [\w ]*- /
+
 /** The library puts status and body of an answer into its errors. */
 function readAnswer(cause: unknown): { status: number; text: string } {
   if (!(cause instanceof Error)) return { status: 0, text: String(cause) }
@@ -38,6 +69,6 @@ function readAnswer(cause: unknown): { status: number; text: string } {
   const told = (json as { message?: unknown } | null | undefined)?.message
   return {
     status: typeof statusCode === 'number' ? statusCode : 0,
-    text: typeof told === 'string' ? told.trim() : cause.message,
+    text: typeof told === 'string' ? told.trim() : cause.message.replace(PREFIX, '').trim(),
   }
 }

@@ -19,8 +19,10 @@ export interface DockerEngine {
   container(id: string): Promise<ContainerFacts | null>
   /** One that is gone or does not run is no error. */
   killContainer(id: string): Promise<void>
-  /** Starts a command in a container that runs. */
-  exec(container: string, request: ExecRequest): Promise<Attached & { id: string }>
+  /** Makes ready a command in a container that runs. @returns its id. */
+  prepareExec(container: string, request: ExecRequest): Promise<string>
+  /** Once for each command. */
+  startExec(id: string): Promise<Attached>
   /** @returns null when the engine does not know it, such as after a restart of its own. */
   execFacts(id: string): Promise<ExecFacts | null>
   hasNetwork(name: string): Promise<boolean>

@@ -64,7 +64,7 @@ t.test('the end of a command is read from whoever knows it best', async (t) => {
   }
 })
 
-t.test('a failed pull is repeated only where that may help', async (t) => {
+t.test('C-68: a failed pull is repeated only where that may help', async (t) => {
   const final = [
     'manifest for app:9 not found: manifest unknown: manifest unknown',
     'pull access denied for app, repository does not exist or may require docker login',
@@ -84,10 +84,10 @@ t.test('a failed pull is repeated only where that may help', async (t) => {
 
 t.test('a pull has its tries, and a missing image none', async (t) => {
   let pulls = 0
-  const provide = async (why: string) => {
+  const provide = async (why: string, image = 'app') => {
     pulls = 0
     return await provideImage(
-      { image: 'app' },
+      { image },
       {
         engine: {
           image: async () => null,
@@ -109,6 +109,9 @@ t.test('a pull has its tries, and a missing image none', async (t) => {
   t.equal(pulls, 4)
   await t.rejects(provide('manifest unknown'), { name: 'ImageMissing' })
   t.equal(pulls, 1)
+  const example = provide('manifest unknown', 'caravan-example/app')
+  await t.rejects(example, { message: /scripts\/example-images\.sh/ })
+  t.equal(pulls, 0, 'nobody is asked for what is made here')
 })
 
 t.test('names of images', async (t) => {

@@ -1,17 +1,12 @@
 /** One command in a container, from its start to its status. */
 import { CaravanError } from '../../../model/index.ts'
-import {
-  type Clock,
-  type DockerEngine,
-  type ExecRequest,
-  type Log,
-  sleep,
-} from '../../../platform/index.ts'
+import { type Clock, type DockerEngine, type Log, sleep } from '../../../platform/index.ts'
 import type { Command, CommandExit, RunningCommand } from '../../process/launch.ts'
 import type { AgentTimings } from '../../timings.ts'
 import type { CommandOutput } from '../executor.ts'
 import type { Bridge } from './bridge.ts'
-import { type Observation, readEnd, UNCLEAR_MAX_MS, type Verdict } from './ending.ts'
+import { type Observation, readEnd, type Verdict } from './ending.ts'
+import { execPatiently, type StartedExec } from './exec.ts'
 import { TARGET } from './scripts.ts'
 import { type GroupSignal, GroupSignals } from './signals.ts'
 
@@ -28,6 +23,8 @@ export interface CommandDeps {
 
 /** The end of the connection wakes us sooner; this is for when it never ends. */
 const LOOK_MS = 500
+/** Of the looks at a command that only Docker can see: a few in a row, every ten seconds. */
+const DOUBT = { every: 20, looks: 4 } as const
 const GROUP_POLL_MS = 100
 /** Only complaints come this way: what the command writes goes to the pipe. */
 const COMPLAINT_BYTES = 4096
@@ -60,35 +57,11 @@ export async function startCommand(
   return new ContainerCommand(deps, { id, command, output, started }).running
 }
 
-/** An engine that is being restarted is waited for; nothing was started while nobody listened. */
-async function execPatiently(
-  { engine, container, clock, log }: CommandDeps,
-  request: ExecRequest,
-): Promise<Started['started']> {
-  const giveUpMs = clock.monotonic() + UNCLEAR_MAX_MS
-  for (;;) {
-    try {
-      return await engine.exec(container, request)
-    } catch (cause) {
-      const isAway = /ECONNREFUSED|ENOENT/.test(cause instanceof Error ? cause.message : '')
-      if (isAway && clock.monotonic() < giveUpMs) {
-        log.warn('the Docker Engine is away', { cause })
-        await sleep(clock, LOOK_MS)
-        continue
-      }
-      const facts = await engine.container(container).catch(() => null)
-      if (facts === null || facts.isRunning) throw cause
-      const message = `the primary container has ended with exit code ${facts.exitCode}: no step can run in it any more`
-      throw new CaravanError('INPUT_INVALID', message, { cause })
-    }
-  }
-}
-
 interface Started {
   id: string
   command: Command
   output: CommandOutput
-  started: Awaited<ReturnType<DockerEngine['exec']>>
+  started: StartedExec
 }
 
 class ContainerCommand {
@@ -139,30 +112,35 @@ class ContainerCommand {
   async #watch(): Promise<CommandExit> {
     const { clock } = this.#deps
     let unclearSinceMs: number | null = null
-    for (;;) {
+    for (let look = 0; ; look++) {
       const nowMs = clock.monotonic()
-      if (this.#disconnected.signal.aborted) unclearSinceMs ??= nowMs
+      const isConnected = !this.#disconnected.signal.aborted && !(await this.#isInDoubt(look))
+      unclearSinceMs = isConnected ? null : (unclearSinceMs ?? nowMs)
       const unclearMs = unclearSinceMs === null ? 0 : nowMs - unclearSinceMs
-      const verdict = readEnd(await this.#observe(unclearMs))
+      const verdict = readEnd(await this.#observe({ isConnected, unclearMs }))
       if (verdict.kind !== 'wait') return await this.#conclude(verdict)
       const until = this.#disconnected.signal
       await sleep(clock, LOOK_MS, until.aborted ? undefined : until)
     }
   }
 
-  async #observe(unclearMs: number): Promise<Observation> {
+  /** A connection may outlive a command that was killed. Where nobody sees the command, Docker is asked. */
+  async #isInDoubt(look: number): Promise<boolean> {
+    const isAlive = await this.#signals.isAlive()
+    return isAlive === null ? look % DOUBT.every >= DOUBT.every - DOUBT.looks : !isAlive
+  }
+
+  async #observe(about: Pick<Observation, 'isConnected' | 'unclearMs'>): Promise<Observation> {
     const { engine, bridge, container } = this.#deps
-    const isConnected = !this.#disconnected.signal.aborted
     const seen: Observation = {
+      ...about,
       status: await bridge.read(this.#run.id, 'status'),
-      isConnected,
       exec: 'unknown',
       container: 'unreachable',
       isAlive: null,
-      unclearMs,
       wasUnreachable: this.#wasUnreachable,
     }
-    if (seen.status !== null || isConnected) return seen
+    if (seen.status !== null || about.isConnected) return seen
     try {
       seen.exec = (await engine.execFacts(this.#run.started.id)) ?? 'unknown'
       seen.container = (await engine.container(container)) ?? 'gone'

@@ -3,7 +3,7 @@
 export interface Observation {
   /** What the wrapper wrote: an exit status, or `folder` when there was none to work in. */
   status: string | null
-  /** Whether the connection that the command was started with still stands. */
+  /** Whether the connection that the command was started with still stands, and can be believed. */
   isConnected: boolean
   /** What Docker says of the command. */
   exec: { isRunning: boolean; exitCode: number | null } | 'unknown' | 'unreachable'

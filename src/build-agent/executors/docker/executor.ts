@@ -8,6 +8,7 @@ import type { Command } from '../../process/launch.ts'
 import { defaultShell } from '../../shell.ts'
 import type { Executor, FolderContent } from '../executor.ts'
 import { startCommand, type CommandDeps } from './command.ts'
+import { exec } from './exec.ts'
 import type { JobContainers } from './job-containers.ts'
 import { LOOK, MAKE_FOLDER, PROBE } from './scripts.ts'
 import { isInContainer } from './signals.ts'
@@ -113,7 +114,7 @@ async function ask(
   timeoutMs: number,
 ): Promise<ExecResult> {
   const words = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', cwd, ...argv]
-  const question = await engine.exec(container, {
+  const question = await exec(engine, container, {
     argv: words,
     environment: env,
     ...(user === undefined ? {} : { user }),

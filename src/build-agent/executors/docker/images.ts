@@ -30,6 +30,10 @@ export class ImageMissing extends Error {
   override readonly name = 'ImageMissing'
 }
 
+/** Images with these names are made on the machine, for examples and tests. */
+const EXAMPLE = /^caravan-example\//
+const MAKE_EXAMPLES = '`bash scripts/example-images.sh` in a checkout of Caravan makes it'
+
 const TRIES_MAX = 4
 const PAUSE_MAX_MS = 30_000
 
@@ -49,12 +53,14 @@ export async function provideImage(request: ImageRequest, deps: PullDeps): Promi
         say(`${image}: is here already`)
         return present
       }
+      if (EXAMPLE.test(image))
+        throw new ImageMissing(`${image} is in no registry: ${MAKE_EXAMPLES}`)
       await pull(request, deps)
       const pulled = await engine.image(image)
       if (pulled !== null) return pulled
       throw new CaravanError('DOCKER_FAILED', `Docker pulled ${image} and does not have it`)
     } catch (cause) {
-      if (signal.aborted) throw cause
+      if (signal.aborted || cause instanceof ImageMissing) throw cause
       const why = isCaravanError(cause) ? cause.message : String(cause)
       if (isFinal(why)) throw new ImageMissing(`${image} can not be pulled: ${why}`, { cause })
       if (tries === TRIES_MAX) {

@@ -7,12 +7,13 @@
 import { readFile } from 'node:fs/promises'
 import { type DockerEngine, type Log } from '../../../platform/index.ts'
 import { isGroupAlive } from '../../process/group.ts'
+import { exec } from './exec.ts'
 import { SIGNAL } from './scripts.ts'
 
 export type GroupSignal = 'TERM' | 'KILL'
 
 export interface SignalTarget {
-  engine: Pick<DockerEngine, 'exec' | 'execFacts'>
+  engine: Pick<DockerEngine, 'prepareExec' | 'startExec' | 'execFacts'>
   container: string
   /** Of Docker's exec. */
   execId: string
@@ -58,7 +59,7 @@ export class GroupSignals {
     try {
       // As root: the step may have become another user.
       const argv = ['/bin/sh', '-c', SIGNAL, signal, pid]
-      const killer = await engine.exec(container, { argv, environment: {}, user: '0' })
+      const killer = await exec(engine, container, { argv, environment: {}, user: '0' })
       for await (const told of killer.output)
         log.debug('kill says', { text: told.toString('utf8') })
       return (await engine.execFacts(killer.id))?.exitCode === 0
