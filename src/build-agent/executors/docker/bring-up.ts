@@ -66,20 +66,22 @@ export async function bringUp(
   io: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<BroughtUp> {
   const { engine, containers, specs } = given
-  const images = await provideImages(given, io)
-  throwIfOver(io.signal)
   const names = specs.flatMap(({ name }) => (name === undefined ? [] : [name]))
-  const job: JobParts = {
+  const job = {
     name: `caravan-${given.name}`,
     labels: given.labels,
-    limits: await limit(given),
     proxies: toProxyVariables(given.task.proxy ?? {}, given.inherited, names),
     hasInit: true,
   }
-  const network = await provideNetwork(given, job)
+  // Neither waits for another; and what was made while something failed is known, and goes.
+  const begun = [provideImages(given, io), limit(given), provideNetwork(given, job)] as const
+  await Promise.allSettled(begun)
+  const [images, limits, network] = await Promise.all(begun)
+  throwIfOver(io.signal)
   const [primary] = specs
   const [image] = images
-  const id = await startPrimary(given, primary, { ...job, network, image, names })
+  const parts = { ...job, limits }
+  const id = await startPrimary(given, primary, { ...parts, network, image, names })
   throwIfOver(io.signal)
   await guardNetwork(given, id)
   const place = {
@@ -106,7 +108,7 @@ export async function bringUp(
   }
   for (const [index, spec] of specs.entries()) {
     if (index === 0) continue
-    const plan = toServicePlan(spec, index, { ...job, primary: id })
+    const plan = toServicePlan(spec, index, { ...parts, primary: id })
     services.set(index, await startService({ engine, containers, log: given.log }, spec, plan))
     io.say(`${spec.image}: started as ${spec.name ?? `service ${index}`}, on localhost`)
   }
@@ -150,7 +152,10 @@ async function limit({ engine, containers, task, name, log }: BringUp): Promise<
 
 const MIB = 1024 ** 2
 
-async function provideNetwork({ engine, containers }: BringUp, job: JobParts): Promise<string> {
+async function provideNetwork(
+  { engine, containers }: BringUp,
+  job: Pick<JobParts, 'name' | 'labels'>,
+): Promise<string> {
   if (await engine.hasNetwork(SHARED_NETWORK)) return SHARED_NETWORK
   await engine.createNetwork(job.name, job.labels)
   containers.addNetwork(job.name)

@@ -95,7 +95,7 @@ export async function createDockerExecutor(
       return bavail * bsize
     },
     countOomKills,
-    sweep: async () => await containers.removeAll(),
+    sweep: async () => await containers.removeContainers(),
     async close() {
       await containers.removeAll()
       bridge.close()

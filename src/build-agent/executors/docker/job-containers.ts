@@ -13,6 +13,8 @@ export class JobContainers {
   readonly #containers: string[] = []
   #network: string | null = null
   #parent: CgroupParent | null = null
+  /** What goes after the containers. */
+  #rest: Promise<void> = Promise.resolve()
 
   constructor(deps: { engine: Pick<DockerEngine, 'remove'>; clock: Clock; log: Log }) {
     this.#engine = deps.engine
@@ -39,10 +41,22 @@ export class JobContainers {
     await this.#remove('container', id)
   }
 
-  /** May be called again. What stays has labels, and the next sweep finds it. */
-  async removeAll(): Promise<void> {
+  /** Returns when nothing of the job runs any more; `removeAll` waits for the rest. */
+  async removeContainers(): Promise<void> {
     const containers = this.#containers.splice(0)
     await Promise.all(containers.map(async (id) => await this.#remove('container', id)))
+    const before = this.#rest
+    // Docker takes its time for a network, and nobody has to wait for that.
+    this.#rest = before.then(async () => await this.#removeRest())
+  }
+
+  /** May be called again. What stays has labels, and the next sweep finds it. */
+  async removeAll(): Promise<void> {
+    await this.removeContainers()
+    await this.#rest
+  }
+
+  async #removeRest(): Promise<void> {
     const [network, parent] = [this.#network, this.#parent]
     this.#network = null
     this.#parent = null
