@@ -66,6 +66,11 @@ function addRun(program: Command, io: Io, finish: Finish): void {
     .option('--branch <name>', 'branch (default: the one that is checked out)')
     .option('--repo-url <url>', 'let the agents clone this instead of the checkout; needs --sha')
     .option('--sha <commit>', 'which commit of --repo-url')
+    .addOption(
+      new Option('--executor <where>', 'run a docker job without Docker, on the host').choices([
+        'host',
+      ]),
+    )
     .option('--nomad <url>', 'without --server: run on this Nomad, not on the embedded engine')
     .option('--detach', 'do not wait for the end; needs --server')
     .option('--dry-run', 'submit nothing; print every slice as Nomad would get it')

@@ -84,6 +84,17 @@ const resourceClass = z.strictObject({
   pool: z.string().optional(),
 })
 
+/** What a proxy variable holds. */
+const proxy = z.string().regex(/^[^\s\0]+$/, 'expected a proxy such as "http://10.0.0.33:3128"')
+
+/** What jobs in containers find in their environment. */
+const containers = z.strictObject({
+  http_proxy: proxy.optional(),
+  https_proxy: proxy.optional(),
+  /** Hosts that are asked without a proxy. */
+  no_proxy: z.array(z.string().min(1)).optional(),
+})
+
 const store = z.strictObject({
   /** `sqlite:FILE`, counted from the data directory, or `postgres://...`. */
   url: z
@@ -97,6 +108,7 @@ const all = z.strictObject({
   nomad: nomad.prefault({}),
   store: store.prefault({}),
   limits: limits.prefault({}),
+  containers: containers.prefault({}),
   class: z.array(resourceClass).default([]),
   /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
   tokens: z.array(z.string().min(16, 'is shorter than 16 characters')).default([]),
