@@ -2,6 +2,7 @@
 export * from './clock.ts'
 export * from './log.ts'
 export * from './test-clock.ts'
+export * from './dns.ts'
 export * from './exec.ts'
 export * from './git.ts'
 export * from './pino.ts'
