@@ -86,10 +86,11 @@ export async function pollClient(
   return toResourceGauges(measureLeft(total, measureUsage(allocations)), tags, options)
 }
 
-function toResourceGauges(
+/** In the order of the dimensions; those that nobody asked for are left out. */
+export function toResourceGauges(
   left: ReturnType<typeof measureLeft>,
   tags: Tags,
-  { iops, overcommit }: ClientPollOptions,
+  { iops, overcommit }: Pick<ClientPollOptions, 'iops' | 'overcommit'>,
 ): Gauge[] {
   const kinds = [
     'total',

@@ -100,6 +100,8 @@ export interface AllocationReading {
 
 /** `GET /v1/acl/token/self`, the part that tells what a token may see. */
 export interface TokenReading {
+  AccessorID?: string
+  Roles?: object[] | null
   Type?: string
   Policies?: string[] | null
 }
