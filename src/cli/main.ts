@@ -23,6 +23,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   interrupt.abort('nobody reads any more')
 })
 
+// That nobody reads complaints is no reason to end what they are about.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+})
+
 process.exitCode = await main()
 
 async function main(): Promise<number> {
