@@ -186,7 +186,10 @@ export class GatheredExchange extends Exchange<{ head: HttpHead; bytes: Buffer }
   }
 
   protected override takeEnd(): void {
-    this.settle.resolve({ head: this.#head, bytes: Buffer.concat(this.#chunks) })
+    const [first] = this.#chunks
+    const isOne = first !== undefined && this.#chunks.length === 1
+    const bytes = isOne ? first : Buffer.concat(this.#chunks)
+    this.settle.resolve({ head: this.#head, bytes })
   }
 }
 

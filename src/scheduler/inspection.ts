@@ -29,10 +29,10 @@ export interface InspectionDeps {
 }
 
 export interface Inspection {
-  /** @param isPurged whether an operator was seen to remove the job. */
+  /** @param wasStopped whether the job was seen to be stopped. */
   reconcile(
     entries: readonly OpenSlice[],
-    isPurged: (entry: OpenSlice) => boolean,
+    wasStopped: (entry: OpenSlice) => boolean,
     signal: AbortSignal,
   ): Promise<void>
   /** What an event told. @returns true when the whole picture is needed to know what it means. */
@@ -48,7 +48,7 @@ export function createInspection(given: InspectionDeps): Inspection {
   const deps: Tools = { ...given, kicks: createEvaluationKicks(given) }
   const { ledger, nomad } = deps
   return {
-    async reconcile(entries, isPurged, signal) {
+    async reconcile(entries, wasStopped, signal) {
       // Their registration may be under way: whether there is a job yet is the submitter's to find out.
       const known = entries.filter(({ slice }) => slice.state !== 'submitting')
       const ids = known.map(({ slice }) => slice.nomad_job_id)
@@ -58,7 +58,7 @@ export function createInspection(given: InspectionDeps): Inspection {
         const job = seen.get(entry.slice.nomad_job_id)
         if (isResult(entry.slice.state)) await closeWhenGone(deps, entry, job)
         else if (isNotable(entry, job)) {
-          await inspect(deps, { entry, job, isPurged: isPurged(entry), signal })
+          await inspect(deps, { entry, job, wasStopped: wasStopped(entry), signal })
         }
       })
       await queue.addAll(looks)
@@ -117,7 +117,7 @@ async function closeWhenGone(
 interface Look {
   entry: OpenSlice
   job: JobSeen | undefined
-  isPurged: boolean
+  wasStopped: boolean
   signal: AbortSignal
 }
 
@@ -131,7 +131,7 @@ async function inspect(deps: Tools, look: Look): Promise<void> {
   const { attempt } = now
   const verdict = classify({
     allocation,
-    job: toEvidence(job, look.isPurged),
+    job: toEvidence(job, look.wasStopped),
     node: (allocation && deps.cluster.node(allocation.NodeID)) ?? null,
     report: null,
     cancelReason: now.slice.cancel_reason,
@@ -174,10 +174,10 @@ async function endUnlessReported(
 
 function toEvidence(
   job: JobSeen | undefined,
-  isPurged: boolean,
+  wasStopped: boolean,
 ): { Stop: boolean; Status: string } | null {
   if (job !== undefined) return { Stop: job.stop, Status: job.dead ? 'dead' : 'running' }
-  return isPurged ? { Stop: true, Status: 'dead' } : null
+  return wasStopped ? { Stop: true, Status: 'dead' } : null
 }
 
 /** The first one that Nomad made for the job, recorded when it was not known yet. */

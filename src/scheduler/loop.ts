@@ -38,6 +38,9 @@ const BACKOFF = { baseMs: 250, maxMs: 30_000 }
 /** A turn that waited for others was not work. */
 const PAUSE_MAX_MS = 100
 
+/** Made once: an abort without a reason makes one with a stack, thousands of times a second. */
+const AWAKE = new Error('woken')
+
 /** One bad turn is not worth an alarm. */
 const FAULTS_BEFORE_ALARM = 3
 
@@ -91,7 +94,7 @@ export function startLoop(options: LoopOptions): Loop {
   return {
     wake() {
       awake = true
-      rest.abort()
+      rest.abort(AWAKE)
     },
     fault: () => (failures < FAULTS_BEFORE_ALARM ? null : `${name} fails: ${lastFault}`),
     async stop() {

@@ -39,7 +39,7 @@ export interface SubmitterDeps extends Omit<SubmissionDeps, 'call'> {
 const CONCURRENCY = 24
 
 /** So many slices are on their way from the queue to the last row: Nomad must never wait for the store. */
-const UNDER_WAY_MAX = 4 * CONCURRENCY
+const UNDER_WAY_MAX = 8 * CONCURRENCY
 
 /** A long queue, looked at after each of its slices, may keep the process busy for a fifth of the time. */
 const REST_PER_TURN = 4

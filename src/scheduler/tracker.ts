@@ -6,7 +6,7 @@
  * when an event, or the time that has passed, makes a look worth while.
  */
 import { isResult, type SliceKey } from '../model/index.ts'
-import type { NomadAllocation, NomadEvent, StreamItem } from '../nomad/index.ts'
+import type { NomadAllocation, NomadEvaluation, NomadEvent, StreamItem } from '../nomad/index.ts'
 import type { RandomSource } from '../platform/index.ts'
 import { explainEvaluations } from './explain.ts'
 import { closesInMs, createInspection, type Inspection, type InspectionDeps } from './inspection.ts'
@@ -79,12 +79,8 @@ export function startTracker(deps: TrackerDeps): Tracker {
   }
 }
 
-const TOPICS = [
-  { topic: 'Allocation' },
-  { topic: 'Evaluation' },
-  { topic: 'Job' },
-  { topic: 'Node' },
-] as const
+/** Not Job: its events hold whole jobs, and that one is stopped is told by an evaluation too. */
+const TOPICS = [{ topic: 'Allocation' }, { topic: 'Evaluation' }, { topic: 'Node' }] as const
 
 class Tracking {
   onNews: () => void = () => undefined
@@ -98,8 +94,8 @@ class Tracking {
   readonly #looks = new Map<SliceKey, number>()
   /** The last ModifyIndex dealt with, by allocation: events come again after every reconnection. */
   readonly #seen = new Map<string, number>()
-  /** Jobs that an operator was seen to remove. */
-  readonly #purged = new Set<string>()
+  /** Jobs that were seen to be stopped, so that one that is gone was not merely forgotten. */
+  readonly #stopped = new Set<string>()
   #fullLookMs = 0
   /** When the next turn is planned; monotonic. */
   #nextMs = 0
@@ -135,7 +131,7 @@ class Tracking {
 
   forget({ key, nomad_job_id, allocation_id }: SliceRow & { key: SliceKey }): void {
     this.#looks.delete(key)
-    this.#purged.delete(nomad_job_id)
+    this.#stopped.delete(nomad_job_id)
     if (allocation_id !== null) this.#seen.delete(allocation_id)
   }
 
@@ -189,8 +185,8 @@ class Tracking {
   #forgetOld(entries: readonly OpenSlice[]): void {
     const open = new Set(entries.map(({ slice }) => slice.allocation_id))
     for (const id of this.#seen.keys()) if (!open.has(id)) this.#seen.delete(id)
-    for (const job of this.#purged) {
-      if (this.#deps.ledger.open.ofJob(job) === undefined) this.#purged.delete(job)
+    for (const job of this.#stopped) {
+      if (this.#deps.ledger.open.ofJob(job) === undefined) this.#stopped.delete(job)
     }
   }
 
@@ -204,7 +200,7 @@ class Tracking {
     }
     return this.#inspection.reconcile(
       entries,
-      ({ slice }) => this.#purged.has(slice.nomad_job_id),
+      ({ slice }) => this.#stopped.has(slice.nomad_job_id),
       signal,
     )
   }
@@ -228,28 +224,33 @@ class Tracking {
   }
 
   #takeEvent(event: NomadEvent): void {
-    const { Allocation: allocation, Evaluation: evaluation, Job: job, Deleted } = event.Payload
+    const { Allocation: allocation, Evaluation: evaluation } = event.Payload
     if (event.Topic === 'Node') {
       this.#deps.cluster.invalidate()
       this.#deps.onNodesChanged()
       return
     }
-    const id = allocation?.JobID ?? evaluation?.JobID ?? job?.ID
+    const id = allocation?.JobID ?? evaluation?.JobID
     const entry = id === undefined ? undefined : this.#deps.ledger.open.ofJob(id)
     if (entry === undefined) return
     if (allocation !== undefined) {
       this.#inbox.set(allocation.ID, allocation)
       this.onNews()
-    } else if (evaluation !== undefined) {
-      // It may be told before the answer to the registration is here.
-      const isUnplaced = ['submitting', 'placing'].includes(entry.slice.state)
-      const hint =
-        isUnplaced && entry.slice.allocation_id === null ? explainEvaluations([evaluation]) : null
-      if (hint !== null) this.#deps.hints.set(entry.key, 'nomad', hint)
-      if (isUnplaced && evaluation.Status === 'failed') this.#lookIn(entry.key, 0)
-    } else if (job !== undefined && (Deleted || job.Stop)) {
-      if (Deleted) this.#purged.add(entry.slice.nomad_job_id)
-      this.#lookIn(entry.key, 0)
+    } else if (evaluation !== undefined) this.#takeEvaluation(entry, evaluation)
+  }
+
+  #takeEvaluation({ key, slice }: OpenSlice, evaluation: NomadEvaluation): void {
+    if (evaluation.TriggeredBy === 'job-deregister') {
+      this.#stopped.add(slice.nomad_job_id)
+      this.#lookIn(key, 0)
+      return
     }
+    // It may be told before the answer to the registration is here.
+    const isUnplaced =
+      ['submitting', 'placing'].includes(slice.state) && slice.allocation_id === null
+    if (!isUnplaced) return
+    const hint = explainEvaluations([evaluation])
+    if (hint !== null) this.#deps.hints.set(key, 'nomad', hint)
+    if (evaluation.Status === 'failed') this.#lookIn(key, 0)
   }
 }

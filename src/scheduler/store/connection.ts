@@ -56,6 +56,12 @@ export function toStatement(query: CompiledQuery): Statement {
   return { sql: query.sql, parameters: query.parameters.map(toStorable) }
 }
 
+/** A row, or a part of one, as a backend gives it back. */
+export function toStorableRow<Row extends object>(row: Row): Row {
+  const columns = Object.entries(row).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(columns.map(([name, value]) => [name, toStorable(value)])) as Row
+}
+
 /**
  * PostgreSQL has no NUL in a text, and UTF-8 has no half of a surrogate pair. What cannot be kept
  * becomes the replacement character, on SQLite too: both backends give back the same.

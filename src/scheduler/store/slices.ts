@@ -1,5 +1,5 @@
 /** Slices in the store. */
-import { sql } from 'kysely'
+import { sql, type Compilable } from 'kysely'
 import {
   LIVE_SLICE_STATES,
   SLICE_STATES,
@@ -8,9 +8,10 @@ import {
   type Result,
   type SliceState,
 } from '../../model/index.ts'
+import { toStorableRow } from './connection.ts'
 import type { Reader, Writer } from './index.ts'
 import type { SliceRow } from './tables.ts'
-import { sendAhead } from './transaction.ts'
+import { sendAhead, sendComposed } from './transaction.ts'
 
 /** Where a slice is found: the columns of its key. */
 export interface SlicePlace {
@@ -103,15 +104,27 @@ export async function updateSlice(
   before: SliceRow,
   change: Partial<SliceRow>,
 ): Promise<SliceRow | null> {
-  const row = await writer
-    .updateTable('slices')
-    .set({ ...change, version: before.version + 1 })
-    .where('build_id', '=', before.build_id)
-    .where('slice_index', '=', before.slice_index)
-    // An expression, so that no planner takes the index of states: it holds thousands of one build.
-    .where(sql`state || ''`, '=', before.state)
-    .where('version', '=', before.version)
-    .returningAll()
-    .executeTakeFirst()
-  return row ?? null
+  const set = toStorableRow({ ...change, version: before.version + 1 })
+  const guard = [before.build_id, before.slice_index, before.state, before.version]
+  const statement = {
+    name: `slice ${Object.keys(set).join()}`,
+    parameters: [...Object.values(set), ...guard],
+    compose: () => composeUpdate(writer, before, set),
+  }
+  const { numAffectedRows } = await sendComposed(writer, statement)
+  // Not read back: every column of every change would cross from the database's thread.
+  return numAffectedRows === 1n ? { ...before, ...set } : null
+}
+
+function composeUpdate(writer: Writer, before: SliceRow, set: Partial<SliceRow>): Compilable {
+  return (
+    writer
+      .updateTable('slices')
+      .set(set)
+      .where('build_id', '=', before.build_id)
+      .where('slice_index', '=', before.slice_index)
+      // An expression, so that no planner takes the index of states: it holds thousands of one build.
+      .where(sql`state || ''`, '=', before.state)
+      .where('version', '=', before.version)
+  )
 }

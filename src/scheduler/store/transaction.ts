@@ -1,4 +1,5 @@
 /** One transaction of the store, as its work sees it. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Compilable, QueryResult } from 'kysely'
 import { CaravanError } from '../../model/index.ts'
 import {
@@ -20,21 +21,59 @@ const transactions = new WeakMap<Writer, OpenTransaction>()
  * the transaction does.
  */
 export async function sendAhead(writer: Writer, query: Compilable): Promise<void> {
+  await transactionOf(writer).ahead(toStatement(query.compile()))
+}
+
+export interface Composed {
+  /** What its text depends on. */
+  name: string
+  /** In the order in which the text has them. */
+  parameters: readonly unknown[]
+  compose: () => Compilable
+}
+
+const texts = new WeakMap<Dialect, Map<string, string>>()
+
+/**
+ * Sends a statement that is put into words once, however often it is sent: Kysely takes longer for
+ * that than SQLite for carrying it out.
+ */
+export async function sendComposed(
+  writer: Writer,
+  { name, parameters, compose }: Composed,
+): Promise<QueryResult<unknown>> {
+  const transaction = transactionOf(writer)
+  const known = texts.get(transaction.dialect) ?? new Map<string, string>()
+  texts.set(transaction.dialect, known)
+  let sql = known.get(name)
+  if (sql === undefined) {
+    const statement = toStatement(compose().compile())
+    if (!isDeepStrictEqual(statement.parameters, parameters)) {
+      throw new CaravanError('INTERNAL', `the statement ${name} has other parameters`)
+    }
+    ;({ sql } = statement)
+    known.set(name, sql)
+  }
+  return transaction.send({ sql, parameters })
+}
+
+function transactionOf(writer: Writer): OpenTransaction {
   const transaction = transactions.get(writer)
-  if (transaction === undefined)
-    throw new CaravanError('INTERNAL', 'this is no writer of the store')
-  await transaction.ahead(toStatement(query.compile()))
+  if (transaction !== undefined) return transaction
+  throw new CaravanError('INTERNAL', 'this is no writer of the store')
 }
 
 /** Statements of one transaction on a connection that other transactions use before and after it. */
 export class OpenTransaction {
   readonly writer: Writer
+  readonly dialect: Dialect
   readonly #connection: Connection
   readonly #ahead = new Set<Promise<void>>()
   #failure: { cause: unknown } | null = null
   #isOver = false
 
   constructor(dialect: Dialect, connection: Connection) {
+    this.dialect = dialect
     this.#connection = connection
     // A transaction to whoever writes; which statements begin and end it is not Kysely's to know.
     this.writer = queriesOn(dialect, this) as Writer

@@ -1,5 +1,5 @@
 /** One spelling of a job, so that two of them can be compared by their bytes. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { NomadJob } from '../../nomad/index.ts'
 
 /** JSON with the keys in order, as UTF-8. */
@@ -9,7 +9,7 @@ export function canonicalBytes(job: NomadJob): Buffer {
 
 /** Hex SHA-256 of the canonical bytes. */
 export function hashJob(job: NomadJob): string {
-  return createHash('sha256').update(canonicalBytes(job)).digest('hex')
+  return hash('sha256', toCanonical(job) ?? '', 'hex')
 }
 
 /** Undefined for what JSON leaves out. */

@@ -16,7 +16,7 @@ import {
   type StreamItem,
 } from '../../../src/nomad/index.ts'
 import type { SchedulerNomad } from '../../../src/scheduler/index.ts'
-import { aNode, anAllocation } from './nomad.ts'
+import { aNode, anAllocation, anEvaluation } from './nomad.ts'
 
 type Fate = 'lost' | undefined
 
@@ -186,7 +186,8 @@ export class FakeCluster implements SchedulerNomad {
       if (options.purge) this.allocations.delete(allocation.ID)
     }
     if (options.purge) this.jobs.delete(id)
-    this.emit('Job', { Job: after, Deleted: options.purge === true })
+    const TriggeredBy = 'job-deregister'
+    this.emit('Evaluation', { Evaluation: anEvaluation({ JobID: id, TriggeredBy }) })
   }
 
   emit(Topic: string, Payload: NomadEvent['Payload']): void {
