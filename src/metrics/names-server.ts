@@ -1,16 +1,13 @@
-/** What the server, and with its own address the agent, send. */
+/** What the server sends. */
 import type { MetricRow } from './names.ts'
 
-const by =
-  (sender: 'server' | 'agent') =>
-  (
-    kind: MetricRow['kind'],
-    unit: MetricRow['unit'],
-    meaning: string,
-    tags: readonly string[] = [],
-  ): MetricRow => ({ kind, unit, meaning, tags, by: sender })
+const of = (
+  kind: MetricRow['kind'],
+  unit: MetricRow['unit'],
+  meaning: string,
+  tags: readonly string[] = [],
+): MetricRow => ({ kind, unit, meaning, tags, by: 'server' })
 
-const of = by('server')
 const CLASS = ['resource_class'] as const
 
 export const SERVER_METRICS = {
@@ -122,14 +119,4 @@ export const SERVER_METRICS = {
   'circle.fleet.free_slot.cpu': of('gauge', 'MHz', 'the most that one node has free for slices'),
   'circle.fleet.free_slot.memory': of('gauge', 'MB', 'the most that one node has free for slices'),
   'circle.output.bytes': of('count', 'bytes', 'output of steps taken from agents'),
-  'circle.agent.output.bytes': by('agent')(
-    'count',
-    'bytes',
-    'masked output of the steps of a slice, sent when it ends',
-  ),
-  'circle.agent.spool.peak': by('agent')(
-    'distribution',
-    'bytes',
-    'the most output that waited on the node for the server',
-  ),
 } as const satisfies Record<string, MetricRow>

@@ -29,7 +29,7 @@ export interface MetricRow {
   tags: readonly string[]
   meaning: string
   /** Who sends it; `reserved`: nobody yet, and the name is taken. */
-  by: 'nomad-metrics' | 'server' | 'agent' | 'reserved'
+  by: 'nomad-metrics' | 'server' | 'reserved'
 }
 
 const ALL = { ...NOMAD_METRICS, ...SERVER_METRICS, ...RESERVED_METRICS }

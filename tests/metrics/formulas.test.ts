@@ -148,7 +148,7 @@ t.test('a number that is a text is refused', async (t) => {
   t.throws(() => measureNode(aNode({ NodeResources: { Cpu: { CpuShares: text } } })), /no number/)
 })
 
-t.test('no gauge is ever below zero', async (t) => {
+t.test('no gauge is ever below zero', async () => {
   const amount = fc.nat(100_000)
   fc.assert(
     fc.property(amount, amount, amount, (total, reserved, used) => {
@@ -201,7 +201,7 @@ t.test('jobs that only make other jobs can be left out', async (t) => {
   t.match(count(jobs, { ...NO_SIDES, excludeParents: true }), { running: 1 })
 })
 
-t.test('every job is counted once, or its state is told', async (t) => {
+t.test('every job is counted once, or its state is told', async () => {
   const status = fc.constantFrom('pending', 'running', 'complete', 'dead', 'new')
   fc.assert(
     fc.property(fc.array(status), (all) => {

@@ -119,9 +119,11 @@ t.test('every variable reaches its setting', async (t) => {
     CARAVAN_LIMIT_REQUESTS_PER_SECOND: '8',
     CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND: '9',
     CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE: '10',
+    CARAVAN_STATSD: 'statsd:8125',
     CARAVAN_TOKENS: 'aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb',
   }
   t.same(await resolveSettings({ flags: {}, env }), {
+    metrics: { statsd: 'statsd:8125', tags: {} },
     server: {
       listen: '[::]:9090',
       public_url: 'https://ci',

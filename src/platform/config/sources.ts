@@ -64,6 +64,7 @@ const VARIABLES: readonly Row[] = [
   row('limits.requests_per_second', 'CARAVAN_LIMIT_REQUESTS_PER_SECOND', 'number'),
   row('limits.agent_requests_per_second', 'CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND', 'number'),
   row('limits.failed_logins_per_minute', 'CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE', 'number'),
+  row('metrics.statsd', 'CARAVAN_STATSD'),
   row('tokens', 'CARAVAN_TOKENS', 'list'),
 ]
 
