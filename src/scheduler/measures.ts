@@ -14,6 +14,7 @@ import {
 import type { MetricSink } from '../platform/index.ts'
 import type { AppliedFact, Ledger } from './ledger.ts'
 import { keyOf } from './open-slices.ts'
+import type { OutputStore } from './ports.ts'
 import type { SliceRow } from './store/index.ts'
 
 /** How long slices may wait: of what is at hand everywhere, and of what takes a large machine. */
@@ -32,6 +33,21 @@ export function measureLedger(
     if (name !== undefined)
       measureFact(metrics, applied, { name, promiseMs: promiseOf(name, classes) })
   })
+}
+
+/** The same store, which tells how much is put into it. */
+export function measureOutput(outputs: OutputStore, metrics: MetricSink): OutputStore {
+  return {
+    append(key, offset, bytes) {
+      metrics.count('circle.output.bytes', bytes.length)
+      return outputs.append(key, offset, bytes)
+    },
+    length: (key) => outputs.length(key),
+    read: (key, range) => outputs.read(key, range),
+    sha256: (key) => outputs.sha256(key),
+    watch: (slice, onAppend) => outputs.watch(slice, onAppend),
+    close: () => outputs.close(),
+  }
 }
 
 interface MeasuredClass {

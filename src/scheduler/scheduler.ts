@@ -22,7 +22,7 @@ import { createLeases } from './leases.ts'
 import { createLedger, placeOf, type Ledger } from './ledger.ts'
 import type { Loops } from './loop.ts'
 import { keyOf } from './open-slices.ts'
-import { measureLedger } from './measures.ts'
+import { measureLedger, measureOutput } from './measures.ts'
 import { createFollow, createFollowers } from './output/index.ts'
 import type { Scheduler, SchedulerDeps } from './ports.ts'
 import { startOldJobs } from './old-jobs.ts'
@@ -49,8 +49,10 @@ import { startWatch } from './watch.ts'
  *
  * @throws CaravanError DATA_DIR_LOCKED, STORE_FAILED, TEMPLATE_INVALID or SETTINGS_INVALID.
  */
-export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
-  checkSettings(deps)
+export async function createScheduler(given: SchedulerDeps): Promise<Scheduler> {
+  checkSettings(given)
+  const { metrics = noMetrics } = given
+  const deps = { ...given, outputs: measureOutput(given.outputs, metrics) }
   const lock = await lockFolder(deps.dataDir, deps.clock.now())
   try {
     const template = await loadSliceTemplate(deps.template.text, deps.template.file)
@@ -59,7 +61,7 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     try {
       const parts = createParts(deps, store, template)
       await parts.ledger.load()
-      measureLedger(parts.ledger, deps.metrics ?? noMetrics, parts.classes)
+      measureLedger(parts.ledger, metrics, parts.classes)
       const tokens = await openTokenBook({ store, clock, random, log })
       return assemble(deps, { ...parts, tokens }, async () => {
         await store.close()

@@ -11,7 +11,6 @@ export interface ApiMetrics {
 
 /** Uploads that people and agents lose something by when they fail. */
 const UPLOADS: readonly string[] = ['/api/v1/sources', '/api/v1/agent/:slice/:epoch/output']
-const OUTPUT = '/api/v1/agent/:slice/:epoch/output'
 
 export function addMetricRoutes(app: App, { exposition, contentType }: ApiMetrics): void {
   const schema = { tags: ['health'], summary: 'Metrics of the server, as Prometheus reads them.' }
@@ -29,8 +28,5 @@ export function countRequests(app: App, sink: MetricSink): void {
     const { url = '' } = request.routeOptions
     if (method !== 'POST' || !UPLOADS.includes(url)) return
     if (reply.statusCode >= 500) sink.count('circle.backend.action.upload-artifact-error')
-    else if (url === OUTPUT && reply.statusCode === 200) {
-      sink.count('circle.output.bytes', Number(request.headers['content-length'] ?? 0))
-    }
   })
 }
