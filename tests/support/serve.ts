@@ -15,9 +15,9 @@ export async function serve(t: Test, listener: RequestListener): Promise<string>
 }
 
 /** Polls until the condition holds. @throws after five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + 5_000
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > endMs) throw new Error('the condition did not come true')
     await new Promise((resolve) => setImmediate(resolve))
   }

@@ -3,13 +3,14 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { createApiClient } from '../../../src/cli/api/client.ts'
 import { type BuildRequest, type BuildSummary, CaravanError } from '../../../src/model/index.ts'
-import { systemClock } from '../../../src/platform/index.ts'
+import { type Clock, systemClock, TestClock } from '../../../src/platform/index.ts'
 import { aBuild } from '../../support/builds.ts'
 import { type Script, startScripted } from '../../support/scripted-api.ts'
-import { serve } from '../../support/serve.ts'
+import { serve, until } from '../../support/serve.ts'
 
 const TOKEN = 'a-token-of-the-test'
 const A_REQUEST = { config: 'version: 2.1', org: 'acme', repo: 'shop', branch: 'main' }
@@ -167,4 +168,62 @@ t.test('whatever else answers is not taken for a Caravan server', async (t) => {
     const server = await serve(t, (_request, response) => response.writeHead(status).end(body))
     await t.rejects(connect(t, server).readBuild('1'), { code: 'SERVER_ERROR' }, body)
   }
+})
+
+t.test('a server that wants to be left alone is asked again when it said', async (t) => {
+  const upstream = await startScripted(t, { submit: async () => aBuild() }, { tokens: [TOKEN] })
+  const seen: string[] = []
+  const busy = await serve(t, (request, response) => {
+    void buffer(request).then(async (body) => {
+      seen.push(`${request.method} ${body.toString()}`)
+      if (seen.length <= 2) return response.writeHead(429, { 'retry-after': '7' }).end('slow down')
+      const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+      const init = { method: 'POST', headers, body: body.toString() }
+      const answer = await fetch(`${upstream.api.url}${request.url}`, init)
+      return response.writeHead(answer.status).end(await answer.text())
+    })
+  })
+  const clock = new TestClock()
+  const api = createApiClient({ server: busy, clock, token: TOKEN })
+  t.teardown(() => api.close())
+  const made = api.createBuild(A_REQUEST)
+  for (const count of [1, 2]) {
+    await until(() => seen.length === count)
+    await clock.tick(6999)
+    t.equal(seen.length, count, 'not before')
+    // The answer may come after the tick; what it is waited for ends by it all the same.
+    await until(async () => {
+      await clock.tick(100)
+      return seen.length === count + 1
+    })
+  }
+  t.same(await made, aBuild())
+  t.equal(new Set(seen).size, 1, 'the whole request, each time')
+})
+
+t.test('a server that wants to be left alone for good is given up, in its words', async (t) => {
+  let calls = 0
+  const busy = await serve(t, (request, response) => {
+    calls += 1
+    request.resume()
+    response.writeHead(429, { 'retry-after': '999999' }).end()
+  })
+  let sleptMs = 0
+  // Of all waits only those that the server asked for pass at once: no more than a minute each.
+  const clock: Clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + sleptMs,
+    after(delayMs, run) {
+      if (delayMs !== 60_000) return systemClock.after(delayMs, run)
+      sleptMs += delayMs
+      return systemClock.after(0, run)
+    },
+  }
+  const api = createApiClient({ server: busy, clock })
+  t.teardown(() => api.close())
+  await t.rejects(api.createBuild(A_REQUEST), {
+    code: 'RATE_LIMITED',
+    message: /has had too many requests: try again later/,
+  })
+  t.equal(calls, 2, 'a third one would have come after two minutes')
 })

@@ -216,3 +216,23 @@ t.test('events are read however they are cut, and an unfinished one is dropped',
     ])
   }
 })
+
+t.test('a follower that the server wants to wait comes back, however often', async (t) => {
+  const build = new FollowedBuild(t, over())
+  const { api: upstream } = await startScripted(t, { follow: build.follow })
+  let connections = 0
+  const busy = await serve(t, (request, response) => {
+    connections += 1
+    // More often than a server that is merely broken is tried.
+    if (connections <= 15) return response.writeHead(429, { 'retry-after': '1' }).end()
+    return void fetch(`${upstream.url}${request.url ?? ''}`).then(async (answer) => {
+      response.writeHead(answer.status, { 'content-type': 'text/event-stream' })
+      for await (const chunk of answer.body ?? []) response.write(chunk)
+      return response.end()
+    })
+  })
+  const api = connect(t, busy, 100)
+  const lines = await collect(api.follow('1', { output: true }))
+  t.match(lines.at(-1), /build/)
+  t.equal(connections, 16)
+})
