@@ -9,6 +9,7 @@ import { checkAgentSelf, checkReadings } from './check.ts'
 import { problemOf } from './failure.ts'
 import { nodePath } from './nodes.ts'
 import { filterOf, readPages } from './paging.ts'
+import type { ListOptions } from './ports.ts'
 import { type Call, type NomadClientOptions, Transport } from './transport.ts'
 import type { AgentSelf } from './wire.ts'
 import type { AllocationReading, JobReading, NodeReading, TokenReading } from './wire-readings.ts'
@@ -107,19 +108,21 @@ async function readNode(
 }
 
 /** Where the server looks for those of a node that may still use something. */
-function filteredAllocations(node: string): Pick<Call<unknown>, 'path' | 'query' | 'namespace'> {
+function filteredAllocations(
+  node: string,
+): Pick<Call<unknown>, 'path' | 'query' | 'namespace'> & Pick<ListOptions, 'filter'> {
   const over = ['complete', 'failed', 'lost'].map((status) => `ClientStatus != \`${status}\``)
   const filter = [filterOf({ NodeID: node }), ...over].join(' and ')
-  const query = { resources: true, task_states: false, filter }
-  return { path: '/v1/allocations', query, namespace: '*' }
+  const query = { resources: true, task_states: false }
+  return { path: '/v1/allocations', query, filter, namespace: '*' }
 }
 
 async function* readItems<Item>(
   transport: Transport,
-  call: Omit<Call<Item[]>, 'check'>,
+  call: Omit<Call<Item[]>, 'check'> & Pick<ListOptions, 'filter'>,
   required: readonly string[],
 ): AsyncGenerator<Item[]> {
-  const { signal, namespace, ...rest } = call
+  const { signal, namespace, filter, ...rest } = call
   const read = {
     ...rest,
     query: { ...call.query, stale: true },
@@ -129,6 +132,7 @@ async function* readItems<Item>(
     perPage: PER_PAGE,
     ...(signal === undefined ? {} : { signal }),
     ...(namespace === undefined ? {} : { namespace }),
+    ...(filter === undefined ? {} : { filter }),
   }
   for await (const { items } of readPages(transport, read, options)) yield items
 }

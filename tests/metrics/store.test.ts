@@ -65,7 +65,7 @@ t.test('labels are escaped', async (t) => {
   t.match(toExposition(store.series()), String.raw`{a="x\"y\\z"} 1`)
 })
 
-t.test('gauges and news go out every ten seconds, and the rest at the end', async (t) => {
+t.test('D28: gauges and news go out every ten seconds, and the rest before the end', async (t) => {
   const clock = new TestClock()
   const sent: (readonly string[])[] = []
   const sender = {
