@@ -44,6 +44,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addTokens(program, io, finish)
   addDoctor(program, io, finish)
   addAgent(program, finish)
+  addMetrics(program, io, finish)
   program
     .command('version')
     .description('print versions')
@@ -240,6 +241,18 @@ function addAgent(program: Command, finish: Finish): void {
     .helpOption(false)
     .action(async (_options, command: Command) => {
       finish(await (await import('./build-agent.ts')).buildAgent(command.args))
+    })
+}
+
+function addMetrics(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('metrics')
+    .description('gauges about Nomad for DogStatsD and Prometheus; also as nomad-metrics')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options, command: Command) => {
+      finish(await (await import('./metrics/start.ts')).metrics(command.args, io))
     })
 }
 
