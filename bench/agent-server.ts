@@ -74,8 +74,10 @@ tell({ kind: 'ready', url })
 
 async function submit(order: Extract<ToServer, { kind: 'submit' }>): Promise<void> {
   mask = order.mask
-  const steps = [{ run: { name: 'measured', command: order.command } }]
-  const config = JSON.stringify({ version: 2, jobs: { test: { machine: true, steps } } })
+  const { commands, image } = order
+  const place = image === undefined ? { machine: true } : { docker: [{ image }] }
+  const steps = commands.map((command) => ({ run: { name: 'measured', command } }))
+  const config = JSON.stringify({ version: 2, jobs: { test: { ...place, steps } } })
   await scheduler.submit(buildRequest.parse({ config, org: 'acme', repo: 'site', branch: 'main' }))
 }
 

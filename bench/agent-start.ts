@@ -27,7 +27,8 @@ export const agentStart: Bench = {
         {
           node: runNode,
           agent: async () => {
-            const run = await runAgent({ server, marker, command: 'true', dir, clock })
+            const job = { commands: [`${marker.command}; true`] }
+            const run = await runAgent({ server, marker, job, dir, clock })
             runs.push(run)
             return run.markedMs - run.startedMs
           },

@@ -2,6 +2,7 @@
 import { systemClock } from '../src/platform/index.ts'
 import { agentStart } from './agent-start.ts'
 import { config } from './config.ts'
+import { container } from './container.ts'
 import { runBench } from './harness/run.ts'
 import { latency } from './latency.ts'
 import { output } from './output.ts'
@@ -15,7 +16,18 @@ const interrupt = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interrupt.abort(new Error(name)))
 
 const code = await runBench(process.argv.slice(2), {
-  benches: [agentStart, config, latency, output, queue, recover, store, submit, template],
+  benches: [
+    agentStart,
+    config,
+    container,
+    latency,
+    output,
+    queue,
+    recover,
+    store,
+    submit,
+    template,
+  ],
   clock: systemClock,
   stdout: (line) => void process.stdout.write(`${line}\n`),
   stderr: (line) => void process.stderr.write(`${line}\n`),

@@ -12,8 +12,9 @@ const RATIO_MIN = 0.9
 const SLICES = 1000
 /** Each starts a program. */
 const CLI_JOBS = 72
-const ROUNDS = 5
-const WARMUPS = 1
+const ROUNDS = 9
+/** Until what every slice passes through is compiled: a server runs for weeks. */
+const WARMUPS = 3
 /** What the scheduler may have under way. */
 const CONCURRENCY = 24
 /** Jobs stay until the end of the bench, and none of them is placed. */

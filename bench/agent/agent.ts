@@ -6,14 +6,17 @@ import { type Clock, deadline } from '../../src/platform/index.ts'
 import { endTogether } from './child.ts'
 import { machineMs, Meter, type Usage } from './machine.ts'
 import type { Marker } from './marker.ts'
+import type { BenchJob } from './messages.ts'
 import type { BenchServer, PlacedSlice } from './server.ts'
 import type { SliceReport } from './watched-gate.ts'
 
 export interface AgentRun {
   /** Machine milliseconds. */
   startedMs: number
-  /** When the first step was running, by its own word. */
+  /** When the first step was running, by its own word; NaN without a marker. */
   markedMs: number
+  /** When its process was gone. */
+  endedMs: number
   report: SliceReport
   agent: UsageSpan
   server: UsageSpan
@@ -27,9 +30,9 @@ interface UsageSpan {
 
 export interface AgentOptions {
   server: BenchServer
-  marker: Marker
-  /** What the one step runs, after it has said that it runs. */
-  command: string
+  /** What its first step says that it runs by; nobody is told when absent. */
+  marker?: Marker
+  job: BenchJob
   secrets?: readonly string[]
   /** Where the folder of the allocation is made, and removed again. */
   dir: string
@@ -41,10 +44,10 @@ const LIMIT_MS = 180_000
 
 /** @throws Error when the build does not succeed, with the agent's own log. */
 export async function runAgent(options: AgentOptions): Promise<AgentRun> {
-  const { server, marker, command, secrets = [], clock } = options
-  const slice = await server.submit(`${marker.command}; ${command}`, secrets)
+  const { server, marker, job, secrets = [], clock } = options
+  const slice = await server.submit(job, secrets)
   const folder = await mkdtemp(join(options.dir, 'allocation-'))
-  const marked = marker.next()
+  const marked = marker?.next() ?? Promise.resolve(Number.NaN)
   const startedMs = machineMs()
   const child = spawn(slice.command, slice.args, {
     env: toEnvironment(slice, folder),
@@ -69,11 +72,13 @@ export async function runAgent(options: AgentOptions): Promise<AgentRun> {
     const report = await unlessFailed(slice.over)
     const after = await read()
     await succeeded
+    const endedMs = machineMs()
     if (report.state !== 'succeeded') throw new Error(`${report.detail}\n${log}`)
     if (after.agent.peakRssMb === 0) throw new Error('this needs the /proc of Linux')
     return {
       startedMs,
       markedMs,
+      endedMs,
       report,
       agent: { marked: before.agent, over: after.agent },
       server: { marked: before.server, over: after.server },

@@ -1,9 +1,15 @@
 /** What the bench and its server process tell each other. */
 import type { SliceReport } from './watched-gate.ts'
 
+export interface BenchJob {
+  commands: readonly string[]
+  /** Of the container to run them in; on the machine when absent. */
+  image?: string
+}
+
 export type ToServer =
-  /** Build this: one slice with one step. */
-  | { kind: 'submit'; command: string; mask: string[] }
+  /** Build this: one slice with a step for each command. */
+  | ({ kind: 'submit'; mask: string[] } & BenchJob)
   /** The process of the allocation is gone. */
   | { kind: 'ended'; allocation: string }
 

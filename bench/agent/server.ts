@@ -5,13 +5,13 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../src/platform/index.ts'
 import { Meter } from './machine.ts'
-import type { FromServer, Placed, ToServer } from './messages.ts'
+import type { BenchJob, FromServer, Placed, ToServer } from './messages.ts'
 import type { SliceReport } from './watched-gate.ts'
 
 export interface BenchServer {
   meter: Meter
   /** Submits a build of one slice. @param secrets to be masked in what it prints. */
-  submit(command: string, secrets: readonly string[]): Promise<PlacedSlice>
+  submit(job: BenchJob, secrets: readonly string[]): Promise<PlacedSlice>
   close(): Promise<void>
 }
 
@@ -59,9 +59,9 @@ export async function startServer(options: BenchServerOptions): Promise<BenchSer
   await next('ready')
   return {
     meter: new Meter(child.pid ?? 0, clock),
-    async submit(command, secrets) {
+    async submit(job, secrets) {
       const first = next('placed')
-      tell({ kind: 'submit', command, mask: [...secrets] })
+      tell({ kind: 'submit', ...job, mask: [...secrets] })
       const { placed } = await first
       return {
         ...placed,

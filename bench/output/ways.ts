@@ -37,8 +37,8 @@ export async function prepareWays(dir: string, marker: Marker, clock: Clock): Pr
       await mkdir(folder)
       const server = await startServer({ dataDir: join(folder, 'data'), launcher, clock })
       try {
-        const command = `cat '${files(pieces).join("' '")}'`
-        const agent = { server, marker, command, secrets: SECRETS, dir: folder, clock }
+        const job = { commands: [`${marker.command}; cat '${files(pieces).join("' '")}'`] }
+        const agent = { server, marker, job, secrets: SECRETS, dir: folder, clock }
         const ended = await runAgent(agent)
         checkArrived(ended, piece.maskedLength * pieces)
         return ended

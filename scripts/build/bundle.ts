@@ -12,8 +12,10 @@ const PROGRAMS = ['src/build-agent/step-cli/main.ts', 'src/scheduler/store/sqlit
 const COMMANDS = 'dist/cli'
 const OWN_FILES = 'src/platform/own-files.ts'
 
-/** pg looks for it when somebody asks for it by name, and we do not. */
-const NEVER_LOADED = ['pg-native']
+/** Native parts, which fit one machine only. Those who look for them do without, or say what is missing. */
+const NATIVE = ['pg-native', 'unix-dgram', 'cpu-features', '*.node']
+/** dockerode loads them at its start, and only uses them to build images, which we do not. */
+const NEVER_USED = /^(?:@grpc\/(?:grpc-js|proto-loader)|protobufjs)$/
 
 /** CommonJS asks for Node's own modules by `require`, which an ES module does not have. */
 const REQUIRE =
@@ -26,7 +28,7 @@ const common = {
   platform: 'node',
   target: 'node24',
   banner: { js: REQUIRE },
-  external: NEVER_LOADED,
+  external: NATIVE,
   // Lines stay as they are: a stack names functions that can be found, and no map has to be read.
   minify: false,
   legalComments: 'none',
@@ -42,7 +44,7 @@ const common = {
  */
 export async function bundle(root: string): Promise<string[]> {
   await rm(join(root, 'dist'), { recursive: true, force: true })
-  const plugins = [shakeZod(join(root, 'src')), keepHclParser()]
+  const plugins = [shakeZod(join(root, 'src')), leaveOut(NEVER_USED), keepHclParser()]
   const own = { ...common, absWorkingDir: root, plugins }
   const results = await Promise.all([
     // Two builds: files that both need would else be shared, and the agent load what only others need.
@@ -112,6 +114,18 @@ function spareHttp(): Plugin {
       )
       own.onLoad({ filter: /.*/, namespace: 'spare-http' }, ({ path }) => ({
         contents: contents[path] ?? '',
+      }))
+    },
+  }
+}
+
+function leaveOut(filter: RegExp): Plugin {
+  return {
+    name: 'leave-out',
+    setup(own) {
+      own.onResolve({ filter }, ({ path }) => ({ path, namespace: 'left-out' }))
+      own.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+        contents: 'module.exports = {}',
       }))
     },
   }

@@ -6,7 +6,8 @@ import { z } from 'zod'
 const manifest = z.object({
   name: z.string(),
   version: z.string(),
-  license: z.string(),
+  /** Some old ones name it in another way, or in their text alone. */
+  license: z.string().default('as below'),
   author: z.union([z.string(), z.object({ name: z.string() })]).optional(),
 })
 type Manifest = z.infer<typeof manifest>

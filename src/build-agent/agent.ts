@@ -65,6 +65,7 @@ export async function runAgent(given: AgentOptions): Promise<number> {
 interface Machine {
   folders: Folders
   executor: Executor
+  name: string
 }
 
 async function prepare(options: AgentOptions & { timings: AgentTimings }): Promise<Machine> {
@@ -86,11 +87,13 @@ async function prepare(options: AgentOptions & { timings: AgentTimings }): Promi
       inherited,
       allocationId: allocation.id,
       internalDir: folders.internalDir,
+      home: folders.home,
+      haltFile: folders.haltFile,
     }),
     writeShims(folders, runtime),
     makePipes(folders.pipesDir, PIPES_AHEAD),
   ])
-  return { folders, executor }
+  return { folders, executor, name: `${server.slice}-${name}` }
 }
 
 /** Nothing has run: leaves no trace. */

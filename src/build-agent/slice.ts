@@ -12,20 +12,23 @@ import type { Ending } from './ending.ts'
 import { buildJobEnvironment, findOversized } from './environment.ts'
 import { EventLog } from './event-log.ts'
 import type { Executor } from './executors/executor.ts'
+import { createGround, type Ground } from './ground.ts'
 import { Mask } from './output/mask-filter.ts'
 import { Outputs } from './output/step-output.ts'
 import type { AgentCalls, AgentOptions } from './ports.ts'
-import { makePipes, PIPES_AHEAD } from './process/pipe.ts'
+import { makePipes } from './process/pipe.ts'
 import { report } from './report.ts'
 import { Session } from './session.ts'
 import type { SignalPlan } from './signals.ts'
 import type { JobContext } from './steps/context.ts'
-import type { SliceOutcome } from './steps/outcome.ts'
+import { openGround } from './steps/open-ground.ts'
+import { type SliceOutcome, type StepOutcome, toSliceOutcome } from './steps/outcome.ts'
+import { skipStep, type StepBase, toShownName } from './steps/record-step.ts'
 import { runSteps } from './steps/run-steps.ts'
 import { writeRecord } from './sweep/record.ts'
 import { sweep, toSweepPlaces } from './sweep/sweep.ts'
 import type { AgentTimings } from './timings.ts'
-import { createWorkingDirectory, type Folders, removeInternal, removeSpool } from './workspace.ts'
+import { type Folders, removeInternal, removeSpool, toJobPlace } from './workspace.ts'
 
 export interface SliceInput {
   options: AgentOptions & { timings: AgentTimings }
@@ -37,6 +40,8 @@ export interface SliceInput {
   /** Ready to be used; made while the claim was under way. */
   folders: Folders
   executor: Executor
+  /** Unlike that of any other slice of this machine. */
+  name: string
 }
 
 export interface Parts {
@@ -54,8 +59,6 @@ const SPOOL_BYTES = 256 * 1024 ** 2
 /** A slice is there for its own work: a sweep that takes longer is left to the next one. */
 const SWEPT_MAX = 16
 const SWEEP_MS = 120_000
-const NO_CONTAINERS =
-  'this agent can not run the job in containers yet: write `machine: true` instead of `docker`'
 /** As much as the protocol takes. */
 const DETAIL_MAX = 4000
 
@@ -64,12 +67,14 @@ const DETAIL_MAX = 4000
  * @throws before the slice is accepted, when this machine can not run it.
  */
 export async function runSlice(input: SliceInput): Promise<number> {
-  const { claim, ending, plan, folders, options } = input
-  const parts = assemble(input)
+  const { claim, ending, plan, options } = input
+  const ground = await createGround(options, claim.task, input)
+  const { folders } = ground
+  const parts = assemble({ ...input, folders })
   plan.session = parts.session
   plan.killTimeoutMs = claim.task.limits.kill_timeout_ms ?? options.timings.killTimeoutMs
   try {
-    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, PIPES_AHEAD)
+    const pipes = await makePipes(folders.pipesDir, claim.task.steps.length, ground.pipes)
     const refused = await accept(input, parts.session)
     if (refused !== null) {
       // Nothing has run, and nobody sweeps a spool without a record.
@@ -80,7 +85,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
     await leaveRecord(input)
     const sweeping = sweepOthers(input)
     parts.session.start()
-    const outcome = await plan.reconsider(await work(input, parts, pipes))
+    const outcome = await plan.reconsider(await work({ ...input, ground, pipes }, parts))
     options.log.info('steps are over', { result: outcome.result, reason: outcome.reason })
     const code = await report(input, parts, outcome)
     ending.giveUpReport()
@@ -89,7 +94,7 @@ export async function runSlice(input: SliceInput): Promise<number> {
   } finally {
     ending.giveUpReport()
     await parts.session.close()
-    await input.executor.close()
+    await ground.close()
     await removeInternal(folders)
   }
 }
@@ -199,29 +204,29 @@ async function sweepOthers({ options, ending }: SliceInput): Promise<void> {
 }
 
 async function work(
-  input: SliceInput,
+  input: SliceInput & { ground: Ground; pipes: readonly string[] },
   parts: Parts,
-  pipes: readonly string[],
 ): Promise<SliceOutcome> {
-  const { options, claim, ending, executor, folders } = input
+  const { options, claim, ending, ground, pipes } = input
   const { task } = claim
+  const base = { ...options, ...parts, task, ending }
   const stopTimers = limitRunTime(input, parts.events)
   try {
-    if (task.executor.kind === 'docker') throw new CaravanError('INPUT_INVALID', NO_CONTAINERS)
-    const workspace = await createWorkingDirectory(folders, task.working_directory)
+    const { outcome, ground: open } = await openGround(base, ground)
+    if (open === null) return skipAll(base, outcome)
+    const { executor } = open
+    const place = toJobPlace(ground.folders, executor, task.working_directory)
     if (executor.shell.notice !== null) parts.events.notice(executor.shell.notice)
-    const environment = buildJobEnvironment(executor.environment, task.environment, workspace)
+    const environment = buildJobEnvironment(executor.environment, task.environment, place)
     const oversized = findOversized([], environment)
     if (oversized !== null) throw new CaravanError('INPUT_INVALID', oversized)
     const context: JobContext = {
-      ...options,
-      ...parts,
-      task,
-      workspace,
-      executor,
+      ...base,
+      ...open,
+      workspace: ground.folders,
+      place,
       environment,
       pipes,
-      ending,
       openSource: async (signal) =>
         await parts.session.repeat('source', (calls, s) => calls.source(s), signal),
     }
@@ -235,6 +240,15 @@ async function work(
   } finally {
     stopTimers()
   }
+}
+
+/** Without anything to run in, no step runs, whatever its `when` says. */
+function skipAll(base: StepBase & { ending: Ending }, outcome: StepOutcome): SliceOutcome {
+  const [first, ...others] = base.task.steps
+  for (const index of others.keys()) skipStep(base, index + 1)
+  const name = first === undefined ? '' : toShownName(base, first)
+  const failing = { index: 0, name, outcome }
+  return toSliceOutcome({ cause: base.ending.cause, failing, isHalted: false })
 }
 
 /** Ends the job when its time is up, and says so before. @returns a function that stops the clock. */

@@ -15,6 +15,8 @@ export interface AgentTimings {
   whyMs: number
   /** How long a claim is repeated. */
   claimMs: number
+  /** First pause after a failed pull of an image. */
+  pullRetryMs: number
   /** First and longest pause between tries of one call. */
   retryBaseMs: number
   retryMaxMs: number
@@ -41,6 +43,8 @@ export const TIMINGS: AgentTimings = {
   whyMs: 1_000,
   // As long as the server waits for an agent to start: later claims are refused anyway.
   claimMs: 600_000,
+  // Registries that limit how often they are asked count in minutes, those that restart in seconds.
+  pullRetryMs: 2_000,
   retryBaseMs: 250,
   // Often enough that a server that came back hears from everybody soon, seldom enough to let it come back.
   retryMaxMs: 10_000,

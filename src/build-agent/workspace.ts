@@ -6,7 +6,6 @@
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CaravanError } from '../model/index.ts'
 import type { JobPlace } from './environment.ts'
 import { resolveWorkingDirectory } from './paths.ts'
 
@@ -19,6 +18,8 @@ export interface Workspace extends JobPlace {
   haltFile: string
   /** Where a downloaded bundle is put. */
   bundleFile: string
+  /** Of files that commands read. */
+  fileMode: number
 }
 
 export interface WorkspaceOptions {
@@ -53,6 +54,7 @@ export function toFolders({
     pipesDir: join(internalDir, 'pipes'),
     haltFile: join(internalDir, 'halt'),
     bundleFile: join(internalDir, 'source.bundle'),
+    fileMode: 0o600,
     spoolDir,
     eventsFile: join(spoolDir, 'events.jsonl'),
   }
@@ -69,20 +71,20 @@ export async function createFolders(folders: Folders): Promise<void> {
   await writeFile(folders.bashEnvFile, '', { mode: 0o600 })
 }
 
-/**
- * Makes the job's working directory, where the task wants it.
- *
- * @throws CaravanError INPUT_INVALID when that can not be, such as in a place that is not ours to write.
- */
-export async function createWorkingDirectory(folders: Folders, path: string): Promise<Workspace> {
-  const workingDirectory = resolveWorkingDirectory(path, folders.home)
-  try {
-    await mkdir(workingDirectory, { recursive: true })
-  } catch (cause) {
-    const message = `the working directory ${workingDirectory} can not be made`
-    throw new CaravanError('INPUT_INVALID', message, { cause })
+/** What steps see: the agent's folders as they find them, and where they work. */
+export function toJobPlace(
+  folders: Folders,
+  executor: { home: string; pathOf: (file: string) => string },
+  path: string,
+): JobPlace {
+  const { home, pathOf } = executor
+  return {
+    home,
+    workingDirectory: resolveWorkingDirectory(path, home),
+    internalDir: pathOf(folders.internalDir),
+    bashEnvFile: pathOf(folders.bashEnvFile),
+    shimsDir: pathOf(folders.shimsDir),
   }
-  return { ...folders, workingDirectory }
 }
 
 /** Scripts, pipes and what steps have exported, which may be secret. */

@@ -99,7 +99,8 @@ function readOptions(args: readonly string[], environment: Variables): AgentOpti
 const SWEEP = { spoolsMax: 1000, limitMs: 600_000 }
 
 /**
- * `caravan build-agent sweep`: delivers what agents of this machine have left, from a timer or by hand.
+ * `caravan build-agent sweep`: delivers what agents of this machine have left, and removes their containers,
+ * from a timer or by hand.
  *
  * @returns 0, also when there was nothing; 1 when something had to be kept; 2 for a wrong command line.
  */
@@ -114,20 +115,22 @@ async function sweepMachine(args: readonly string[], environment: Variables): Pr
     )
     return USAGE
   }
-  const { sweep } = await import('../build-agent/index.ts')
+  const { sweep, sweepDocker } = await import('../build-agent/index.ts')
+  const log = createLog(
+    createTextWriter(process.stderr, () => systemClock.now()),
+    'info',
+  )
+  const docker = await sweepDocker(environment, log)
   const swept = await sweep({
     ...SWEEP,
     spoolRoots: spoolDir === undefined ? [] : [spoolDir],
     allocationsDir,
     signal: new AbortController().signal,
     clock: systemClock,
-    log: createLog(
-      createTextWriter(process.stderr, () => systemClock.now()),
-      'info',
-    ),
+    log,
     random: systemRandom,
   })
-  return swept.kept === 0 ? 0 : 1
+  return swept.kept + docker.kept === 0 ? 0 : 1
 }
 
 function parseSweepFlags(

@@ -17,6 +17,7 @@ import {
 } from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
+import { openMetrics } from './metrics/server-metrics.ts'
 import { deriveKey, readMasterKey } from './master-key.ts'
 import { VERSION } from './version.ts'
 
@@ -45,12 +46,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await prepareFolder(dataDir, 'server.data_dir')
     const nomad = await openNomad(settings, log)
     shutdown.add('nomad client', () => nomad.close())
+    const metrics = openMetrics(settings.metrics, log)
+    shutdown.add('metrics', () => metrics.close())
     let url: string | undefined = settings.server.public_url
     const scheduler = await createScheduler({
       settings,
       dataDir,
       nomad,
       log,
+      metrics: metrics.sink,
       ...(await readMaterial(settings, dataDir)),
       publicUrl: () => url ?? `http://${settings.server.listen}`,
       outputs: createOutputStore({ directory: join(dataDir, 'output'), log }),
@@ -64,10 +68,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clock: systemClock,
       log,
       version: VERSION,
+      metrics,
     })
     shutdown.add('api', () => api.close())
     url ??= api.url
     await scheduler.start()
+    metrics.start(scheduler)
     return { api: api.url, close: () => shutdown.close() }
   } catch (error) {
     await shutdown.close()

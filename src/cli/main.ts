@@ -17,14 +17,26 @@ process.on('SIGTERM', () => onSignal('SIGTERM'))
 // follows any more has not succeeded, and has processes and folders to clear away.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+  // Whoever only counts what happens goes on counting.
+  if (process.argv[2] === 'metrics') return
   if (process.argv[2] !== 'run') process.exit(EXIT.ok)
   interrupt.abort('nobody reads any more')
+})
+
+// That nobody reads complaints is no reason to end what they are about.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
 })
 
 process.exitCode = await main()
 
 async function main(): Promise<number> {
+  const [, , command, ...rest] = process.argv
   try {
+    if (command === 'metrics') {
+      // One on each client: it reads its own flags, and does without the table of commands.
+      return await (await import('./metrics/start.ts')).metrics(rest, io)
+    }
     return await (await import('./program.ts')).runProgram(process.argv, io)
   } catch (error) {
     return reportError(io, error)

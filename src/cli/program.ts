@@ -45,6 +45,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addDoctor(program, io, finish)
   addUpgrade(program, io, finish)
   addAgent(program, finish)
+  addMetrics(program, io, finish)
   program
     .command('version')
     .description('print versions')
@@ -67,6 +68,11 @@ function addRun(program: Command, io: Io, finish: Finish): void {
     .option('--branch <name>', 'branch (default: the one that is checked out)')
     .option('--repo-url <url>', 'let the agents clone this instead of the checkout; needs --sha')
     .option('--sha <commit>', 'which commit of --repo-url')
+    .addOption(
+      new Option('--executor <where>', 'run a docker job without Docker, on the host').choices([
+        'host',
+      ]),
+    )
     .option('--nomad <url>', 'without --server: run on this Nomad, not on the embedded engine')
     .option('--detach', 'do not wait for the end; needs --server')
     .option('--dry-run', 'submit nothing; print every slice as Nomad would get it')
@@ -247,6 +253,18 @@ function addAgent(program: Command, finish: Finish): void {
     .helpOption(false)
     .action(async (_options, command: Command) => {
       finish(await (await import('./build-agent.ts')).buildAgent(command.args))
+    })
+}
+
+function addMetrics(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('metrics')
+    .description('gauges about Nomad for DogStatsD and Prometheus; also as nomad-metrics')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options, command: Command) => {
+      finish(await (await import('./metrics/start.ts')).metrics(command.args, io))
     })
 }
 

@@ -15,6 +15,7 @@ export interface RequestOptions {
   branch?: string
   repoUrl?: string
   sha?: string
+  executor?: 'host'
 }
 
 export interface PlannedRequest {
@@ -54,6 +55,7 @@ export async function planRequest(options: RequestOptions, cwd: string): Promise
       repo: options.repo ?? checkout?.repo ?? basename(cwd),
       branch: options.branch ?? checkout?.branch ?? 'HEAD',
       sha: options.sha ?? checkout?.sha ?? '',
+      ...(options.executor === undefined ? {} : { executor: options.executor }),
       source: remote === undefined ? { kind: 'none' } : { kind: 'git', url: remote },
     },
     bundleFrom,

@@ -53,6 +53,22 @@ export const task = z.object({
   slice: z.object({ index: z.number().int(), total: z.number().int() }),
   source,
   executor: executorSpec,
+  /** Of the resource class, for all containers of the slice together. */
+  resources: z
+    .object({
+      vcpu: z.number().positive(),
+      memory_mib: z.number().int().positive(),
+      pids: z.number().int().positive(),
+    })
+    .optional(),
+  /** For what runs in containers. The settings of the node stand in for what is absent. */
+  proxy: z
+    .object({
+      http: z.string().optional(),
+      https: z.string().optional(),
+      direct: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** Weakest first: each layer overwrites the ones before it. Step environments come after all. */
   environment: z.array(z.object({ layer: z.string(), values: environment })),
   working_directory: z.string(),

@@ -33,6 +33,8 @@ export const buildRequest = z.object({
   sha: z.string().max(64).refine(noNul, 'must not hold a NUL character').default(''),
   source: source.default({ kind: 'none' }),
   priority: z.number().int().min(1).max(100).default(50),
+  /** `host`: steps that the job wants in a container run on the Nomad client itself. */
+  executor: z.enum(['configured', 'host']).default('configured'),
 })
 export type BuildRequest = z.infer<typeof buildRequest>
 export type BuildRequestInput = z.input<typeof buildRequest>

@@ -49,7 +49,23 @@ const checkoutStep = z.object({
   path: z.string().optional(),
 })
 
-export const stepSpec = z.discriminatedUnion('kind', [runStep, checkoutStep])
+/** Makes ready the containers of the job. Stands before all others. */
+const environmentStep = z.object({ kind: z.literal('environment'), name: z.string() })
+
+/** Shows what a service writes, for as long as the job runs. */
+const serviceStep = z.object({
+  kind: z.literal('service'),
+  name: z.string(),
+  /** Index in the containers of the executor. */
+  container: z.number().int().min(1),
+})
+
+export const stepSpec = z.discriminatedUnion('kind', [
+  runStep,
+  checkoutStep,
+  environmentStep,
+  serviceStep,
+])
 export type StepSpec = z.infer<typeof stepSpec>
 export type RunStep = z.infer<typeof runStep>
 export type CheckoutStep = z.infer<typeof checkoutStep>

@@ -54,6 +54,11 @@ export const REASONS = {
   ),
   drained: entry('The node was drained before the slice was done.', 'infrastructure_failed', true),
   agent_lost: entry('The agent stopped reporting.', 'infrastructure_failed', true),
+  executor_lost: entry(
+    'What runs the steps was lost, such as the Docker Engine or the registry of an image.',
+    'infrastructure_failed',
+    true,
+  ),
   agent_crashed: entry('The agent ended without a report.', 'infrastructure_failed', true),
   vanished: entry('The Nomad job is gone and left no report.', 'infrastructure_failed', true),
 } as const satisfies Record<string, ReasonEntry>

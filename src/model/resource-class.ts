@@ -15,6 +15,9 @@ export interface ResourceClass {
 
 export const MHZ_PER_VCPU = 1000
 
+/** Processes and threads of a slice in containers: more than any build has, less than hurts a node. */
+export const PIDS_MAX = 8192
+
 /** Reserved beside every slice for the agent itself; users do not see it in their class. */
 export const AGENT_OVERHEAD = { cpuMhz: 1000, memoryMiB: 512 } as const
 

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { CaravanError } from '../model/index.ts'
 
 /**
- * Makes the folder when it is not there.
+ * Makes the folder when it is not there, for nobody but this user: it may come to hold secrets.
  *
  * @param name of the flag or setting that names it, for the message.
  * @throws CaravanError SETTINGS_INVALID when it cannot be made, is none, or cannot be written to.
@@ -31,16 +31,18 @@ const FAULTS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 }
 
+const OWN = { mode: 0o700 }
+
 /** Not `recursive`: below /proc, where nothing can be made, Node.js never comes back from it. */
-async function makeFolder(folder: string): Promise<void> {
+async function makeFolder(folder: string, options: { mode?: number } = OWN): Promise<void> {
   try {
-    await mkdir(folder)
+    await mkdir(folder, options)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT' && dirname(folder) !== folder) {
-      await makeFolder(dirname(folder))
+      await makeFolder(dirname(folder), {})
       // Somebody else may have made it meanwhile.
-      await mkdir(folder).catch((error: unknown) => acceptExisting(folder, error))
+      await mkdir(folder, options).catch((error: unknown) => acceptExisting(folder, error))
     } else await acceptExisting(folder, cause)
   }
 }

@@ -1,10 +1,12 @@
 /** From a request to a stored build: compile, check, plan, store, all or nothing. */
 import {
+  withContainerSteps,
   CaravanError,
   createBuildId,
   formatProblem,
   toNomadJobId,
   type BuildRequest,
+  type ContainerSpec,
   type DryRunAnswer,
   type JobSpec,
   type ResourceClass,
@@ -13,7 +15,7 @@ import {
 import type { Clock, Log, RandomSource } from '../platform/index.ts'
 import { judgeFit } from './capacity.ts'
 import type { Cluster } from './cluster.ts'
-import { compileConfig } from './config/index.ts'
+import { compileConfig, type CompileOutcome } from './config/index.ts'
 import { resourceClassOf, type SliceJob } from './job-builder.ts'
 import type { Ledger } from './ledger.ts'
 import type { Sources } from './sources.ts'
@@ -107,7 +109,7 @@ export async function renderBuild(
  * there are several and none was chosen.
  */
 export function compileRequest(
-  request: Pick<BuildRequest, 'config' | 'config_file' | 'job' | 'parallelism'>,
+  request: CompileInput,
   { settings, classes }: Pick<IntakeDeps, 'settings' | 'classes'>,
 ): Compiled {
   const { job, parallelism, config_file: file } = request
@@ -120,7 +122,7 @@ export function compileRequest(
   })
   switch (outcome.kind) {
     case 'compiled':
-      return { spec: outcome.job, warnings: outcome.warnings.map(formatProblem) }
+      return toCompiled(request, outcome)
     case 'choose': {
       const { jobs } = outcome
       const message = `${file} has several jobs, choose one of them: ${jobs.join(', ')}`
@@ -131,6 +133,32 @@ export function compileRequest(
       throw new CaravanError('CONFIG_INVALID', `${file} can not be run`, { detail: { problems } })
     }
   }
+}
+
+type CompileInput = Pick<
+  BuildRequest,
+  'config' | 'config_file' | 'job' | 'parallelism' | 'executor'
+>
+
+const ON_HOST =
+  'the steps run on the host and not in the containers of the job, as was asked for: its images and services are not used'
+
+function toCompiled(
+  { executor }: CompileInput,
+  outcome: Extract<CompileOutcome, { kind: 'compiled' }>,
+): Compiled {
+  const { job } = outcome
+  const warnings = outcome.warnings.map(formatProblem)
+  if (executor === 'host' && job.executor.kind === 'docker') {
+    return { spec: toHostJob(job, job.executor.containers), warnings: [...warnings, ON_HOST] }
+  }
+  return { spec: withContainerSteps(job), warnings }
+}
+
+/** What the primary container has in its environment the steps would have seen, under all else. */
+function toHostJob(job: JobSpec, [primary]: readonly ContainerSpec[]): JobSpec {
+  const environment = { ...primary?.environment, ...job.environment }
+  return { ...job, executor: { kind: 'machine' }, environment }
 }
 
 /** @throws CaravanError INPUT_INVALID when the bundle was not uploaded. */

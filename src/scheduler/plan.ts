@@ -1,12 +1,19 @@
 /** What an agent is told to do, from a build and one of its slices. Pure. */
-import { toVariableName, type ExecutorSpec, type Settings, type Task } from '../model/index.ts'
+import {
+  PIDS_MAX,
+  type ExecutorSpec,
+  type Settings,
+  type Task,
+  toResourceClasses,
+  toVariableName,
+} from '../model/index.ts'
 import type { BuildRow, BuildTexts, SliceRow } from './store/index.ts'
 
 export interface TaskParts {
   build: BuildRow
   texts: Pick<BuildTexts, 'spec' | 'source'>
   slice: Pick<SliceRow, 'slice_index'>
-  limits: Settings['limits']
+  settings: Pick<Settings, 'limits' | 'class' | 'containers'>
   /** Of the agent's task in the Nomad job. */
   killTimeoutMs: number
   /** Where people reach the server. */
@@ -14,7 +21,8 @@ export interface TaskParts {
 }
 
 export function toTask(parts: TaskParts): Task {
-  const { build, texts, slice, limits, killTimeoutMs } = parts
+  const { build, texts, slice, settings, killTimeoutMs } = parts
+  const { limits } = settings
   const { id, number, org, repo, branch, sha, job } = build
   const { spec, source } = texts
   return {
@@ -22,6 +30,8 @@ export function toTask(parts: TaskParts): Task {
     slice: { index: slice.slice_index, total: build.parallelism },
     source,
     executor: spec.executor,
+    ...toResources(spec.resource_class, settings),
+    proxy: toProxy(settings.containers),
     environment: [
       { layer: 'built-in', values: builtInVariables(parts) },
       { layer: 'job', values: spec.environment },
@@ -45,6 +55,25 @@ function literalPasswords(executor: ExecutorSpec): string[] {
   return executor.containers.flatMap(({ auth }) =>
     auth === undefined || toVariableName(auth.password) !== null ? [] : [auth.password],
   )
+}
+
+/** A class that the settings do not have any more leaves its slices without limits of their own. */
+function toResources(name: string, settings: Pick<Settings, 'class'>): Pick<Task, 'resources'> {
+  const found = toResourceClasses(settings.class).get(name)
+  if (found === undefined) return {}
+  return { resources: { vcpu: found.vcpu, memory_mib: found.memoryMiB, pids: PIDS_MAX } }
+}
+
+function toProxy({
+  http_proxy: http,
+  https_proxy: https,
+  no_proxy: direct,
+}: Settings['containers']): NonNullable<Task['proxy']> {
+  return {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    ...(direct === undefined ? {} : { direct }),
+  }
 }
 
 /** Those that have a value for this build; the others are left unset, not empty. */

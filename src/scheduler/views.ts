@@ -174,7 +174,7 @@ function toUnseenStep(spec: StepSpec, index: number, result: Result | null): Ste
 }
 
 function isBackground(spec: StepSpec): boolean {
-  return spec.kind === 'run' && spec.background
+  return spec.kind === 'service' || (spec.kind === 'run' && spec.background)
 }
 
 /** A slice that is over has no step that waits or runs, also when its agent was lost in the middle. */

@@ -162,6 +162,7 @@ t.test('the program knows its benches', (t) => {
   t.strictSame(names.slice(2, -1), [
     'agent-start',
     'config',
+    'container',
     'latency',
     'output',
     'queue',

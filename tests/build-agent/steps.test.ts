@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { RunStep } from '../../src/model/index.ts'
-import { aTask, runToEnd, startAgent } from './support/agent.ts'
+import { aStep, aTask, runToEnd, startAgent } from './support/agent.ts'
 import { ProtocolServer } from './support/protocol-server.ts'
 
 t.test('steps run in order and their bytes arrive as they were written', async (t) => {
@@ -172,14 +172,16 @@ t.test(
   },
 )
 
-t.test('a job in containers is refused clearly by an agent that has none', async (t) => {
+t.test('a job in containers on a node without Docker says what it needs', async (t) => {
   const executor = { kind: 'docker' as const, containers: [{ image: 'x', environment: {} }] }
-  const { server } = await runToEnd(t, aTask({ executor }))
-  t.match(server.sliceFinished, {
-    result: 'failed',
-    reason: 'config_error',
-    detail: /can not run the job in containers yet: write `machine: true` instead of `docker`/,
-  })
+  const environment = { kind: 'environment' as const, name: 'Spin up environment' }
+  const task = { ...aTask({ executor }), steps: [environment, aStep({ command: 'echo never' })] }
+  const nowhere = { PATH: process.env['PATH'], DOCKER_HOST: 'unix:///no/such/docker.sock' }
+  const { server } = await runToEnd(t, task, { environment: nowhere })
+  t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'executor_lost' })
+  t.match(server.output(0).toString(), /ENOENT .*docker\.sock/)
+  t.match(server.output(0).toString(), /needs a Docker Engine on the node; `caravan run --executor/)
+  t.equal(server.finished(1)?.state, 'skipped')
 })
 
 t.test('a background step runs beside the others and ends with the job', async (t) => {

@@ -119,9 +119,14 @@ t.test('every variable reaches its setting', async (t) => {
     CARAVAN_LIMIT_REQUESTS_PER_SECOND: '8',
     CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND: '9',
     CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE: '10',
+    DOCKER_HTTP_PROXY: 'http://10.0.0.33:3128',
+    DOCKER_HTTPS_PROXY: 'http://10.0.0.34:3128',
+    NO_PROXY: 'localhost, git.example',
+    CARAVAN_STATSD: 'statsd:8125',
     CARAVAN_TOKENS: 'aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb',
   }
   t.same(await resolveSettings({ flags: {}, env }), {
+    metrics: { statsd: 'statsd:8125', tags: {} },
     server: {
       listen: '[::]:9090',
       public_url: 'https://ci',
@@ -153,6 +158,11 @@ t.test('every variable reaches its setting', async (t) => {
       requests_per_second: 8,
       agent_requests_per_second: 9,
       failed_logins_per_minute: 10,
+    },
+    containers: {
+      http_proxy: 'http://10.0.0.33:3128',
+      https_proxy: 'http://10.0.0.34:3128',
+      no_proxy: ['localhost', 'git.example'],
     },
     class: [],
     tokens: ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'],

@@ -6,7 +6,9 @@ import { prepareFolder } from '../../src/platform/index.ts'
 t.test('a folder is made with those above it, and taken as it is the next time', async (t) => {
   const folder = join(t.testdir(), 'made/on/the way')
   await prepareFolder(folder, '--data')
-  t.ok((await stat(folder)).isDirectory())
+  const made = await stat(folder)
+  t.ok(made.isDirectory())
+  t.equal(made.mode & 0o077, 0, 'nobody else may look into it')
   await prepareFolder(folder, '--data')
 })
 

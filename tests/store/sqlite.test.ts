@@ -1,3 +1,4 @@
+import { readdirSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { sql } from 'kysely'
@@ -22,6 +23,15 @@ t.test('SQLite keeps the contract', (t) => {
 t.test('SQLite in the main thread has the same transactions', (t) =>
   testTransactions(t, sqliteBackend('?thread=main')),
 )
+
+t.test('nobody else on the machine can read it', async (t) => {
+  const folder = t.testdir()
+  const store = await open(t, `sqlite:${join(folder, 'caravan.db')}`)
+  await store.write(takeBuildNumber)
+  const files = readdirSync(folder)
+  t.ok(files.length >= 3, files.join())
+  for (const name of files) t.equal(statSync(join(folder, name)).mode & 0o077, 0, name)
+})
 
 t.test('a commit that has to wait holds up nobody else', async (t) => {
   const file = join(t.testdir(), 'caravan.db')
@@ -88,7 +98,7 @@ t.test('a file that cannot be opened is named', async (t) => {
     await t.rejects(openStore(each, deps), {
       code: 'STORE_FAILED',
       message: /can not be opened: .*folder\.db$/,
-      cause: { message: /unable to open database file/ },
+      cause: { message: /no such file or directory/ },
     })
   }
 })

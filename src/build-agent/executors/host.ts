@@ -1,5 +1,7 @@
 /** Runs steps as processes of this machine, as the user of the agent. */
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants, mkdir, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CaravanError } from '../../model/index.ts'
 import { type Clock, exec, type Log } from '../../platform/index.ts'
 import { cleanHostEnvironment, type Environment, MARKER_NAME } from '../environment.ts'
 import { createCgroup, type Cgroup } from '../process/cgroup.ts'
@@ -10,7 +12,8 @@ import { findOomCounter } from '../process/oom.ts'
 import { startWatchdog } from '../process/watchdog.ts'
 import { defaultShell, type DefaultShell } from '../shell.ts'
 import type { AgentTimings } from '../timings.ts'
-import type { Executor } from './executor.ts'
+import { isEmptyFolder } from '../workspace.ts'
+import type { Executor, FolderContent } from './executor.ts'
 
 export interface HostOptions {
   /** Unlike that of any other slice, also in the past. */
@@ -19,6 +22,10 @@ export interface HostOptions {
   inherited: Readonly<Record<string, string | undefined>>
   /** Id of the allocation, which the names of groups that are ours alone have in them. */
   allocationId: string
+  /** Of the steps. */
+  home: string
+  /** Appears when a step asks the job to end early. */
+  haltFile: string
   /** What marks the processes of this job. */
   internalDir: string
   clock: Clock
@@ -45,9 +52,11 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
   return {
     environment,
     shell,
-    async start(command, outputFd) {
+    home: options.home,
+    pathOf: (file) => file,
+    async start(command, output) {
       const running = await launch(command, {
-        outputFd,
+        outputFd: output.fd,
         cgroupProcs: cgroup?.procsFile ?? null,
         clock,
         killedMs: timings.killedMs,
@@ -55,11 +64,19 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
       groups.add(running.pid)
       return running
     },
+    ask: async ({ argv, cwd, env }, timeoutMs) => {
+      const [file = '', ...args] = argv
+      return await exec(file, args, { cwd, env, timeoutMs })
+    },
     isFolder: async (path) =>
       await stat(path).then(
         (entry) => entry.isDirectory(),
         () => false,
       ),
+    lookInto,
+    makeFolder,
+    isHalted: async () => await exists(options.haltFile),
+    freeBytes,
     countOomKills,
     sweep: sweepAll,
     async close() {
@@ -67,6 +84,36 @@ export async function createHostExecutor(options: HostOptions): Promise<Executor
       watchdog.release()
     },
   }
+}
+
+async function lookInto(path: string): Promise<FolderContent> {
+  if (await exists(join(path, '.git'))) return 'repository'
+  return (await isEmptyFolder(path)) ? 'empty' : 'other'
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (cause) {
+    throw new CaravanError('INPUT_INVALID', `the working directory ${path} can not be made`, {
+      cause,
+    })
+  }
+}
+
+/** The step may have removed its own working directory. */
+async function freeBytes(path: string): Promise<number> {
+  return await statfs(path).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  )
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** By cgroup, by mark for what is in none, and by group where there is no /proc to search for the mark. */

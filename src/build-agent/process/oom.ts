@@ -15,13 +15,17 @@ export interface OomKills {
 
 export type OomCounter = () => Promise<OomKills | null>
 
-/** @param proc where the kernel tells of the agent's own process. */
+/**
+ * @param proc where the kernel tells of the agent's own process.
+ * @param member the same of the process whose group counts.
+ */
 export async function findOomCounter(
   allocationId: string,
   proc = '/proc/self',
+  member = proc,
 ): Promise<OomCounter> {
   const [mounts, membership] = await Promise.all(
-    ['mounts', 'cgroup'].map(async (name) => await readText(join(proc, name))),
+    [join(proc, 'mounts'), join(member, 'cgroup')].map(readText),
   )
   const file = toCounterFile(mounts ?? '', membership ?? '')
   if (file === null) return async () => null

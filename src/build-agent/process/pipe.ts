@@ -12,6 +12,7 @@ import { CaravanError } from '../../model/index.ts'
 import { type Clock, deadline, exec } from '../../platform/index.ts'
 
 /**
+/**
  * Made before it is known how many steps there are, since making them takes a process of its own; nearly
  * every job has fewer.
  */
@@ -20,17 +21,30 @@ export const PIPES_AHEAD = 32
 /**
  * Makes one named pipe for each step, in one go.
  *
- * @param ready how many of them are there already.
+ * @param how `ready`: how many of them are there already. `mode`: as `mkfifo` takes it.
  * @returns the paths of all.
  */
-export async function makePipes(folder: string, count: number, ready = 0): Promise<string[]> {
+export async function makePipes(
+  folder: string,
+  count: number,
+  { ready = 0, mode = '600' }: { ready?: number; mode?: string } = {},
+): Promise<string[]> {
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}`))
   for (let at = ready; at < count; at += PATHS_MAX) {
     const batch = paths.slice(at, at + PATHS_MAX)
-    const made = await exec('mkfifo', ['-m', '600', ...batch], { timeoutMs: MAKE_TIMEOUT_MS })
-    if (made.code !== 0) throw new CaravanError('INTERNAL', `mkfifo failed: ${made.stderr.trim()}`)
+    await mkfifo(batch, mode)
   }
   return paths
+}
+
+/** Makes one named pipe. */
+export async function makePipe(path: string, mode: string): Promise<void> {
+  await mkfifo([path], mode)
+}
+
+async function mkfifo(paths: readonly string[], mode: string): Promise<void> {
+  const made = await exec('mkfifo', ['-m', mode, ...paths], { timeoutMs: MAKE_TIMEOUT_MS })
+  if (made.code !== 0) throw new CaravanError('INTERNAL', `mkfifo failed: ${made.stderr.trim()}`)
 }
 
 /** Keeps the argument list far from what an exec takes. */

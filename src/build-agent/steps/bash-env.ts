@@ -1,6 +1,5 @@
 /** Bash runs a step even when it can not parse the file named by BASH_ENV. Somebody should say so. */
-import { access, constants, stat } from 'node:fs/promises'
-import { exec } from '../../platform/index.ts'
+import { lstat } from 'node:fs/promises'
 import type { JobContext } from './context.ts'
 
 const BASH = '/bin/bash'
@@ -12,14 +11,19 @@ export function warnOfBrokenBashEnv(context: JobContext): (step: number) => Prom
   const file = workspace.bashEnvFile
   let seen = '0'
   return async (step) => {
-    const { size, mtimeMs } = await stat(file).catch(() => GONE)
+    const { size, mtimeMs } = await lstat(file).catch(() => GONE)
     const now = size === 0 ? '0' : `${size} ${mtimeMs}`
     if (now === seen) return
     seen = now
-    if (!(await isProgram(BASH))) return
+    // Other shells do not read it.
+    if (executor.shell.words[0] !== BASH) return
     try {
-      const env = executor.environment
-      const parsed = await exec(BASH, ['-n', file], { env, timeoutMs: PARSE_TIMEOUT_MS })
+      const question = {
+        argv: [BASH, '-n', executor.pathOf(file)],
+        cwd: '/',
+        env: executor.environment,
+      }
+      const parsed = await executor.ask(question, PARSE_TIMEOUT_MS)
       if (parsed.code === 0) return
       const fault = parsed.stderr.trim().split('\n', 1)[0] ?? ''
       events.notice(
@@ -34,10 +38,3 @@ export function warnOfBrokenBashEnv(context: JobContext): (step: number) => Prom
 
 /** A step may remove the file; bash does not mind. */
 const GONE = { size: 0, mtimeMs: 0 }
-
-async function isProgram(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
-}

@@ -5,13 +5,11 @@
  * environment of the host, not that of the job: a variable that breaks git must not look like a missing
  * commit.
  */
-import { access, mkdir } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CaravanError, type CheckoutStep } from '../../model/index.ts'
-import { exec } from '../../platform/index.ts'
 import { type Environment, MARKER_NAME } from '../environment.ts'
 import { expandHome } from '../paths.ts'
-import { isEmptyFolder } from '../workspace.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { downloadSource } from './download.ts'
 import { toSshCommand } from './known-hosts.ts'
@@ -32,7 +30,7 @@ export async function checkout(
   io: StepIo,
 ): Promise<StepOutcome> {
   const { source, build } = context.task
-  const { workspace } = context
+  const { executor, workspace, place } = context
   if (source.kind === 'none') {
     io.output.line(
       'caravan: this build has no source: give a repository, or run it from a checkout',
@@ -42,17 +40,23 @@ export async function checkout(
   if (!COMMIT.test(build.sha)) {
     throw new CaravanError('INPUT_INVALID', `"${build.sha}" is no commit id of git`)
   }
-  const target = resolve(workspace.workingDirectory, expandHome(step.path ?? '.', workspace.home))
-  const isRepository = await exists(join(target, '.git'))
-  if (!isRepository && !(await isEmptyFolder(target))) {
+  const target = resolve(place.workingDirectory, expandHome(step.path ?? '.', place.home))
+  const content = await executor.lookInto(target)
+  if (content === 'other') {
     io.output.line(
       `caravan: ${target} is not empty and no git repository: nothing is checked out over it`,
     )
     return failed('checkout')
   }
-  await mkdir(target, { recursive: true })
-  const ssh = await toSshCommand(join(workspace.internalDir, 'known_hosts'))
+  await executor.makeFolder(target)
+  const knownHosts = join(workspace.scriptsDir, 'known_hosts')
+  const ssh = await toSshCommand(knownHosts, executor.pathOf(knownHosts))
   const git = createGit(context, io, { target, ssh })
+  if ((await git.ask(['--version'])) === null) {
+    io.output.line('caravan: there is no git where the steps run, and checkout needs it')
+    return failed('checkout')
+  }
+  const isRepository = content === 'repository'
   const ready = await prepare(context, git, isRepository)
   if (ready !== null) return ready
   const fetched =
@@ -72,7 +76,7 @@ interface Git {
 }
 
 function createGit(
-  { executor, workspace }: JobContext,
+  { executor, place }: JobContext,
   io: StepIo,
   { target, ssh }: { target: string; ssh: string },
 ): Git {
@@ -80,10 +84,10 @@ function createGit(
     // What the node has set up for its own ssh comes before ours.
     ...(executor.environment['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: ssh } : {}),
     ...executor.environment,
-    HOME: workspace.home,
+    HOME: place.home,
     // Nobody is there to answer.
     GIT_TERMINAL_PROMPT: '0',
-    [MARKER_NAME]: workspace.internalDir,
+    [MARKER_NAME]: place.internalDir,
   }
   return {
     async try(verb, args) {
@@ -93,7 +97,8 @@ function createGit(
       return outcome.state === 'failed' ? { ...outcome, reason: 'checkout' } : outcome
     },
     async ask(args) {
-      const result = await exec('git', args, { cwd: target, env, timeoutMs: QUESTION_TIMEOUT_MS })
+      const question = { argv: ['git', ...args], cwd: target, env }
+      const result = await executor.ask(question, QUESTION_TIMEOUT_MS)
       return result.code === 0 ? result.stdout.toString('utf8').trim() : null
     },
   }
@@ -121,6 +126,7 @@ async function setOrigin({ mask }: JobContext, git: Git, url: string): Promise<v
 
 async function unbundle(context: JobContext, git: Git, id: string): Promise<StepOutcome | null> {
   const { bundleFile } = context.workspace
+  const shown = context.executor.pathOf(bundleFile)
   if (!(await exists(bundleFile)) && !(await downloadSource(context, id))) {
     return {
       ...SUCCEEDED,
@@ -129,7 +135,7 @@ async function unbundle(context: JobContext, git: Git, id: string): Promise<Step
       reason: toEndingReason(context.ending.cause),
     }
   }
-  return await git.try('bundle', ['unbundle', bundleFile])
+  return await git.try('bundle', ['unbundle', shown])
 }
 
 async function fetch(

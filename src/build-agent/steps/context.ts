@@ -3,20 +3,26 @@ import type { Readable } from 'node:stream'
 import type { Task } from '../../model/index.ts'
 import type { Clock, Log } from '../../platform/index.ts'
 import type { Ending } from '../ending.ts'
-import type { Environment } from '../environment.ts'
+import type { Environment, JobPlace } from '../environment.ts'
 import type { EventLog } from '../event-log.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Mask } from '../output/mask-filter.ts'
 import type { Outputs, StepOutput } from '../output/step-output.ts'
 import type { Command } from '../process/launch.ts'
 import type { AgentTimings } from '../timings.ts'
-import type { Workspace } from '../workspace.ts'
+import type { Service } from '../executors/docker/services.ts'
+import type { Folders } from '../workspace.ts'
 import type { StepOutcome } from './outcome.ts'
 
 export interface JobContext {
   task: Task
-  workspace: Workspace
+  /** The agent's own folders for this job. */
+  workspace: Folders
+  /** What steps see of them, and where they work. */
+  place: JobPlace
   executor: Executor
+  /** By index of their containers. */
+  services: ReadonlyMap<number, Service>
   /** Of the job; steps lay theirs over it. */
   environment: Environment
   /** One named pipe for each step. */

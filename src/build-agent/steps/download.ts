@@ -32,7 +32,7 @@ export async function downloadSource(context: JobContext, id: string): Promise<b
             yield chunk
           }
         },
-        createWriteStream(partFile, { mode: 0o600 }),
+        createWriteStream(partFile, { mode: workspace.fileMode }),
         { signal: ending.signal },
       )
       if (hash.digest('hex') === id) {

@@ -23,11 +23,13 @@ const NODE_FILES = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2']
  * How git is to call ssh: it knows these hosts, and asks nobody.
  *
  * @param file where the keys are put.
+ * @param shown where ssh finds them.
  * @returns text for a shell.
  */
-export async function toSshCommand(file: string): Promise<string> {
-  await writeFile(file, KNOWN_HOSTS, { mode: 0o600 })
+export async function toSshCommand(file: string, shown = file): Promise<string> {
+  // Public keys: whoever runs the steps may read them.
+  await writeFile(file, KNOWN_HOSTS, { mode: 0o644 })
   // One shell reads it, and then ssh, which has quotes of its own.
-  const files = [...NODE_FILES, file].map((path) => `"${path.replaceAll("'", String.raw`'\''`)}"`)
+  const files = [...NODE_FILES, shown].map((path) => `"${path.replaceAll("'", String.raw`'\''`)}"`)
   return `ssh -o BatchMode=yes -o 'GlobalKnownHostsFile ${files.join(' ')}'`
 }

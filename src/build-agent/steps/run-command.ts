@@ -14,8 +14,8 @@ export async function runCommand(
   { index, step }: { index: number; step: RunStep },
   io: StepIo,
 ): Promise<StepOutcome> {
-  const { executor, workspace, environment } = context
-  const cwd = resolveStepDirectory(step.working_directory, workspace)
+  const { executor, workspace, place, environment } = context
+  const cwd = resolveStepDirectory(step.working_directory, place)
   // The kernel's own answer to a missing folder reads as if the shell was missing.
   if (!(await executor.isFolder(cwd))) {
     throw new CaravanError('INPUT_INVALID', `the working directory ${cwd} does not exist`)
@@ -23,9 +23,12 @@ export async function runCommand(
   const line = readShellLine(context, step)
   const shell = line === undefined ? executor.shell.words : splitWords(line)
   const scriptFile = join(workspace.scriptsDir, `step-${index}`)
-  await writeFile(scriptFile, step.command, { mode: 0o600 })
-  const argv = toCommandLine(shell, { text: step.command, scriptFile })
-  const env = buildStepEnvironment(environment, step.environment, workspace)
+  await writeFile(scriptFile, step.command, { mode: workspace.fileMode })
+  const argv = toCommandLine(shell, {
+    text: step.command,
+    scriptFile: executor.pathOf(scriptFile),
+  })
+  const env = buildStepEnvironment(environment, step.environment, place)
   const oversized = findOversized(argv, env)
   if (oversized !== null) throw new CaravanError('INPUT_INVALID', oversized)
   return await io.run({ argv, cwd, env })

@@ -1,6 +1,10 @@
 /** One step from its first event to its last: output, commands, outcome. */
-import { statfs } from 'node:fs/promises'
-import { isCaravanError, type StepSpec } from '../../model/index.ts'
+import {
+  type CheckoutStep,
+  isCaravanError,
+  type RunStep,
+  type StepSpec,
+} from '../../model/index.ts'
 import { describeCause } from '../../platform/index.ts'
 import type { StepOutput } from '../output/step-output.ts'
 import type { OomKills } from '../process/oom.ts'
@@ -8,8 +12,10 @@ import { StepPipe } from '../process/pipe.ts'
 import { checkout } from './checkout.ts'
 import type { JobContext, StepIo } from './context.ts'
 import { failed, type StepOutcome } from './outcome.ts'
+import { recordStep, type StartedStep } from './record-step.ts'
 import { untilItSucceeds } from './rerun.ts'
 import { runCommand, toShellLine } from './run-command.ts'
+import { showService } from './show-service.ts'
 import { SilenceWatch, supervise } from './supervise.ts'
 
 /** A checkout has no limit of its own in the configuration. */
@@ -19,13 +25,8 @@ const DISK_FULL_BYTES = 1024 * 1024
 const LEAKED =
   'caravan: a process that this step left running still holds its output; what it writes from now on is not kept'
 
-export interface StartedStep {
-  /** Settles when the step is over and all of its output is spooled. Never rejects. */
-  done: Promise<StepOutcome>
-}
-
 /**
- * Returns once the step has begun, so that a background step's first event comes before the next step's.
+ * Starts one of the steps that need a ground to run on.
  *
  * @param jobOver ends a background step; absent for the others.
  */
@@ -34,59 +35,20 @@ export async function startStep(
   index: number,
   jobOver?: AbortSignal,
 ): Promise<StartedStep> {
-  const { task, events, outputs, log, mask } = context
+  const { task, mask } = context
   const step = task.steps[index]
   if (step === undefined) throw new RangeError(`there is no step ${index}`)
-  const output = await outputs.open(index)
   const shell = step.kind === 'run' ? { shell: mask.text(toShellLine(context, step)) } : {}
-  events.push({ type: 'step_started', step: index, attempt: 1, ...shell })
-  log.info('step started', { step: index, name: toShownName(context, step) })
-  return { done: runToEnd(context, { index, step, output, jobOver }) }
+  return await recordStep(context, { index, ...shell }, async (output) =>
+    performSafely(context, { index, step, output, jobOver }),
+  )
 }
-
-/** For logs and sentences: one line, nothing secret. */
-export function toShownName({ mask }: JobContext, step: StepSpec): string {
-  const line = mask.text(step.name).split('\n', 1)[0] ?? ''
-  return line.length > NAME_MAX ? `${line.slice(0, NAME_MAX)}...` : line
-}
-
-const NAME_MAX = 100
 
 interface OpenStep {
   index: number
   step: StepSpec
   output: StepOutput
   jobOver: AbortSignal | undefined
-}
-
-async function runToEnd(context: JobContext, open: OpenStep): Promise<StepOutcome> {
-  const { clock, events, log } = context
-  const { index, step, output } = open
-  const startedMs = clock.monotonic()
-  const outcome = await performSafely(context, open)
-  const totals = await output.close()
-  const durationMs = Math.round(clock.monotonic() - startedMs)
-  const { state, exitCode, signal, reason } = outcome
-  events.push({
-    type: 'step_finished',
-    step: index,
-    attempt: 1,
-    state,
-    exit_code: exitCode,
-    signal,
-    reason,
-    duration_ms: durationMs,
-    output: totals,
-  })
-  log.info('step finished', {
-    step: index,
-    name: toShownName(context, step),
-    state,
-    ...(reason === null ? {} : { reason }),
-    ...(exitCode === null ? {} : { exit: exitCode }),
-    seconds: durationMs / 1000,
-  })
-  return outcome
 }
 
 /** A fault of ours ends the job, but is never blamed on the user's command. */
@@ -109,19 +71,40 @@ async function performSafely(context: JobContext, open: OpenStep): Promise<StepO
     }
     context.log.error('a step could not be run', { step: index, cause })
     output.line(`caravan: the agent could not run this step: ${describeCause(cause)}`)
-    return failed('agent_crashed')
+    return failed(isCaravanError(cause, 'DOCKER_FAILED') ? 'executor_lost' : 'agent_crashed')
   }
 }
 
 async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome> {
+  const { step, output, jobOver } = open
+  switch (step.kind) {
+    case 'run':
+    case 'checkout':
+      return await performCommands(context, { ...open, step })
+    case 'service':
+      return await showService(context.services.get(step.container), output, jobOver ?? OVER)
+    case 'environment':
+      // Ran before there was anything to run steps in.
+      return failed('agent_crashed')
+  }
+}
+
+/** A service without a job beside it has nothing to show. */
+const OVER = AbortSignal.abort()
+
+async function performCommands(
+  context: JobContext,
+  open: OpenStep & { step: RunStep | CheckoutStep },
+): Promise<StepOutcome> {
   const { clock, timings, ending, executor, pipes } = context
   const { index, step, output, jobOver } = open
+  const file = pipes[index] ?? ''
   const silence = new SilenceWatch(clock, {
     limitMs: toSilenceLimit(step),
     // A step that we hold back can not write.
     isExcused: () => output.isFull,
   })
-  const pipe = new StepPipe(pipes[index] ?? '', (bytes) => {
+  const pipe = new StepPipe(file, (bytes) => {
     silence.heard()
     return output.write(bytes)
   })
@@ -132,7 +115,11 @@ async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome
   const io: StepIo = {
     output,
     async run(command) {
-      const running = await executor.start(command, pipe.writeEnd)
+      const running = await executor.start(command, {
+        fd: pipe.writeEnd,
+        file,
+        say: (line) => output.line(line),
+      })
       return await supervise(running, { ending, silence, graceMs: timings.graceMs, jobOver })
     },
   }
@@ -148,21 +135,20 @@ async function perform(context: JobContext, open: OpenStep): Promise<StepOutcome
   }
 }
 
-function toSilenceLimit(step: StepSpec): number {
+function toSilenceLimit(step: RunStep | CheckoutStep): number {
   if (step.kind === 'checkout') return CHECKOUT_SILENCE_MS
   return step.no_output_timeout_ms ?? Number.POSITIVE_INFINITY
 }
 
 /** A command that fails on a full disk seldom says so in a way that people find. */
 async function explainDisk(
-  { workspace }: JobContext,
+  { executor, place }: JobContext,
   output: StepOutput,
   outcome: StepOutcome,
 ): Promise<StepOutcome> {
   if (outcome.reason !== 'exit_code' && outcome.reason !== 'checkout') return outcome
-  const { bavail, bsize } = await statfs(workspace.workingDirectory).catch(() => UNKNOWN_DISK)
-  if (bavail * bsize >= DISK_FULL_BYTES) return outcome
-  output.line(`caravan: the disk of ${workspace.workingDirectory} is full`)
+  if ((await executor.freeBytes(place.workingDirectory)) >= DISK_FULL_BYTES) return outcome
+  output.line(`caravan: the disk of ${place.workingDirectory} is full`)
   return { ...outcome, reason: 'disk_full' }
 }
 
@@ -189,6 +175,3 @@ async function explainMemory(
 
 /** What a shell ends with when SIGKILL ended its command. */
 const KILLED = 137
-
-/** The step may have removed its own working directory. */
-const UNKNOWN_DISK = { bavail: Number.POSITIVE_INFINITY, bsize: 1 }

@@ -1,6 +1,5 @@
 /** The steps of a slice in their order, the background ones beside them, and what it all comes to. */
-import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
+import type { Reason } from '../../model/index.ts'
 import type { JobContext } from './context.ts'
 import {
   shouldRun,
@@ -10,7 +9,8 @@ import {
   toSliceOutcome,
 } from './outcome.ts'
 import { CancelTime, isForCancel } from './on-cancel.ts'
-import { startStep, toShownName } from './run-step.ts'
+import { skipStep, toShownName } from './record-step.ts'
+import { startStep } from './run-step.ts'
 import { warnOfBrokenBashEnv } from './bash-env.ts'
 
 /** Runs until every process of the job is gone. */
@@ -26,21 +26,27 @@ export async function runSteps(context: JobContext): Promise<SliceOutcome> {
   }
 }
 
+/** After these there is nothing left that could run a step. */
+const LOST: ReadonlySet<Reason | null> = new Set(['agent_crashed', 'executor_lost'])
+
 /** @param background gets the steps that go on when this returns. */
 async function runForeground(
   context: JobContext,
   background: Promise<StepOutcome>[],
   jobOver: AbortSignal,
 ): Promise<SliceOutcome> {
-  const { task, ending, workspace } = context
+  const { task, ending, executor } = context
   const checkBashEnv = warnOfBrokenBashEnv(context)
   let failing: SliceFacts['failing'] = null
   const cancelTime = new CancelTime(context)
   let isHalted = false
   for (const [index, step] of task.steps.entries()) {
-    const isOver = isHalted || ending.cause !== null || failing?.outcome.reason === 'agent_crashed'
+    // The ground of the job, which was opened before.
+    if (step.kind === 'environment') continue
+    const isLost = LOST.has(failing?.outcome.reason ?? null)
+    const isOver = isHalted || ending.cause !== null || isLost
     if (isForCancel(step)) {
-      const rest = isHalted ? null : cancelTime.open()
+      const rest = isHalted || isLost ? null : cancelTime.open()
       if (rest === null) skipStep(context, index)
       else await (await startStep(rest, index)).done
       continue
@@ -49,7 +55,7 @@ async function runForeground(
       skipStep(context, index)
       continue
     }
-    const isBackground = step.kind === 'run' && step.background
+    const isBackground = step.kind === 'service' || (step.kind === 'run' && step.background)
     const { done } = await startStep(context, index, isBackground ? jobOver : undefined)
     if (isBackground) {
       background.push(done)
@@ -59,33 +65,9 @@ async function runForeground(
     if (outcome.state !== 'succeeded') {
       failing ??= { index, name: toShownName(context, step), outcome }
     }
-    isHalted ||= await exists(workspace.haltFile)
+    isHalted ||= await executor.isHalted()
     await checkBashEnv(index)
   }
   cancelTime.close()
   return toSliceOutcome({ cause: ending.cause, failing, isHalted })
-}
-
-const EMPTY_OUTPUT = { length: 0, sha256: createHash('sha256').digest('hex'), dropped: 0 }
-
-function skipStep({ events, log, task }: JobContext, index: number): void {
-  events.push({
-    type: 'step_finished',
-    step: index,
-    attempt: 1,
-    state: 'skipped',
-    exit_code: null,
-    signal: null,
-    reason: null,
-    duration_ms: 0,
-    output: EMPTY_OUTPUT,
-  })
-  log.debug('step skipped', { step: index, of: task.steps.length })
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -49,12 +49,23 @@ export async function isUnused(folder: string): Promise<boolean> {
 }
 
 /** Whether the process that fills the spool still runs. */
-export async function isInUse({ pid, birth }: SpoolRecord): Promise<boolean> {
+export async function isInUse(spool: SpoolRecord): Promise<boolean> {
+  return await isSameProcess(spool)
+}
+
+/** Whether a process still runs that was known by number and birth. */
+export async function isSameProcess({
+  pid,
+  birth,
+}: {
+  pid: number
+  birth: string
+}): Promise<boolean> {
   return birth !== '' && (await readBirth(pid)) === birth
 }
 
 /** When the process started, in ticks since a boot that is named too; empty when there is no such process. */
-async function readBirth(pid: number): Promise<string> {
+export async function readBirth(pid: number): Promise<string> {
   try {
     const [stat, boot] = await Promise.all([
       readFile(`/proc/${pid}/stat`, 'utf8'),

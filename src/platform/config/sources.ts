@@ -64,6 +64,11 @@ const VARIABLES: readonly Row[] = [
   row('limits.requests_per_second', 'CARAVAN_LIMIT_REQUESTS_PER_SECOND', 'number'),
   row('limits.agent_requests_per_second', 'CARAVAN_LIMIT_AGENT_REQUESTS_PER_SECOND', 'number'),
   row('limits.failed_logins_per_minute', 'CARAVAN_LIMIT_FAILED_LOGINS_PER_MINUTE', 'number'),
+  // As operators of such systems know them.
+  row('containers.http_proxy', 'DOCKER_HTTP_PROXY'),
+  row('containers.https_proxy', 'DOCKER_HTTPS_PROXY'),
+  row('containers.no_proxy', 'NO_PROXY', 'list'),
+  row('metrics.statsd', 'CARAVAN_STATSD'),
   row('tokens', 'CARAVAN_TOKENS', 'list'),
 ]
 

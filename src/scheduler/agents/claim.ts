@@ -164,18 +164,17 @@ async function answer(
   const { epoch } = slice
   deps.leases.heard(key)
   const { killTimeoutMs, settings } = deps
-  const { limits } = settings
   const texts = await deps.reading.texts(build.id)
   return {
     ok: true,
     value: {
       session: toSession(deps.serverKey, { slice: key, epoch, claimId: request.claim_id }),
       protocol: protocolFor(request) ?? PROTOCOLS.newest,
-      lease_ms: limits.lease,
+      lease_ms: settings.limits.lease,
       server_time_ms: deps.clock.now(),
       chunk_bytes: OUTPUT_CHUNK_BYTES_MAX,
       control: deps.orders.of(slice),
-      task: toTask({ build, texts, slice, limits, killTimeoutMs, publicUrl: deps.publicUrl() }),
+      task: toTask({ build, texts, slice, settings, killTimeoutMs, publicUrl: deps.publicUrl() }),
     },
   }
 }

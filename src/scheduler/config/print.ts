@@ -39,7 +39,7 @@ function toJobMap(given: JobSpec): object {
     working_directory: job.working_directory,
     ...(job.shell === undefined ? {} : { shell: job.shell }),
     ...filled({ environment }),
-    steps: steps.map(toStepMap),
+    steps: steps.flatMap(toStepMap),
   })
 }
 
@@ -47,7 +47,9 @@ function toContainerMap({ environment, ...container }: ContainerSpec): object {
   return { ...container, ...filled({ environment }) }
 }
 
-function toStepMap(step: StepSpec): object {
+/** What a job in containers gets beside its own steps nobody has written. */
+function toStepMap(step: StepSpec): object | [] {
+  if (step.kind === 'environment' || step.kind === 'service') return []
   if (step.kind === 'checkout') {
     const { kind: _, ...checkout } = step
     return { checkout }

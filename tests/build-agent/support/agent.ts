@@ -30,6 +30,7 @@ const SHORT: AgentTimings = {
   killTimeoutMs: 5000,
   whyMs: 500,
   claimMs: 3000,
+  pullRetryMs: 20,
   retryBaseMs: 10,
   retryMaxMs: 50,
   spoolFullMs: 200,

@@ -1,4 +1,5 @@
 /** SQLite inside its thread: two connections to one file, and the statements that they have prepared. */
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Order, Reply, Role, ThreadOptions } from './protocol.ts'
 
@@ -25,6 +26,8 @@ export function openDatabase({ file, synchronous, readOnly }: ThreadOptions): Da
     const only = open({ readOnly: true })
     return { carryOut: (order) => only.carryOut(order), close: () => only.close() }
   }
+  // SQLite's own way leaves it readable to all: sources, environment and hashes of tokens are in it.
+  if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
   const writer = open({ readOnly: false })
   writer.configure(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};
     PRAGMA foreign_keys = ON; PRAGMA cache_size = ${CACHE}`)

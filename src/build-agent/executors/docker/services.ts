@@ -1,0 +1,44 @@
+/** The containers beside the primary. One that fails is told of in its own step; the job goes on. */
+import { type ContainerSpec } from '../../../model/index.ts'
+import {
+  type Attached,
+  type ContainerPlan,
+  type DockerEngine,
+  type Log,
+} from '../../../platform/index.ts'
+import type { JobContainers } from './job-containers.ts'
+
+export interface Service {
+  /** What it writes, from its first byte on. Ends when it ends. */
+  readonly output: AsyncIterable<Buffer>
+  /** Why it could not be started; null when it was. */
+  readonly failure: string | null
+  /** Null while it runs, or when nobody can tell. */
+  exitCode(): Promise<number | null>
+  close(): void
+}
+
+export async function startService(
+  deps: { engine: DockerEngine; containers: JobContainers; log: Log },
+  spec: ContainerSpec,
+  plan: ContainerPlan,
+): Promise<Service> {
+  const { engine, containers, log } = deps
+  const id = containers.addContainer(await engine.createContainer(plan))
+  // Before it starts, or its first words would be lost.
+  const attached: Attached = await engine.attach(id)
+  const failure = await engine.startContainer(id).then(
+    () => null,
+    (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+  )
+  if (failure !== null) log.warn('a service did not start', { image: spec.image, why: failure })
+  return {
+    output: attached.output,
+    failure,
+    async exitCode() {
+      const facts = await engine.container(id).catch(() => null)
+      return facts === null || facts.isRunning ? null : facts.exitCode
+    },
+    close: () => attached.close(),
+  }
+}
