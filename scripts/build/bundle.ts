@@ -17,17 +17,17 @@ const NATIVE = ['pg-native', 'unix-dgram', 'cpu-features', '*.node']
 /** dockerode loads them at its start, and only uses them to build images, which we do not. */
 const NEVER_USED = /^(?:@grpc\/(?:grpc-js|proto-loader)|protobufjs)$/
 
-/** CommonJS asks for Node's own modules by `require`, which an ES module does not have. */
-const REQUIRE =
-  "import { createRequire as $createRequire } from 'node:module'\n" +
-  'const require = $createRequire(import.meta.url)'
+/** What CommonJS finds in its scope, which an ES module has not. */
+const COMMON_JS = `import { createRequire as $createRequire } from 'node:module'
+const require = $createRequire(import.meta.url)
+const { dirname: __dirname, filename: __filename } = import.meta`
 
 const common = {
   bundle: true,
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  banner: { js: REQUIRE },
+  banner: { js: COMMON_JS },
   external: NATIVE,
   // Lines stay as they are: a stack names functions that can be found, and no map has to be read.
   minify: false,

@@ -62,10 +62,22 @@ async function toNotice(folder: string, ownLicense: string): Promise<string> {
   return `${name} ${version} (${license})\n\n${text}${note}\n`
 }
 
-/** Three of eighty packages only name their licence. */
+/** A few packages only name their licence. */
 function fillIn({ name, license, author }: Manifest, ownLicense: string): string {
-  if (license !== 'MIT')
-    throw new Error(`${name} comes without the text of its licence, ${license}`)
   const holder = typeof author === 'object' ? author.name : (author ?? `the authors of ${name}`)
-  return ownLicense.trim().replace(/^Copyright .*$/m, `Copyright (c) ${holder}`)
+  const copyright = `Copyright (c) ${holder}`
+  if (license === 'MIT') return ownLicense.trim().replace(/^Copyright .*$/m, copyright)
+  if (license === 'ISC') return `ISC License\n\n${copyright}\n\n${ISC.trim()}`
+  throw new Error(`${name} comes without the text of its licence, ${license}`)
 }
+
+const ISC = `
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is
+hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE
+INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF
+USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+`
