@@ -8,7 +8,13 @@ import { CaravanError } from '../model/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { createNomadClient } from '../nomad/index.ts'
 import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
-import { createShutdown, prepareFolder, systemClock, systemRandom } from '../platform/index.ts'
+import {
+  createShutdown,
+  ownFile,
+  prepareFolder,
+  systemClock,
+  systemRandom,
+} from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
 import { openMetrics } from './metrics/server-metrics.ts'
@@ -28,8 +34,8 @@ interface ControlPlaneOptions {
   shutdown?: Shutdown
 }
 
-const TEMPLATE = fileURLToPath(new URL('../../nomad/jobs/build-slice.nomad.hcl', import.meta.url))
-const LAUNCHER = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
+const TEMPLATE = fileURLToPath(ownFile('nomad/jobs/build-slice.nomad.hcl'))
+const LAUNCHER = fileURLToPath(ownFile('bin/caravan.mjs'))
 
 /** Scheduler and API on a Nomad that is already there. Closes what it opened when it cannot start. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {

@@ -1,4 +1,4 @@
-/** The entry point: parses the command line, runs one command, turns its end into an exit code. */
+/** The entry point of every command but the build-agent: parses the command line, runs one command, turns its end into an exit code. */
 import type { Io } from './io.ts'
 import { EXIT, reportError } from './io.ts'
 
@@ -33,12 +33,8 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const [, , command, ...rest] = process.argv
   try {
-    if (command === 'build-agent') {
-      // One for each running slice: it reads its own flags, and does without the table of commands.
-      return await (await import('./build-agent.ts')).buildAgent(rest)
-    }
     if (command === 'metrics') {
-      // One on each client: the same.
+      // One on each client: it reads its own flags, and does without the table of commands.
       return await (await import('./metrics/start.ts')).metrics(rest, io)
     }
     return await (await import('./program.ts')).runProgram(process.argv, io)

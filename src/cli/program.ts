@@ -43,6 +43,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addStore(program, io, finish)
   addTokens(program, io, finish)
   addDoctor(program, io, finish)
+  addUpgrade(program, io, finish)
   addAgent(program, finish)
   addMetrics(program, io, finish)
   program
@@ -230,6 +231,17 @@ function addDoctor(program: Command, io: Io, finish: Finish): void {
     .addOption(settingsOption())
     .option('--json', 'print JSON')
     .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options, io)))
+}
+
+function addUpgrade(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('upgrade')
+    .description('whether this version and a server work together')
+    .option('--check', 'compare, and change nothing')
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', 'print one JSON object')
+    .action(async (options) => finish(await (await import('./upgrade.ts')).upgrade(options, io)))
 }
 
 function addAgent(program: Command, finish: Finish): void {
