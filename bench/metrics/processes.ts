@@ -17,14 +17,17 @@ export interface Reader {
   close(): Promise<void>
 }
 
+const NOMAD = fileURLToPath(new URL('./nomad.ts', import.meta.url))
+const READER = fileURLToPath(new URL('./reader.ts', import.meta.url))
+
 export async function startNomad(): Promise<PlayedNomad> {
-  const child = start('nomad.ts', [])
+  const child = start(NOMAD, [])
   const { url, bytes } = await next<{ url: string; bytes: number }>(child)
   return { url, bytes, close: () => close(child) }
 }
 
 export async function startReader(url: string, way: Way): Promise<Reader> {
-  const child = start('reader.ts', [url, way])
+  const child = start(READER, [url, way])
   await next<string>(child)
   return {
     async read() {
@@ -36,8 +39,7 @@ export async function startReader(url: string, way: Way): Promise<Reader> {
 }
 
 function start(program: string, args: readonly string[]): ChildProcess {
-  const file = fileURLToPath(new URL(program, import.meta.url))
-  const child = fork(file, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   endTogether(child)
   return child
 }

@@ -153,7 +153,7 @@ export function toDatadogMonitors(): object[] {
       options,
     )
   })
-  const silent = `max(last_5m):${toDatadogQuery(SILENT)} > 1`
+  const silent = `max(last_1m):${toDatadogQuery(SILENT)} > 1`
   const blocked = `change(avg(last_15m),last_15m):${toDatadogQuery(BLOCKED)} > 0`
   return [
     ...monitors,

@@ -6,7 +6,7 @@ import { boundsOf } from '../../src/metrics/store.ts'
 /** Six sets of gauges: fewer, and one that is late would look like one that is gone. */
 const GAUGE_TTL = '60s'
 
-const HEAD = `# statsd_exporter, 0.28 or newer: statsd_exporter --statsd.mapping-config=statsd-exporter.yaml
+const HEAD = `# statsd_exporter, tried with 0.31: statsd_exporter --statsd.mapping-config=statsd-exporter.yaml
 #
 # Gauges that nobody sends any more are gone after ${GAUGE_TTL}. Without that a node whose status has changed
 # would be counted under both, for ever. Counts and histograms stay: one that went away and came back would
