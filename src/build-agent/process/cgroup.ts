@@ -58,10 +58,11 @@ export async function createCgroup(place: CgroupPlace): Promise<Cgroup | null> {
     folder,
     procsFile: join(folder, 'cgroup.procs'),
     async destroy() {
-      // Fails when the group is gone already, which the loop finds out.
-      await writeFile(join(folder, 'cgroup.kill'), '1').catch(() => undefined)
       const giveUpMs = clock.monotonic() + killedMs
       while (clock.monotonic() < giveUpMs) {
+        // Each time: who was about to join, such as a watchdog that just starts, was not killed before. Fails
+        // when the group is gone already.
+        await writeFile(join(folder, 'cgroup.kill'), '1').catch(() => undefined)
         // Removing succeeds once the last member is gone, zombies aside.
         if (await removed(folder)) return true
         await sleep(clock, POLL_MS)
