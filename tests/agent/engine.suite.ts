@@ -11,7 +11,7 @@ await withDocker(() => {
   }
 
   t.test('C-64: a step survives its engine where containers do', async (t) => {
-    const engine = await startEngine(t, ['--live-restore'])
+    const engine = await startEngine(t, { flags: ['--live-restore'] })
     const task = aContainerTask({
       steps: ['echo ready; sleep 4; echo done; exit 6', always('echo on')],
     })
@@ -28,7 +28,7 @@ await withDocker(() => {
   })
 
   t.test('C-64: a step that dies with its engine is lost, and not blamed on anybody', async (t) => {
-    const engine = await startEngine(t, ['--no-new-privileges'])
+    const engine = await startEngine(t, { flags: ['--no-new-privileges'] })
     const task = aContainerTask({
       services: [{ image: SERVICE }],
       steps: ['grep NoNewPrivs /proc/self/status; echo ready; sleep 1000', always('echo never')],
