@@ -1,7 +1,8 @@
 /**
  * The process that agents of a bench report to: the real API, scheduler and stores. Only Nomad is played:
  * what it is asked to run is started by the bench, which wants to measure it. Started by `startServer`;
- * its one argument is the data directory.
+ * its arguments are the data directory and the launcher of
+ * the agent.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ import { watchGate } from './agent/watched-gate.ts'
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const TEMPLATE = path('../nomad/jobs/build-slice.nomad.hcl')
 
-const [, , dataDir = ''] = process.argv
+const [, , dataDir = '', launcher = ''] = process.argv
 const log = createLog(createTextWriter(process.stderr, Date.now), 'warn')
 const outputs = createOutputStore({ directory: join(dataDir, 'output'), log })
 const cluster = new FakeCluster()
@@ -36,7 +37,7 @@ const scheduler = await createScheduler({
   log,
   serverKey: systemRandom.bytes(32),
   publicUrl: () => url,
-  agentCommand: [process.execPath, path('../bin/caravan.mjs'), 'build-agent'],
+  agentCommand: [process.execPath, launcher, 'build-agent'],
   template: { file: TEMPLATE, text: await readFile(TEMPLATE, 'utf8') },
 })
 const agents = watchGate({

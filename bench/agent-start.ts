@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Bench } from './harness/bench.ts'
 import { Samples } from './harness/samples.ts'
 import { type AgentRun, runAgent } from './agent/agent.ts'
+import { installCaravan } from '../scripts/package.ts'
 import { machineMs } from './agent/machine.ts'
 import { createMarker } from './agent/marker.ts'
 import { startServer } from './agent/server.ts'
@@ -17,7 +18,8 @@ export const agentStart: Bench = {
   against: '`node -e 0` from its start to its end',
   reach: `the first step runs at most ${BEYOND_MS_MAX} ms later`,
   async run({ clock, dir, interleave, table }) {
-    const server = await startServer(join(dir, 'data'), clock)
+    const launcher = await installCaravan(join(dir, 'installed'))
+    const server = await startServer({ dataDir: join(dir, 'data'), launcher, clock })
     const marker = await createMarker(join(dir, 'marker'))
     const runs: AgentRun[] = []
     try {

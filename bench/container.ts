@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { installCaravan } from '../scripts/package.ts'
 import { runAgent } from './agent/agent.ts'
 import { machineMs } from './agent/machine.ts'
 import { startServer } from './agent/server.ts'
@@ -24,7 +25,8 @@ export const container: Bench = {
   reach: 'nothing; it tells what a job costs beside its commands',
   async run({ clock, dir, interleave }) {
     await run('bash', [MAKE_IMAGES])
-    const server = await startServer(join(dir, 'data'), clock)
+    const launcher = await installCaravan(join(dir, 'installed'))
+    const server = await startServer({ dataDir: join(dir, 'data'), launcher, clock })
     try {
       const { job, once, each } = await interleave(
         {

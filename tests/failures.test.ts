@@ -7,8 +7,8 @@ import t from 'tap'
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const page = readFileSync(join(folder, '../docs/failures.md'), 'utf8')
 
-/** `B13`, `C-4`. */
-const ROW = /(?:B|C-)\d+/
+/** `B13`, `C-4`, `D7`. */
+const ROW = /(?:B|C-|D)\d+/
 
 /** A text that begins with rows, as the titles of tests do, or that is one, as in their tables. */
 const TITLE = new RegExp(`['"\`](${ROW.source}(?:, ${ROW.source})*)(?:: |['"])`, 'g')
@@ -17,7 +17,7 @@ const TITLE = new RegExp(`['"\`](${ROW.source}(?:, ${ROW.source})*)(?:: |['"])`,
 function readPage(): Map<string, string[]> {
   const rows = new Map<string, string[]>()
   for (const line of page.split('\n')) {
-    const [, row, files] = /^\| ((?:B|C-)\d+) \|.*\|([^|]*)\|$/.exec(line) ?? []
+    const [, row, files] = /^\| ((?:B|C-|D)\d+) \|.*\|([^|]*)\|$/.exec(line) ?? []
     if (row === undefined) continue
     const named = [...(files ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => toFile(row, name))
     if (rows.has(row)) throw new Error(`${row} stands twice on the page`)

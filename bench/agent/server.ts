@@ -24,10 +24,20 @@ export interface PlacedSlice extends Placed {
 
 const PROGRAM = fileURLToPath(new URL('../agent-server.ts', import.meta.url))
 
-/** @param dataDir is made. */
-export async function startServer(dataDir: string, clock: Clock): Promise<BenchServer> {
+export interface BenchServerOptions {
+  /** Is made. */
+  dataDir: string
+  /** What starts the agent. */
+  launcher: string
+  clock: Clock
+}
+
+export async function startServer(options: BenchServerOptions): Promise<BenchServer> {
+  const { dataDir, launcher, clock } = options
   await mkdir(dataDir)
-  const child = fork(PROGRAM, [dataDir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(PROGRAM, [dataDir, launcher], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const gone = Promise.withResolvers<never>()
   gone.promise.catch(() => undefined)
   child.once('exit', (code) => gone.reject(new Error(`the server of the bench ended: ${code}`)))

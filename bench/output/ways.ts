@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installCaravan } from '../../scripts/package.ts'
 import type { Clock } from '../../src/platform/index.ts'
 import { type AgentRun, runAgent } from '../agent/agent.ts'
 import { machineMs } from '../agent/machine.ts'
@@ -28,12 +29,13 @@ export async function prepareWays(dir: string, marker: Marker, clock: Clock): Pr
   const file = join(dir, 'piece')
   await writeFile(file, piece.bytes)
   const files = (pieces: number) => Array.from({ length: pieces }, () => file)
+  const launcher = await installCaravan(join(dir, 'installed'))
   let count = 0
   return {
     async throughCaravan(pieces) {
       const folder = join(dir, `caravan-${count++}`)
       await mkdir(folder)
-      const server = await startServer(join(folder, 'data'), clock)
+      const server = await startServer({ dataDir: join(folder, 'data'), launcher, clock })
       try {
         const job = { commands: [`${marker.command}; cat '${files(pieces).join("' '")}'`] }
         const agent = { server, marker, job, secrets: SECRETS, dir: folder, clock }

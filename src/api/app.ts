@@ -14,7 +14,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import { CaravanError } from '../model/index.ts'
+import { CaravanError, VERSION_HEADER } from '../model/index.ts'
 import type { Clock, Log } from '../platform/index.ts'
 import { addDeadline } from './deadline.ts'
 import { toErrorAnswer } from './errors.ts'
@@ -67,6 +67,7 @@ export async function createApp({ clock, log, version, stopping }: AppOptions): 
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url))
   addDeadline(app, clock)
   app.addHook('onRequest', async (_request, reply) => {
+    reply.header(VERSION_HEADER, version)
     if (stopping.aborted) await answerLate(reply)
   })
   app.addHook('onResponse', async (request, reply) => {
@@ -102,7 +103,8 @@ function answerUnknown(routes: RouteTable, request: FastifyRequest, reply: Fasti
   const path = request.url.split('?', 1)[0] ?? ''
   const allowed = routes.methodsOf(path)
   if (allowed.length === 0) {
-    throw new CaravanError('NOT_FOUND', `there is nothing at ${path}: see /openapi.json`)
+    const message = `there is nothing at ${path}: see /openapi.json`
+    throw new CaravanError('NOT_FOUND', message, { detail: { path } })
   }
   const message = `${request.method} is not possible at ${path}: use ${allowed.join(' or ')}`
   return reply

@@ -23,7 +23,8 @@ const REFUSAL_SENTENCES: Readonly<Record<AgentRefusal, string>> = {
   fenced: 'the slice is over or has a newer epoch: stop',
   not_ready: 'Nomad does not show this allocation for the slice yet: ask again',
   bad_token: 'the claim token or session is not the one of this slice and epoch',
-  protocol: 'the agent speaks another version of the protocol: install the version of the server',
+  protocol:
+    'agent and server have no version of the protocol in common: see caravan upgrade --check',
 }
 
 export function toRefusal(refusal: AgentRefusal): ErrorAnswer {

@@ -1,7 +1,7 @@
 /** Starts the HTTP API of a scheduler. */
 import type { AddressInfo } from 'node:net'
 import { CaravanError, settings } from '../model/index.ts'
-import type { Clock, Log } from '../platform/index.ts'
+import { noMetrics, type Clock, type Log } from '../platform/index.ts'
 import type { Scheduler } from '../scheduler/index.ts'
 import { createAccess, isLoopback } from './access.ts'
 import { type App, createApp } from './app.ts'
@@ -11,6 +11,7 @@ import { addAgentRoutes } from './routes/agent.ts'
 import { addBuildRoutes } from './routes/builds.ts'
 import type { RouteDeps } from './routes/deps.ts'
 import { addHealthRoutes } from './routes/health.ts'
+import { type ApiMetrics, addMetricRoutes, countRequests } from './routes/metrics.ts'
 import { addOutputRoutes } from './routes/output.ts'
 import { addSourceRoutes } from './routes/sources.ts'
 import { addTokenRoutes } from './routes/tokens.ts'
@@ -28,6 +29,8 @@ export interface ApiOptions {
   version: string
   /** The largest source that is taken. */
   sourceBytesMax?: number
+  /** Without, nothing is counted and `/metrics` is empty. */
+  metrics?: ApiMetrics
 }
 
 export interface Api {
@@ -43,6 +46,12 @@ const SOURCE_BYTES_MAX = 1024 ** 3
 
 /** What has not finished by then is cut, so that a stop stays within its 2 s. */
 const CLOSE_GRACE_MS = 1500
+
+const NO_METRICS: ApiMetrics = {
+  sink: noMetrics,
+  exposition: () => Promise.resolve(''),
+  contentType: 'text/plain; charset=utf-8',
+}
 
 /**
  * @throws CaravanError SETTINGS_INVALID when it would be open to the network without a token, or when
@@ -60,6 +69,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const stop = new AbortController()
   const stopping = stop.signal
   const app = await createApp({ clock, log, version, stopping })
+  const metrics = options.metrics ?? NO_METRICS
+  countRequests(app, metrics.sink)
   const { tokens: book, agents } = scheduler
   addGuard(app, {
     callers: createAccess({ tokens, book, isLocal: isLoopback(listen.host) }),
@@ -68,6 +79,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     limits: createRateLimits(options.limits ?? settings.parse({}).limits, clock),
   })
   await addRoutes(app, { scheduler, clock, log, version, stopping, sourceBytesMax })
+  addMetricRoutes(app, metrics)
   const port = await open(app, listen)
   const close = async () => {
     stop.abort()

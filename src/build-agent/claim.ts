@@ -4,7 +4,7 @@ import {
   type AgentRefusal,
   type ClaimAnswer,
   type ClaimRequest,
-  PROTOCOL_VERSION,
+  PROTOCOLS,
 } from '../model/index.ts'
 import { backoffMs, deadline, sleep } from '../platform/index.ts'
 import type { AgentOptions, AgentServer } from './ports.ts'
@@ -67,7 +67,8 @@ function toRequest(options: AgentOptions): ClaimRequest {
   return {
     claim_id: Buffer.from(options.random.bytes(16)).toString('hex'),
     token: options.server.token,
-    protocol: PROTOCOL_VERSION,
+    protocol: PROTOCOLS.newest,
+    protocol_oldest: PROTOCOLS.oldest,
     agent_version: options.version,
     allocation_id: options.allocation.id,
     node_id: options.node.id,

@@ -2,13 +2,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ownProgram } from '../platform/index.ts'
 import type { Folders } from './workspace.ts'
 
 /** Both names; configurations use either. */
 const NAMES = ['circleci', 'circleci-agent']
 
 /** The program behind `tests`, run by the agent's own runtime. */
-const STEP_CLI = fileURLToPath(new URL('step-cli/main.ts', import.meta.url))
+const STEP_CLI = fileURLToPath(ownProgram('build-agent/step-cli/main'))
 
 /** @param runtime path of the Node.js that runs the agent: a step's own may be old, or missing. */
 export async function writeShims(folders: Folders, runtime: string): Promise<void> {

@@ -8,9 +8,16 @@ import { CaravanError } from '../model/index.ts'
 import type { NomadClient } from '../nomad/index.ts'
 import { createNomadClient } from '../nomad/index.ts'
 import type { Log, Shutdown, TlsOptions } from '../platform/index.ts'
-import { createShutdown, prepareFolder, systemClock, systemRandom } from '../platform/index.ts'
+import {
+  createShutdown,
+  ownFile,
+  prepareFolder,
+  systemClock,
+  systemRandom,
+} from '../platform/index.ts'
 import type { SchedulerDeps } from '../scheduler/index.ts'
 import { createOutputStore, createScheduler, dryRun } from '../scheduler/index.ts'
+import { openMetrics } from './metrics/server-metrics.ts'
 import { deriveKey, readMasterKey } from './master-key.ts'
 import { VERSION } from './version.ts'
 
@@ -27,8 +34,8 @@ interface ControlPlaneOptions {
   shutdown?: Shutdown
 }
 
-const TEMPLATE = fileURLToPath(new URL('../../nomad/jobs/build-slice.nomad.hcl', import.meta.url))
-const LAUNCHER = fileURLToPath(new URL('../../bin/caravan.mjs', import.meta.url))
+const TEMPLATE = fileURLToPath(ownFile('nomad/jobs/build-slice.nomad.hcl'))
+const LAUNCHER = fileURLToPath(ownFile('bin/caravan.mjs'))
 
 /** Scheduler and API on a Nomad that is already there. Closes what it opened when it cannot start. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -39,12 +46,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await prepareFolder(dataDir, 'server.data_dir')
     const nomad = await openNomad(settings, log)
     shutdown.add('nomad client', () => nomad.close())
+    const metrics = openMetrics(settings.metrics, log)
+    shutdown.add('metrics', () => metrics.close())
     let url: string | undefined = settings.server.public_url
     const scheduler = await createScheduler({
       settings,
       dataDir,
       nomad,
       log,
+      metrics: metrics.sink,
       ...(await readMaterial(settings, dataDir)),
       publicUrl: () => url ?? `http://${settings.server.listen}`,
       outputs: createOutputStore({ directory: join(dataDir, 'output'), log }),
@@ -58,10 +68,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clock: systemClock,
       log,
       version: VERSION,
+      metrics,
     })
     shutdown.add('api', () => api.close())
     url ??= api.url
     await scheduler.start()
+    metrics.start(scheduler)
     return { api: api.url, close: () => shutdown.close() }
   } catch (error) {
     await shutdown.close()

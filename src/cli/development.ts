@@ -48,7 +48,7 @@ export async function startDevelopmentStack(
   const nomad = engine?.url ?? given ?? ''
   if (engine !== null) shutdown.add('embedded engine', () => engine.close(STOP))
   const plane = await startControlPlane({
-    settings: developmentSettings(options, nomad),
+    settings: developmentSettings({ ...options, statsd: options.io.env['CARAVAN_STATSD'] }, nomad),
     log,
     shutdown,
   })
@@ -98,12 +98,13 @@ export function checkConfig(request: BuildRequest): void {
 
 /** Settings of the stack: loopback only, everything below the data directory. */
 export function developmentSettings(
-  options: Pick<DevelopmentOptions, 'dataDir' | 'apiPort'>,
+  options: Pick<DevelopmentOptions, 'dataDir' | 'apiPort'> & { statsd?: string | undefined },
   nomad: string,
 ): Settings {
   const input: SettingsInput = {
     server: { listen: `${HOST}:${options.apiPort}`, data_dir: options.dataDir },
     nomad: { address: nomad },
+    ...(options.statsd ? { metrics: { statsd: options.statsd } } : {}),
   }
   const checked = settings.safeParse(input)
   if (checked.success) return checked.data

@@ -1,4 +1,4 @@
-/** The entry point: parses the command line, runs one command, turns its end into an exit code. */
+/** The entry point of every command but the build-agent: parses the command line, runs one command, turns its end into an exit code. */
 import type { Io } from './io.ts'
 import { EXIT, reportError } from './io.ts'
 
@@ -17,8 +17,15 @@ process.on('SIGTERM', () => onSignal('SIGTERM'))
 // follows any more has not succeeded, and has processes and folders to clear away.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+  // Whoever only counts what happens goes on counting.
+  if (process.argv[2] === 'metrics') return
   if (process.argv[2] !== 'run') process.exit(EXIT.ok)
   interrupt.abort('nobody reads any more')
+})
+
+// That nobody reads complaints is no reason to end what they are about.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
 })
 
 process.exitCode = await main()
@@ -26,9 +33,9 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const [, , command, ...rest] = process.argv
   try {
-    if (command === 'build-agent') {
-      // One for each running slice: it reads its own flags, and does without the table of commands.
-      return await (await import('./build-agent.ts')).buildAgent(rest)
+    if (command === 'metrics') {
+      // One on each client: it reads its own flags, and does without the table of commands.
+      return await (await import('./metrics/start.ts')).metrics(rest, io)
     }
     return await (await import('./program.ts')).runProgram(process.argv, io)
   } catch (error) {

@@ -43,7 +43,9 @@ export function createProgram(io: Io, finish: Finish): Command {
   addStore(program, io, finish)
   addTokens(program, io, finish)
   addDoctor(program, io, finish)
+  addUpgrade(program, io, finish)
   addAgent(program, finish)
+  addMetrics(program, io, finish)
   program
     .command('version')
     .description('print versions')
@@ -231,6 +233,17 @@ function addDoctor(program: Command, io: Io, finish: Finish): void {
     .action(async (options) => finish(await (await import('./doctor.ts')).doctor(options, io)))
 }
 
+function addUpgrade(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('upgrade')
+    .description('whether this version and a server work together')
+    .option('--check', 'compare, and change nothing')
+    .addOption(serverOption())
+    .addOption(tokenOption())
+    .option('--json', 'print one JSON object')
+    .action(async (options) => finish(await (await import('./upgrade.ts')).upgrade(options, io)))
+}
+
 function addAgent(program: Command, finish: Finish): void {
   program
     .command('build-agent')
@@ -240,6 +253,18 @@ function addAgent(program: Command, finish: Finish): void {
     .helpOption(false)
     .action(async (_options, command: Command) => {
       finish(await (await import('./build-agent.ts')).buildAgent(command.args))
+    })
+}
+
+function addMetrics(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('metrics')
+    .description('gauges about Nomad for DogStatsD and Prometheus; also as nomad-metrics')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options, command: Command) => {
+      finish(await (await import('./metrics/start.ts')).metrics(command.args, io))
     })
 }
 

@@ -1,12 +1,11 @@
 /** `caravan version`, and what the rest of the program says its version is. */
 import { readFileSync } from 'node:fs'
 import { PROTOCOL_VERSION } from '../model/index.ts'
+import { ownFile } from '../platform/index.ts'
 import type { Io } from './io.ts'
 import { EXIT } from './io.ts'
 
-const manifest: unknown = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-)
+const manifest: unknown = JSON.parse(readFileSync(ownFile('package.json'), 'utf8'))
 
 export const VERSION = readVersion(manifest)
 

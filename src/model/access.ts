@@ -37,6 +37,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'GET /status': 'public',
   'GET /readyz': 'public',
   'GET /openapi.json': 'public',
+  'GET /metrics': 'read',
   'GET /api/v1/whoami': 'member',
   'POST /api/v1/tokens': 'admin',
   'GET /api/v1/tokens': 'admin',

@@ -131,9 +131,14 @@ export const buildList = z.object({
 })
 export const sourceAnswer = z.object({ id: z.string() })
 
+/** On every answer, so that a client of another version can say so when it does not understand one. */
+export const VERSION_HEADER = 'caravan-version'
+
 export const healthAnswer = z.object({
   status: z.enum(['ok', 'failing']),
   version: z.string(),
+  /** Of agents; servers of the first one do not tell it. */
+  protocols: z.object({ oldest: z.number().int(), newest: z.number().int() }).optional(),
   /** What is wrong, a sentence each. */
   reasons: z.array(z.string()),
 })

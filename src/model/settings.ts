@@ -103,12 +103,26 @@ const store = z.strictObject({
     .default('sqlite:caravan.db'),
 })
 
+const metrics = z.strictObject({
+  /** `host:port` of a DogStatsD server, or `unix:///path` of its socket; nothing is sent when absent. */
+  statsd: z
+    .string()
+    .regex(
+      /^(?:unix:\/\/\/.+|(?:\[[^\]]+\]|[^:\s]+):\d{1,5})$/,
+      'expected host:port or unix:///path',
+    )
+    .optional(),
+  /** On everything that this server tells. */
+  tags: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,99}$/), z.string()).default({}),
+})
+
 const all = z.strictObject({
   server: server.prefault({}),
   nomad: nomad.prefault({}),
   store: store.prefault({}),
   limits: limits.prefault({}),
   containers: containers.prefault({}),
+  metrics: metrics.prefault({}),
   class: z.array(resourceClass).default([]),
   /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
   tokens: z.array(z.string().min(16, 'is shorter than 16 characters')).default([]),

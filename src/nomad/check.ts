@@ -97,6 +97,12 @@ export const checkEventBatch: Check<{ Index: number; Events: NomadEvent[] }> = (
   return { Index: batch.Index, Events: checkEvents(batch.Events) }
 }
 
+/** Objects that have these texts; all else is checked where it is used, since old versions lack it. */
+export function checkReadings<T>(required: readonly string[]): Check<T[]> {
+  const fields = Object.fromEntries(required.map((name) => [name, 'string' as const]))
+  return list(object<object>(fields)) as unknown as Check<T[]>
+}
+
 export const checkText: Check<string> = (value) => {
   if (typeof value !== 'string') throw new Error('it is no text')
   return value

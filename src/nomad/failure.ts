@@ -1,6 +1,6 @@
 /** Errors of calls to Nomad: their codes, their words, and whether a call may be repeated. */
 import { CaravanError, type ErrorCode, isCaravanError } from '../model/index.ts'
-import type { HttpError, HttpFault } from '../platform/index.ts'
+import type { HttpError, HttpFault, HttpHead } from '../platform/index.ts'
 import { type Effect, type NomadProblem, classify } from './classify.ts'
 
 export interface FailedCall {
@@ -26,11 +26,36 @@ const FAULTS: Readonly<Record<HttpFault, NomadProblem>> = {
 }
 
 /** Nomad answered with a status that is no success. */
-export function answeredFailure(call: FailedCall, status: number, body: string): CaravanError {
+export function answeredFailure(
+  call: FailedCall,
+  answer: HttpHead & { text(): string },
+): CaravanError {
+  const { status, header } = answer
+  const body = answer.text()
   const text = body.trim().slice(0, TEXT_MAX)
   const { problem, effect, code } = classify(status, body)
+  const retry_after_s = Number(header('retry-after') ?? NaN)
+  const detail = { status, text, ...(retry_after_s > 0 ? { retry_after_s } : {}) }
+  const location = header('location')
+  if (status >= 300 && status < 400 && location !== undefined) {
+    // Our token must not go to whoever an answer names.
+    const words = `it points to ${location}, which is not followed: give that address`
+    return toError(call, { problem, effect, code, words, detail })
+  }
   const words = text === '' ? `status ${status}` : text.replaceAll(/\s+/g, ' ')
-  return toError(call, { problem, effect, code, words, detail: { status, text } })
+  return toError(call, { problem, effect, code, words, detail })
+}
+
+/** An answer that any server may give counts only while that server hears of its cluster. */
+const LAST_CONTACT_MS_MAX = 30_000
+
+/** @throws CaravanError when the server that answered had lost its cluster. */
+export function refuseLost(call: FailedCall, { header }: HttpHead): void {
+  const silentMs = Number(header('x-nomad-lastcontact') ?? 0)
+  const isLost = header('x-nomad-knownleader') === 'false'
+  if (!isLost && silentMs <= LAST_CONTACT_MS_MAX) return
+  const words = isLost ? 'it knows no leader' : 'it has not heard from its leader for too long'
+  throw toError(call, { problem: 'no_leader', effect: 'unknown', words })
 }
 
 /** No answer, or none that was taken. */

@@ -23,6 +23,7 @@ import {
   answeredFailure,
   isRepeatable,
   malformedFailure,
+  refuseLost,
   transportFailure,
 } from './failure.ts'
 
@@ -39,6 +40,10 @@ export interface NomadClientOptions {
   connectionsMax?: number
   /** Watches and event streams at once. */
   watchesMax?: number
+  /** Of a whole call; enough for a server without a leader and a slow replicated log when absent. */
+  timeoutMs?: number
+  /** How often a call is tried in all. */
+  triesMax?: number
   clock: Clock
   random: RandomSource
   log: Log
@@ -90,6 +95,8 @@ export class Transport {
   readonly log: Log
   readonly #address: string
   readonly #region: string | undefined
+  readonly #timeoutMs: number
+  readonly #triesMax: number
   readonly #calls: HttpClient
   readonly #waits: HttpClient
   #closed = false
@@ -102,6 +109,8 @@ export class Transport {
     this.log = options.log
     this.#address = options.address
     this.#region = options.region
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
+    this.#triesMax = options.triesMax ?? TRIES_MAX
     this.#calls = openHttp(options, options.connectionsMax ?? CONNECTIONS_MAX)
     this.#waits = openHttp(options, options.watchesMax ?? WATCHES_MAX)
   }
@@ -138,7 +147,8 @@ export class Transport {
       const request = { ...this.#toRequest(call), idleTimeoutMs: call.silenceMaxMs }
       const answer = await this.#waits.stream(request)
       if (answer.status === 200) return answer.body
-      throw answeredFailure(failed, answer.status, await readStart(answer.body))
+      const text = await readStart(answer.body)
+      throw answeredFailure(failed, { ...answer, text: () => text })
     } catch (error) {
       throw toFailure(error, failed, call.signal)
     }
@@ -156,7 +166,7 @@ export class Transport {
       try {
         return await this.#once(this.#calls, call, kind)
       } catch (cause) {
-        if (this.#closed || tries === TRIES_MAX || !isRepeatable(cause, kind)) throw cause
+        if (this.#closed || tries === this.#triesMax || !isRepeatable(cause, kind)) throw cause
         this.log.warn('call to Nomad failed, trying again', { purpose: call.purpose, tries, cause })
       }
       await sleep(this.clock, backoffMs(tries - 1, pause), call.signal)
@@ -170,9 +180,10 @@ export class Transport {
       throw toFailure(error, failed, call.signal)
     })
     const { status } = response
-    const refusal = status === 200 ? null : answeredFailure(failed, status, response.text())
+    const refusal = status === 200 ? null : answeredFailure(failed, response)
     const missing = call.optional === true && isCaravanError(refusal, 'NOMAD_NOT_FOUND')
     if (refusal && !missing) throw refusal
+    if (call.query?.['stale'] === true) refuseLost(failed, response)
     try {
       const body = missing ? null : call.plain ? response.text() : response.json()
       const value = call.check(body)
@@ -191,7 +202,7 @@ export class Transport {
       query: { namespace, region: this.#region, ...call.query },
       json: call.json,
       signal: call.signal,
-      timeoutMs: call.timeoutMs ?? TIMEOUT_MS,
+      timeoutMs: call.timeoutMs ?? this.#timeoutMs,
     }
   }
 

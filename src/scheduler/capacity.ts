@@ -108,6 +108,23 @@ export function chooseNext(view: QueueView): QueueDecision {
   return decision
 }
 
+type RoomView = Pick<QueueView, 'live' | 'nodes' | 'classes'>
+
+/** How many slices of each class would find a place now. */
+export function placesFor(view: RoomView): Map<string, number> {
+  const free = freeRoom(view)
+  return new Map([...view.classes].map(([name, each]) => [name, countPlaces(each, free)]))
+}
+
+/** The most of each that any one node has left: what is free in all says little about what fits. */
+export function largestRoom(view: RoomView): { cpuMhz: number; memoryMiB: number } {
+  const free = freeRoom(view)
+  return {
+    cpuMhz: Math.max(0, ...free.map((room) => room.cpuMhz)),
+    memoryMiB: Math.max(0, ...free.map((room) => room.memoryMiB)),
+  }
+}
+
 function inTurn(waiting: readonly OpenSlice[]): OpenSlice[] {
   const isAgain = ({ slice }: OpenSlice) => slice.retries > 0
   return [...waiting.filter(isAgain), ...waiting.filter((entry) => !isAgain(entry))]
@@ -120,7 +137,7 @@ interface Room {
 }
 
 /** What our own placed slices leave of each usable node. */
-function freeRoom(view: QueueView): Room[] {
+function freeRoom(view: RoomView): Room[] {
   const rooms = new Map<string, Room>()
   for (const node of view.nodes) {
     if (node.usable) rooms.set(node.id, { ...node })
@@ -138,16 +155,20 @@ function freeRoom(view: QueueView): Room[] {
 
 /** How many slices of the class may be registered now, beyond those that wait for a place already. */
 function openWindow(resourceClass: ResourceClass, free: readonly Room[], view: QueueView): number {
+  const unplaced = view.live.filter(
+    ({ slice, build }) => slice.node_id === null && build.resource_class === resourceClass.name,
+  )
+  return countPlaces(resourceClass, free) * WINDOW_PER_FREE_PLACE - unplaced.length
+}
+
+function countPlaces(resourceClass: ResourceClass, free: readonly Room[]): number {
   const { cpuMhz, memoryMiB } = toReservation(resourceClass)
   let places = 0
   for (const room of free) {
     if (room.nodeClass !== resourceClass.nodeClass) continue
     places += Math.max(0, Math.floor(Math.min(room.cpuMhz / cpuMhz, room.memoryMiB / memoryMiB)))
   }
-  const unplaced = view.live.filter(
-    ({ slice, build }) => slice.node_id === null && build.resource_class === resourceClass.name,
-  )
-  return places * WINDOW_PER_FREE_PLACE - unplaced.length
+  return places
 }
 
 function explainWait(resourceClass: ResourceClass, view: QueueView): string {

@@ -48,6 +48,14 @@ export interface Committed {
   readonly attempts: readonly AttemptRow[]
   readonly changed: readonly SliceRow[]
   readonly announcements: readonly { build: BuildId; change: Change }[]
+  readonly applied: readonly AppliedFact[]
+}
+
+/** A fact and what it made of a slice. */
+export interface AppliedFact {
+  readonly before: SliceRow
+  readonly after: SliceRow
+  readonly fact: SliceFact
 }
 
 /** A row that changes again between each read and update: only a fault of the store can do that. */
@@ -59,6 +67,7 @@ export class Entry implements LedgerEntry, Committed {
   readonly attempts: AttemptRow[] = []
   readonly changed: SliceRow[] = []
   readonly announcements: { build: BuildId; change: Change }[] = []
+  readonly applied: AppliedFact[] = []
   readonly #open: OpenSlices
   readonly #policy: RetryPolicy
   readonly #nowMs: number
@@ -148,6 +157,7 @@ export class Entry implements LedgerEntry, Committed {
   #keep(key: SliceKey, before: SliceRow, row: SliceRow, fact: SliceFact): void {
     this.#rows.set(key, row)
     this.changed.push(row)
+    this.applied.push({ before, after: row, fact })
     if (toPhase(before.state) !== toPhase(row.state)) this.#touched.add(row.build_id)
     if (fact.kind === 'job_closed') return
     this.announce(row.build_id, { kind: 'slice', slice: row.slice_index })

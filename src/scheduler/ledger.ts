@@ -8,7 +8,7 @@
 import { isCaravanError, type BuildId } from '../model/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Changes } from './changes.ts'
-import { Entry, type Committed, type LedgerEntry } from './ledger-entry.ts'
+import { Entry, type AppliedFact, type Committed, type LedgerEntry } from './ledger-entry.ts'
 import { createOpenSlices, type OpenSlices } from './open-slices.ts'
 import type { ChangeFeed } from './ports.ts'
 import type { RetryPolicy } from './retries.ts'
@@ -16,7 +16,7 @@ import { createSharedWrites } from './shared-writes.ts'
 import type { SliceFact } from './slice-machine.ts'
 import type { Reader, SlicePlace, SliceRow, Store } from './store/index.ts'
 
-export type { LedgerEntry } from './ledger-entry.ts'
+export type { AppliedFact, LedgerEntry } from './ledger-entry.ts'
 
 export interface Ledger {
   readonly read: Reader
@@ -37,6 +37,8 @@ export interface Ledger {
   catchUp(): Promise<void>
   /** Calls back with the slices of each commit. */
   onCommit(listener: (slices: readonly SliceRow[]) => void): void
+  /** Calls back with each fact that changed a slice, after its commit and before the index has it. */
+  onFact(listener: (applied: AppliedFact) => void): void
 }
 
 /** Whoever does not say how often slices are tried again does not want it. */
@@ -51,10 +53,12 @@ export function createLedger(deps: {
   const { store, clock, changes, policy = NO_RETRIES } = deps
   const open = createOpenSlices()
   const listeners: ((slices: readonly SliceRow[]) => void)[] = []
+  const factListeners: ((applied: AppliedFact) => void)[] = []
   let isBehind = false
 
-  const tell = ({ added, attempts, changed, announcements }: Committed): void => {
+  const tell = ({ added, attempts, changed, announcements, applied }: Committed): void => {
     for (const { build, slices } of added) slices.forEach((slice) => open.add(build, slice))
+    for (const fact of applied) for (const listener of factListeners) listener(fact)
     for (const attempt of attempts) open.setAttempt(attempt)
     for (const row of changed) open.update(row)
     for (const { build, change } of announcements) changes.announce(build, change)
@@ -99,13 +103,14 @@ export function createLedger(deps: {
           { build, change: { kind: 'slice' as const, slice } },
           { build, change: { kind: 'build' as const } },
         ])
-        tell({ added: [], attempts: [], changed, announcements })
+        tell({ added: [], attempts: [], changed, announcements, applied: [] })
       } catch (cause) {
         isBehind = true
         throw cause
       }
     },
     onCommit: (listener) => listeners.push(listener),
+    onFact: (listener) => factListeners.push(listener),
   }
 }
 

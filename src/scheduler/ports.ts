@@ -6,7 +6,7 @@
 import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { NomadClient } from '../nomad/index.ts'
-import type { Clock, Log, RandomSource } from '../platform/index.ts'
+import type { Clock, GaugeReading, Log, MetricSink, RandomSource } from '../platform/index.ts'
 import type { TokenBook } from './access/index.ts'
 import type {
   AgentEvent,
@@ -34,6 +34,8 @@ export interface SchedulerDeps {
   clock: Clock
   random: RandomSource
   log: Log
+  /** Told of what happens; of nothing when absent. */
+  metrics?: MetricSink
   /** Signs claim tokens; at least 32 bytes that stay the same over restarts. */
   serverKey: Uint8Array
   /** Where agents reach us: asked when a job is submitted, since a port may be known late. */
@@ -98,6 +100,8 @@ export interface Scheduler {
   health(): Promise<string[]>
   /** Names what is wrong with this process itself and its store. */
   faults(): string[]
+  /** How queue, slices and places stand; without those of nodes while Nomad is away. */
+  gauges(): Promise<GaugeReading[]>
   start(): Promise<void>
   /** Stops the loops and closes the store. Running slices go on without us. */
   close(): Promise<void>

@@ -7,12 +7,13 @@ import {
   toResourceClasses,
   type BuildView,
 } from '../model/index.ts'
-import { lockFolder } from '../platform/index.ts'
+import { lockFolder, noMetrics, type GaugeReading } from '../platform/index.ts'
 import { openTokenBook, type TokenBook } from './access/index.ts'
 import { createAgentGate, createDelivery, createOrders, toClaimToken } from './agents/index.ts'
 import { startAfterRestore } from './backup/newer-jobs.ts'
 import { createChanges } from './changes.ts'
 import { createCluster } from './cluster.ts'
+import { toGauges } from './gauges.ts'
 import { createHints } from './hints.ts'
 import { createIntake } from './intake.ts'
 import { buildSliceJob, resourceClassOf, type SliceJob } from './job-builder.ts'
@@ -21,6 +22,7 @@ import { createLeases } from './leases.ts'
 import { createLedger, placeOf, type Ledger } from './ledger.ts'
 import type { Loops } from './loop.ts'
 import { keyOf } from './open-slices.ts'
+import { measureLedger, measureOutput } from './measures.ts'
 import { createFollow, createFollowers } from './output/index.ts'
 import type { Scheduler, SchedulerDeps } from './ports.ts'
 import { startOldJobs } from './old-jobs.ts'
@@ -47,8 +49,10 @@ import { startWatch } from './watch.ts'
  *
  * @throws CaravanError DATA_DIR_LOCKED, STORE_FAILED, TEMPLATE_INVALID or SETTINGS_INVALID.
  */
-export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
-  checkSettings(deps)
+export async function createScheduler(given: SchedulerDeps): Promise<Scheduler> {
+  checkSettings(given)
+  const { metrics = noMetrics } = given
+  const deps = { ...given, outputs: measureOutput(given.outputs, metrics) }
   const lock = await lockFolder(deps.dataDir, deps.clock.now())
   try {
     const template = await loadSliceTemplate(deps.template.text, deps.template.file)
@@ -57,6 +61,7 @@ export async function createScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     try {
       const parts = createParts(deps, store, template)
       await parts.ledger.load()
+      measureLedger(parts.ledger, metrics, parts.classes)
       const tokens = await openTokenBook({ store, clock, random, log })
       return assemble(deps, { ...parts, tokens }, async () => {
         await store.close()
@@ -160,6 +165,7 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
     tokens: parts.tokens,
     faults: () => faultsOf(parts, loops),
+    gauges: () => readGauges(deps, parts),
     health: () =>
       Promise.resolve(
         [parts.storeFault(), ...(loops?.faults() ?? ['not started'])].filter(
@@ -182,6 +188,18 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
       }
     },
   }
+}
+
+/** As old as nodes may be in a gauge: the queue reads them more often when it needs to. */
+const NODES_AGE_MAX_MS = 10_000
+
+async function readGauges({ clock, log }: SchedulerDeps, parts: Parts): Promise<GaugeReading[]> {
+  const { ledger, classes, cluster } = parts
+  const nodes = await cluster.nodes(NODES_AGE_MAX_MS).catch((cause: unknown) => {
+    log.debug('the nodes could not be read for gauges', { cause })
+    return null
+  })
+  return toGauges({ open: ledger.open, classes, nodes, nowMs: clock.now() })
 }
 
 /** What nobody but this process, or its store, has to do with. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { healthAnswer } from '../../src/model/index.ts'
+import { healthAnswer, PROTOCOLS } from '../../src/model/index.ts'
 import { TestClock } from '../../src/platform/index.ts'
 import { call, startScripted } from '../support/scripted-api.ts'
 import { until } from '../support/serve.ts'
@@ -11,7 +11,12 @@ t.test('a server that is well says so under every name', async (t) => {
   for (const path of [...PATHS, '/readyz']) {
     const { status, json } = await call(api, 'GET', path)
     t.equal(status, 200, path)
-    t.same(healthAnswer.parse(json), { status: 'ok', version: '1.2.3', reasons: [] })
+    t.same(healthAnswer.parse(json), {
+      status: 'ok',
+      version: '1.2.3',
+      protocols: PROTOCOLS,
+      reasons: [],
+    })
     t.equal((await call(api, 'HEAD', path)).status, 200, `HEAD ${path}`)
   }
 })
@@ -19,7 +24,8 @@ t.test('a server that is well says so under every name', async (t) => {
 t.test('a process that is not well says why under every name', async (t) => {
   const script = { health: async () => ['the disk is full'], faults: () => ['the disk is full'] }
   const { api } = await startScripted(t, script)
-  const expected = { status: 'failing', version: '1.2.3', reasons: ['the disk is full'] }
+  const reasons = ['the disk is full']
+  const expected = { status: 'failing', version: '1.2.3', protocols: PROTOCOLS, reasons }
   for (const path of PATHS) {
     const { status, json } = await call(api, 'GET', path)
     t.equal(status, 500, path)

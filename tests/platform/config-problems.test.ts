@@ -63,7 +63,10 @@ t.test('blocks are refused where they do not belong, or a second time', async (t
     ],
     ['pool "linux" {\n  min = 2\n}', 'caravan.hcl:1: pool: is not supported yet'],
     ['organisation "acme" {}', 'caravan.hcl:1: organisation: is not supported yet'],
-    ['metrics {}', 'caravan.hcl:1: metrics: is not supported yet'],
+    [
+      'metrics { statsd = "x" }',
+      'caravan.hcl:1: metrics.statsd: expected host:port or unix:///path',
+    ],
     ['objects {}', 'caravan.hcl:1: objects: is not supported yet'],
     ['constructor = 5', 'caravan.hcl:1: constructor: is unknown'],
     ['server {\n  listen = "nowhere"\n}', 'caravan.hcl:2: server.listen: expected host:port'],

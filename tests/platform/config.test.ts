@@ -122,9 +122,11 @@ t.test('every variable reaches its setting', async (t) => {
     DOCKER_HTTP_PROXY: 'http://10.0.0.33:3128',
     DOCKER_HTTPS_PROXY: 'http://10.0.0.34:3128',
     NO_PROXY: 'localhost, git.example',
+    CARAVAN_STATSD: 'statsd:8125',
     CARAVAN_TOKENS: 'aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb',
   }
   t.same(await resolveSettings({ flags: {}, env }), {
+    metrics: { statsd: 'statsd:8125', tags: {} },
     server: {
       listen: '[::]:9090',
       public_url: 'https://ci',

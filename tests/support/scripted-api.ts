@@ -52,6 +52,7 @@ function toScheduler({ agents = {}, ...script }: Script): Scheduler {
     tokens: noTokens,
     health: async () => [],
     faults: () => [],
+    gauges: async () => [],
     start: async () => undefined,
     close: async () => undefined,
     ...script,

@@ -4,7 +4,7 @@
  * `/healthz` is about this process: what restarts a process that is not well must not do so because
  * Nomad is away. `/readyz` is about the work: whether builds can go on.
  */
-import { type HealthAnswer, healthAnswer } from '../../model/index.ts'
+import { type HealthAnswer, healthAnswer, PROTOCOLS } from '../../model/index.ts'
 import { sleep } from '../../platform/index.ts'
 import type { App } from '../app.ts'
 import type { RouteDeps } from './deps.ts'
@@ -64,5 +64,6 @@ async function check(deps: RouteDeps): Promise<HealthAnswer> {
 }
 
 function toAnswer({ version }: RouteDeps, reasons: string[]): HealthAnswer {
-  return { status: reasons.length === 0 ? 'ok' : 'failing', version, reasons }
+  const status = reasons.length === 0 ? 'ok' : 'failing'
+  return { status, version, protocols: PROTOCOLS, reasons }
 }

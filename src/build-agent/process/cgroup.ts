@@ -60,8 +60,8 @@ export async function createCgroup(place: CgroupPlace): Promise<Cgroup | null> {
     async destroy() {
       const giveUpMs = clock.monotonic() + killedMs
       while (clock.monotonic() < giveUpMs) {
-        // Each time: who was about to join, such as a watchdog that just starts, was not killed before. Fails
-        // when the group is gone already.
+        // Each time: who was about to join, as a watchdog that has just started, joins after the first. Fails
+        // when the group is gone already, which is found out next.
         await writeFile(join(folder, 'cgroup.kill'), '1').catch(() => undefined)
         // Removing succeeds once the last member is gone, zombies aside.
         if (await removed(folder)) return true

@@ -7,8 +7,10 @@ import {
   type ErrorCode,
   explainIssues,
   isCaravanError,
+  VERSION_HEADER,
 } from '../../model/index.ts'
 import { HttpError, type HttpResponse, type HttpStream } from '../../platform/index.ts'
+import { explainOtherVersion } from './other-version.ts'
 
 /** Our errors are short; whatever stands between us and the server may say more than we want. */
 const ERROR_BYTES_MAX = 1024 ** 2
@@ -26,7 +28,7 @@ export function readAnswer<Schema extends z.ZodType>(
   if (answer.success) return answer.data
   // Which field it was helps nobody who has named a wrong address.
   const problems = explainIssues(answer.error.issues)
-  throw new CaravanError('SERVER_ERROR', notOurs(server, 'a shape'), {
+  throw new CaravanError('SERVER_ERROR', notOurs(server, 'a shape', response), {
     detail: { shape: problems },
   })
 }
@@ -39,12 +41,32 @@ export function toServerError(
   if (response.status === 429) return toRateLimited(server, response.header('retry-after'))
   const body = errorBody.safeParse(parseJson(response.text()))
   if (!body.success || !isErrorCode(body.data.error)) {
-    const message = body.success ? body.data.message : notOurs(server, `status ${response.status}`)
+    const message = body.success
+      ? withVersion(body.data.message, response)
+      : notOurs(server, `status ${response.status}`, response)
     return new CaravanError('SERVER_ERROR', message, { detail: { status: response.status } })
   }
   const { error, message, details } = body.data
+  if (isNews(error, details)) {
+    return new CaravanError(error, withVersion(message, response), { detail: details })
+  }
   const hint = error === 'UNAUTHORIZED' ? ' (--token or CARAVAN_TOKEN)' : ''
   return new CaravanError(error, message + hint, { detail: details })
+}
+
+/** What a server also says of a path or a field that only another version has. */
+function isNews(error: ErrorCode, details: Record<string, unknown>): boolean {
+  return error === 'INPUT_INVALID' || (error === 'NOT_FOUND' && 'path' in details)
+}
+
+/** Whose answer it is. */
+interface Answered {
+  header(name: string): string | undefined
+}
+
+function withVersion(message: string, answered: Answered): string {
+  const other = explainOtherVersion(answered.header(VERSION_HEADER))
+  return other === null ? message : `${message} (${other})`
 }
 
 /** Also a proxy's, which has a body of its own. */
@@ -103,7 +125,13 @@ function unreachable(server: string, what: string, cause: HttpError): CaravanErr
   })
 }
 
-function notOurs(server: string, what: string): string {
+function notOurs(server: string, what: string, answered?: Answered): string {
+  const theirs = answered?.header(VERSION_HEADER)
+  const other = explainOtherVersion(theirs)
+  if (other !== null) return `${server} answered with ${what} that is not known here: ${other}`
+  if (theirs !== undefined) {
+    return `${server} answered with ${what} that makes no sense, though it is of the same version`
+  }
   return `${server} answered with ${what} that no Caravan server sends: is the address right?`
 }
 

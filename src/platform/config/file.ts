@@ -16,7 +16,7 @@ export interface FileSettings {
 }
 
 /** What is described as part of the settings, and comes with a later version. */
-const NOT_YET: readonly string[] = ['objects', 'organisation', 'pool', 'metrics']
+const NOT_YET: readonly string[] = ['objects', 'organisation', 'pool']
 
 /** Blocks of which there are several, told apart by their label, which becomes their `name`. */
 const LABELLED: readonly string[] = ['class']

@@ -68,6 +68,7 @@ const VARIABLES: readonly Row[] = [
   row('containers.http_proxy', 'DOCKER_HTTP_PROXY'),
   row('containers.https_proxy', 'DOCKER_HTTPS_PROXY'),
   row('containers.no_proxy', 'NO_PROXY', 'list'),
+  row('metrics.statsd', 'CARAVAN_STATSD'),
   row('tokens', 'CARAVAN_TOKENS', 'list'),
 ]
 

@@ -1,7 +1,8 @@
 /** The first call of an agent: a claim token for a session and a task. */
 import {
   OUTPUT_CHUNK_BYTES_MAX,
-  PROTOCOL_VERSION,
+  PROTOCOLS,
+  agreeOnProtocol,
   isResult,
   type ClaimAnswer,
   type ClaimRequest,
@@ -42,7 +43,7 @@ export function createClaim(deps: ClaimDeps): AgentGate['claim'] {
     const place = placeOfCaller({ slice: key, epoch })
     const expected = toClaimToken(deps.serverKey, key, epoch)
     if (place === null || !isSameSecret(request.token, expected)) return refuse('bad_token')
-    if (request.protocol !== PROTOCOL_VERSION) return refuse('protocol')
+    if (protocolFor(request) === null) return refuse('protocol')
     const entry = ledger.open.get(key)
     if (entry === undefined || entry.slice.epoch !== epoch) return refuse('fenced')
     if (isResult(entry.slice.state)) return refuse('fenced')
@@ -58,6 +59,11 @@ export function createClaim(deps: ClaimDeps): AgentGate['claim'] {
     const now = ledger.open.get(key)
     return now?.attempt ? repeat(deps, now, request) : refuse('fenced')
   }
+}
+
+/** The newest that this server and the agent speak. */
+function protocolFor({ protocol, protocol_oldest }: ClaimRequest): number | null {
+  return agreeOnProtocol(PROTOCOLS, { oldest: protocol_oldest ?? protocol, newest: protocol })
 }
 
 /** A claim whose answer was lost comes again with the same id; anything else comes too late. */
@@ -163,6 +169,7 @@ async function answer(
     ok: true,
     value: {
       session: toSession(deps.serverKey, { slice: key, epoch, claimId: request.claim_id }),
+      protocol: protocolFor(request) ?? PROTOCOLS.newest,
       lease_ms: settings.limits.lease,
       server_time_ms: deps.clock.now(),
       chunk_bytes: OUTPUT_CHUNK_BYTES_MAX,

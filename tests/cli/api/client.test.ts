@@ -117,7 +117,12 @@ t.test('output that breaks off is an error, not an end', async (t) => {
 
 t.test('health is told also when it is bad', async (t) => {
   const api = await connectTo(t, { health: async () => ['Nomad is away'] })
-  t.same(await api.health(), { status: 'failing', version: '1.2.3', reasons: ['Nomad is away'] })
+  t.match(await api.health(), {
+    status: 'failing',
+    version: '1.2.3',
+    protocols: { newest: 1 },
+    reasons: ['Nomad is away'],
+  })
 })
 
 t.test('what the server refuses is told in its own words', async (t) => {
@@ -153,6 +158,28 @@ t.test('a server that is not there is named, with what to do', async (t) => {
   t.throws(() => createApiClient({ server: 'localhost', clock: systemClock }), {
     code: 'INPUT_INVALID',
   })
+})
+
+t.test('a server of another version is told from a wrong address', async (t) => {
+  const fromOther = async (status: number, body: object, version = '0.0.1') =>
+    await serve(t, (_request, response) =>
+      response.writeHead(status, { 'caravan-version': version }).end(JSON.stringify(body)),
+    )
+  const other = /the server runs Caravan 0\.0\.1 and this is .*: upgrade the server/
+  const refusal = (error: string, details: object) => ({ error, message: 'no', details })
+  for (const [status, body] of [
+    [200, { id: 1 }],
+    [404, refusal('NOT_FOUND', { path: '/api/v1/news' })],
+    [400, refusal('INPUT_INVALID', {})],
+    [500, refusal('NO_SUCH_CODE', {})],
+  ] as const) {
+    const server = await fromOther(status, body)
+    await t.rejects(connect(t, server).readBuild('1'), { message: other }, JSON.stringify(body))
+  }
+  const newer = await fromOther(200, { id: 1 }, '99.0.0')
+  await t.rejects(connect(t, newer).readBuild('1'), { message: /: install Caravan 99\.0\.0 here$/ })
+  const known = await fromOther(404, refusal('NOT_FOUND', {}))
+  await t.rejects(connect(t, known).readBuild('1'), { message: /^no$/ })
 })
 
 t.test('whatever else answers is not taken for a Caravan server', async (t) => {

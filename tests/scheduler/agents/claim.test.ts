@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isResult } from '../../../src/model/index.ts'
+import { isResult, PROTOCOLS } from '../../../src/model/index.ts'
 import { ScriptedAgent, agentOf, unwrap } from '../support/agent.ts'
 import { aRequest, startScheduler, until, untilBuild } from '../support/scheduler.ts'
 
@@ -81,6 +81,25 @@ t.test('a claim needs its token and our protocol', async (t) => {
   t.match(await agent.claim({ protocol: 99 }), { refusal: 'protocol' })
   t.ok((await agent.claim()).ok)
 })
+
+t.test(
+  'agents of neighbouring versions are taken, and told which protocol is spoken',
+  async (t) => {
+    const { oldest, newest } = PROTOCOLS
+    for (const protocol of new Set([oldest, newest])) {
+      const { scheduler, cluster } = await startBuild(t)
+      const agent = await agentOf(cluster, scheduler)
+      t.match(await agent.claim({ protocol }), { ok: true, value: { protocol } }, `${protocol}`)
+    }
+    const { scheduler, cluster } = await startBuild(t)
+    const agent = await agentOf(cluster, scheduler)
+    t.match(await agent.claim({ protocol: oldest - 1 }), { refusal: 'protocol' })
+    const newer = { protocol: newest + 2, protocol_oldest: newest + 1 }
+    t.match(await agent.claim(newer), { refusal: 'protocol' })
+    const next = { protocol: newest + 1, protocol_oldest: newest }
+    t.match(await agent.claim(next), { ok: true, value: { protocol: newest } })
+  },
+)
 
 t.test('a second allocation of the same job is refused, also when the first is gone', async (t) => {
   const { scheduler, cluster } = await startBuild(t)

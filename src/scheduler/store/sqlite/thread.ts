@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { CaravanError } from '../../../model/index.ts'
-import type { Clock, Timer } from '../../../platform/index.ts'
+import { type Clock, ownProgram, type Timer } from '../../../platform/index.ts'
 import type { Connection } from '../connection.ts'
 import { toFailure, toResult, type Success } from './answers.ts'
 import type { Order, Reply, Role, ThreadOptions } from './protocol.ts'
@@ -28,7 +28,7 @@ const WATCH_MS = 10_000
 /** So many orders cross at once: with more, the thread would idle until the last of them is made. */
 const ORDERS_MAX = 32
 
-const WORKER = new URL('./worker.ts', import.meta.url)
+const WORKER = ownProgram('scheduler/store/sqlite/worker')
 
 /** @throws CaravanError STORE_FAILED, or what SQLite throws, when the file cannot be opened. */
 export async function startSqliteThread(

@@ -1,0 +1,11 @@
+/** Metrics: what there is to know in numbers, and the ways it takes to those who look. */
+export { createComplaints } from './complaints.ts'
+export { WrongAgentError } from './polls.ts'
+export type { Mode } from './explain-failure.ts'
+export type { NomadSource } from './poller.ts'
+export { EXPOSITION_TYPE } from './prometheus.ts'
+export { createProcessMetrics } from './process-metrics.ts'
+export { startPullServer } from './pull-server.ts'
+export { startReporter, type ReporterOptions } from './reporter.ts'
+export { createSender, type StatsdTarget } from './sender.ts'
+export { checkTagKey } from './format.ts'

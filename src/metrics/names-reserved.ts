@@ -1,0 +1,41 @@
+/** Names that are taken for what is still to come, so that nobody gives them another meaning. */
+import type { MetricRow } from './names.ts'
+
+const of = (
+  kind: MetricRow['kind'],
+  unit: MetricRow['unit'],
+  meaning: string,
+  tags: readonly string[] = [],
+): MetricRow => ({ kind, unit, meaning, tags, by: 'reserved' })
+
+const POOL = ['pool'] as const
+
+export const RESERVED_METRICS = {
+  'circle.fleet.capacity.desired': of('gauge', 'nodes', 'what the group is told to have', POOL),
+  'circle.fleet.capacity.actual': of('gauge', 'nodes', 'what the group has', POOL),
+  'circle.fleet.scale': of('count', 'nodes', 'nodes added or removed', ['pool', 'direction']),
+  'circle.fleet.drain.duration': of(
+    'distribution',
+    'seconds',
+    'from the hook to the last slice gone',
+    POOL,
+  ),
+  'circle.fleet.hooks.open': of('gauge', 'nodes', 'nodes whose termination waits for slices', POOL),
+  'circle.fleet.hooks.abandoned': of(
+    'count',
+    'nodes',
+    'nodes that ended before their slices did',
+    POOL,
+  ),
+  'circle.fleet.decision.duration': of('distribution', 'seconds', 'how long a decision took'),
+  'circle.agent.output.bytes': of('count', 'bytes', 'masked output of the steps of a slice'),
+  'circle.agent.spool.peak': of(
+    'distribution',
+    'bytes',
+    'the most output that waited on a node for the server',
+  ),
+  'circle.data.artifact.bytes': of('count', 'bytes', 'artifacts stored'),
+  'circle.data.cache.requests': of('count', 'events', 'caches asked for', ['outcome']),
+  'circle.data.cache.bytes': of('count', 'bytes', 'caches moved', ['direction']),
+  'circle.data.workspace.bytes': of('count', 'bytes', 'workspaces moved', ['direction']),
+} as const satisfies Record<string, MetricRow>
