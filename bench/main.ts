@@ -5,6 +5,7 @@ import { config } from './config.ts'
 import { container } from './container.ts'
 import { runBench } from './harness/run.ts'
 import { latency } from './latency.ts'
+import { metrics } from './metrics.ts'
 import { output } from './output.ts'
 import { queue } from './queue.ts'
 import { recover } from './recover.ts'
@@ -21,6 +22,7 @@ const code = await runBench(process.argv.slice(2), {
     config,
     container,
     latency,
+    metrics,
     output,
     queue,
     recover,

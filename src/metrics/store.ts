@@ -110,6 +110,11 @@ export function createMetricStore(own: MetricTags = {}): MetricStore {
   }
 }
 
+/** Upper bounds of the histograms of a timer or distribution. */
+export function boundsOf(unit: MetricRow['unit']): readonly number[] {
+  return unit === 'bytes' ? BYTES : SECONDS
+}
+
 /** Whether the table has it so: a name that it does not have would reach nobody's dashboard. */
 function fits(
   name: string,
@@ -126,7 +131,7 @@ function toKey(name: string, tags: MetricTags): string {
 }
 
 function aSpread(name: MetricName, tags: MetricTags, unit: MetricRow['unit']): Spread {
-  const bounds = unit === 'bytes' ? BYTES : SECONDS
+  const bounds = boundsOf(unit)
   return { name, tags, bounds, counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 }
 }
 

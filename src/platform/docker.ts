@@ -170,6 +170,8 @@ function toCreateOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {
     ...(plan.user === undefined ? {} : { User: plan.user }),
     HostConfig: {
       Init: plan.hasInit,
+      // Steps use `sudo`, also where the engine keeps it from all who do not ask.
+      SecurityOpt: ['no-new-privileges=false'],
       NetworkMode: plan.network,
       Binds: [...plan.binds],
       ...(plan.hosts.length === 0 ? {} : { ExtraHosts: [...plan.hosts] }),

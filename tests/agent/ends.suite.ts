@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { connectDocker, createLog, systemClock } from '../../src/platform/index.ts'
 import { sleep } from '../../src/platform/index.ts'
 import { sweepContainers, toLabels } from '../../src/build-agent/executors/docker/leftovers.ts'
+import { sweepCommand } from '../build-agent/support/agent-process.ts'
 import { runToEnd, startAgent } from '../build-agent/support/agent.ts'
 import { ProtocolServer } from '../build-agent/support/protocol-server.ts'
 import { aContainerTask, always, docker, leftovers, SERVICE, withDocker } from './support/docker.ts'
@@ -40,6 +42,18 @@ await withDocker(() => {
     server.order({ action: 'cancel', reason: 'superseded' })
     await agent.exit
     t.match(server.finished(1), { state: 'canceled', exit_code: 137, signal: 'SIGKILL' })
+  })
+
+  t.test('C-50: a drain ends a step inside as it ends one outside', async (t) => {
+    const command = 'trap "echo last; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+    const server = await ProtocolServer.start(t, { task: aContainerTask({ steps: [command] }) })
+    const agent = await startAgent(t, server)
+    await untilSaid(server, 1, 'ready')
+    agent.send('SIGTERM')
+    t.equal(await agent.exit, 143)
+    t.match(server.output(1).toString(), /^ready\n.*last\n$/s, 'it may finish what it does')
+    t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'drained' })
+    t.same(await leftovers(), [])
   })
 
   t.test('silence and time end a step inside, and later steps still run', async (t) => {
@@ -139,21 +153,27 @@ await withDocker(() => {
     t.same(await leftovers(), [])
   })
 
-  t.test('the keeper of a primary ends with its agent', async (t) => {
-    const script = fileURLToPath(new URL('support/agent-child.ts', import.meta.url))
-    const server = await ProtocolServer.start(t, {
-      task: aContainerTask({ services: [{ image: SERVICE }], steps: ['echo ready; sleep 1000'] }),
-    })
-    const dir = t.testdir()
-    const agent = spawn(process.execPath, [script, server.url, dir], { stdio: 'ignore' })
-    await untilSaid(server, 2, 'ready')
-    agent.kill('SIGKILL')
-    await once(agent, 'exit')
-    const running = async () => await docker('ps', '--quiet', '--filter', 'name=primary')
-    const late = AbortSignal.timeout(30_000)
-    while ((await running()) !== '' && !late.aborted) await sleep(systemClock, 200)
-    t.equal(await running(), '', 'the primary is gone with all of its steps')
-    await sweepContainers(await connectDocker(process.env), silent)
-    t.same(await leftovers(), [], 'and the rest is swept')
-  })
+  t.test(
+    'C-48: the primary of a killed agent ends, and the sweep command removes the rest',
+    async (t) => {
+      const script = fileURLToPath(new URL('support/agent-child.ts', import.meta.url))
+      const server = await ProtocolServer.start(t, {
+        task: aContainerTask({ services: [{ image: SERVICE }], steps: ['echo ready; sleep 1000'] }),
+      })
+      const dir = t.testdir()
+      const agent = spawn(process.execPath, [script, server.url, dir], { stdio: 'ignore' })
+      await untilSaid(server, 2, 'ready')
+      agent.kill('SIGKILL')
+      await once(agent, 'exit')
+      const running = async () => await docker('ps', '--quiet', '--filter', 'name=primary')
+      const late = AbortSignal.timeout(30_000)
+      while ((await running()) !== '' && !late.aborted) await sleep(systemClock, 200)
+      t.equal(await running(), '', 'the primary is gone with all of its steps')
+      t.ok((await leftovers()).length >= 3, 'two containers and a network are left')
+      const swept = await sweepCommand(['--spool-dir', join(dir, 'no-spools')])
+      t.equal(swept.code, 0, swept.stderr)
+      t.match(swept.stderr, /what agents left in Docker was removed/)
+      t.same(await leftovers(), [], 'and the rest is swept')
+    },
+  )
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startAgent } from '../build-agent/support/agent.ts'
 import { ProtocolServer } from '../build-agent/support/protocol-server.ts'
-import { aContainerTask, always, withDocker } from './support/docker.ts'
+import { aContainerTask, always, SERVICE, withDocker } from './support/docker.ts'
 import { startEngine } from './support/engine.ts'
 
 await withDocker(() => {
@@ -11,7 +11,7 @@ await withDocker(() => {
   }
 
   t.test('C-64: a step survives its engine where containers do', async (t) => {
-    const engine = await startEngine(t, ['--live-restore'])
+    const engine = await startEngine(t, { flags: ['--live-restore'] })
     const task = aContainerTask({
       steps: ['echo ready; sleep 4; echo done; exit 6', always('echo on')],
     })
@@ -28,16 +28,27 @@ await withDocker(() => {
   })
 
   t.test('C-64: a step that dies with its engine is lost, and not blamed on anybody', async (t) => {
-    const engine = await startEngine(t, [])
-    const task = aContainerTask({ steps: ['echo ready; sleep 1000', always('echo never')] })
+    const engine = await startEngine(t, { flags: ['--no-new-privileges'] })
+    const task = aContainerTask({
+      services: [{ image: SERVICE }],
+      steps: ['grep NoNewPrivs /proc/self/status; echo ready; sleep 1000', always('echo never')],
+    })
     const server = await ProtocolServer.start(t, { task })
     const agent = await startAgent(t, server, { environment: engine.environment })
-    await server.until(() => server.output(1).includes('ready'), 60_000)
+    await server.until(() => server.output(2).includes('ready'), 60_000)
+    t.match(
+      server.output(2).toString(),
+      /^NoNewPrivs:\s*0$/m,
+      'sudo works, whatever the engine has',
+    )
+    const ids = (await engine.docker('ps', '--quiet')).split('\n')
+    const options = await engine.docker('inspect', '-f', '{{.HostConfig.SecurityOpt}}', ...ids)
+    t.same(options.split('\n'), ['[no-new-privileges=false]', '[no-new-privileges=false]'])
     await engine.end('SIGKILL')
     await engine.start()
     await agent.exit
-    t.match(server.output(1).toString(), /the command was lost/)
+    t.match(server.output(2).toString(), /the command was lost/)
     t.match(server.sliceFinished, { result: 'infrastructure_failed', reason: 'executor_lost' })
-    t.equal(server.finished(2)?.state, 'skipped')
+    t.equal(server.finished(3)?.state, 'skipped')
   })
 })

@@ -85,6 +85,22 @@ await withDocker(() => {
     t.match(server.sliceFinished, { result: 'succeeded', reason: 'halted' })
   })
 
+  t.test('the working directory of the job is made, wherever it is', async (t) => {
+    for (const [given, seen] of [
+      ['~/a b', '/root/a b'],
+      ['below', '/root/below'],
+      ['/opt/x/../$HOME', '/opt/$HOME'],
+    ] as const) {
+      const task = aContainerTask({ working_directory: given, steps: ['pwd'] })
+      const { server } = await runToEnd(t, task)
+      t.equal(server.output(1).toString(), `${seen}\n`)
+    }
+    const working_directory = '/proc/none'
+    const { server } = await runToEnd(t, aContainerTask({ working_directory }))
+    t.match(server.output(0).toString(), /\/proc\/none can not be made in the container: /)
+    t.match(server.sliceFinished, { result: 'failed', reason: 'config_error' })
+  })
+
   t.test('a missing working directory is named, and a huge variable refused', async (t) => {
     const task = aContainerTask({
       steps: [
@@ -101,6 +117,20 @@ await withDocker(() => {
     t.equal(server.finished(1)?.reason, 'config_error')
     t.match(server.output(2).toString(), /variable HUGE is too large/)
     t.equal(server.output(3).toString(), '130000\n')
+  })
+
+  t.test('exit in BASH_ENV ends a step inside, and what bash can not parse is told', async (t) => {
+    const task = aContainerTask({
+      steps: [
+        'echo "if then" > "$BASH_ENV"',
+        'echo ran all the same; echo "exit 9" > "$BASH_ENV"',
+        'echo never',
+      ],
+    })
+    const { server, log } = await runToEnd(t, task)
+    t.match(server.output(2).toString(), /ran all the same\n$/, log)
+    t.match(server.notices, [/^Bash can not parse what step 1 left in \$BASH_ENV: .*line 1/])
+    t.match(server.finished(3), { state: 'failed', exit_code: 9, output: { length: 0 } })
   })
 
   t.test('a daemon that a step leaves runs on for the next, and goes with the job', async (t) => {

@@ -164,6 +164,7 @@ t.test('the program knows its benches', (t) => {
     'config',
     'container',
     'latency',
+    'metrics',
     'output',
     'queue',
     'recover',

@@ -23,7 +23,7 @@ export const IMAGES_SCRIPT = fileURLToPath(
 )
 
 /** Runs the tests of a file when there is a Docker Engine; on a machine of CI there has to be one. */
-export async function withDocker(tests: () => void): Promise<void> {
+export async function withDocker(tests: () => void | Promise<void>): Promise<void> {
   try {
     await docker('version', '--format', '{{.Server.Version}}')
     await run('bash', [IMAGES_SCRIPT])
@@ -33,7 +33,7 @@ export async function withDocker(tests: () => void): Promise<void> {
     else t.pass('', { skip: `NOTHING WAS TESTED: there is no Docker Engine here: ${why}` })
     return
   }
-  tests()
+  await tests()
 }
 
 /** @returns what the Docker CLI printed. */

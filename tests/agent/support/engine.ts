@@ -5,7 +5,7 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,16 +16,28 @@ import { IMAGES_SCRIPT } from './docker.ts'
 const run = promisify(execFile)
 const START_MS = 60_000
 
+export interface EngineOptions {
+  flags?: readonly string[]
+  /** Bytes of a disk of its own, as `mount` takes them; that of the machine when absent. */
+  disk?: string
+  /** First of the 65536 users that those of containers are; the same ones as the machine's when absent. */
+  firstUser?: number
+}
+
+/** Has its own idea of who may be whom; nothing of the machine is changed. */
+const WITH_USERS = `
+mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec dockerd --userns-remap=nobody:root "$@"`
+
 export class Engine {
   readonly #dir: string
-  readonly #flags: readonly string[]
+  readonly #options: EngineOptions
   /** Keeps the network while no engine runs. */
   readonly #network: ChildProcess
   #process: ChildProcess | null = null
 
-  constructor(dir: string, flags: readonly string[]) {
+  constructor(dir: string, options: EngineOptions) {
     this.#dir = dir
-    this.#flags = flags
+    this.#options = options
     const hold = 'ip link set lo up && echo ready && exec sleep infinity'
     this.#network = spawn('unshare', ['--net', 'sh', '-c', hold], { stdio: ['ignore', 'pipe', 2] })
   }
@@ -60,21 +72,35 @@ export class Engine {
 
   #spawn(): ChildProcess {
     const place = (name: string) => join(this.#dir, name)
+    const { firstUser, flags = [] } = this.#options
+    const program =
+      firstUser === undefined
+        ? ['dockerd']
+        : ['unshare', '--mount', 'sh', '-c', WITH_USERS, place('users')]
     const args = [
       `--net=/proc/${this.#network.pid}/ns/net`,
-      'dockerd',
+      ...program,
       `--data-root=${place('data')}`,
       `--exec-root=${place('exec')}`,
       `--pidfile=${place('pid')}`,
       `--host=unix://${place('docker.sock')}`,
       '--bridge=none',
       '--iptables=false',
-      ...this.#flags,
+      ...flags,
     ]
     return spawn('nsenter', args, { stdio: 'ignore', detached: true })
   }
 
   async ready(): Promise<void> {
+    const { disk, firstUser } = this.#options
+    const data = join(this.#dir, 'data')
+    await mkdir(data)
+    if (disk !== undefined) await run('mount', ['-t', 'tmpfs', '-o', `size=${disk}`, 'test', data])
+    if (firstUser !== undefined) {
+      await chmod(this.#dir, 0o711)
+      const users = ['nobody', 'root'].map((name) => `${name}:${firstUser}:65536\n`)
+      await writeFile(join(this.#dir, 'users'), users.join(''))
+    }
     if (this.#network.stdout !== null) await once(this.#network.stdout, 'data')
   }
 
@@ -102,9 +128,9 @@ export class Engine {
 }
 
 /** With the images of the tests. */
-export async function startEngine(t: Test, flags: readonly string[]): Promise<Engine> {
+export async function startEngine(t: Test, options: EngineOptions): Promise<Engine> {
   const dir = await mkdtemp(join(tmpdir(), 'caravan-engine-'))
-  const engine = new Engine(dir, flags)
+  const engine = new Engine(dir, options)
   t.teardown(async () => await engine.remove())
   await engine.ready()
   await engine.start()

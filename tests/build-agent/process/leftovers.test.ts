@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, utimesSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -56,6 +56,43 @@ t.test('a cgroup takes everything with it, where the machine has one', async (t)
   t.same(await running.exited, { exitCode: 137, signal: 'SIGKILL' })
   t.ok(await isGone(escaped))
   t.equal(await cgroup.destroy(), true, 'twice does no harm')
+})
+
+t.test('who joins a cgroup while it is being removed is killed, too', async (t) => {
+  const asleep = Promise.withResolvers<() => void>()
+  let sleeps = 0
+  const place = {
+    name: `late-${process.pid}`,
+    killedMs: 5000,
+    clock: {
+      ...clock,
+      after(delayMs: number, run: () => void) {
+        sleeps += 1
+        if (sleeps > 1) return clock.after(delayMs, run)
+        asleep.resolve(run)
+        return clock.after(0, () => undefined)
+      },
+    },
+  }
+  const cgroup = await createCgroup(place)
+  if (cgroup === null) {
+    t.comment('there is no cgroup v2 that this user may use')
+    return
+  }
+  // A group below it keeps it from being gone at once.
+  const below = join(cgroup.folder, 'below')
+  mkdirSync(below)
+  const destroyed = cgroup.destroy()
+  const wake = await asleep.promise
+  const script = `echo 0 > ${cgroup.procsFile}; echo in; exec sleep 600`
+  const late = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => void late.kill('SIGKILL'))
+  const ended = once(late, 'exit')
+  await once(late.stdout, 'data')
+  rmdirSync(below)
+  wake()
+  t.equal(await destroyed, true)
+  t.same(await ended, [null, 'SIGKILL'])
 })
 
 t.test('a cgroup that nobody uses any more is removed by the next agent', async (t) => {

@@ -117,8 +117,9 @@ async function settle(world: World, plan: Plan, note: (line: string) => void): P
 const NOTE_MS = 10_000
 const SLOW_MS = 45_000
 
-/** As the timer on every node does it. */
-async function deliver({ allocationsDir }: World): Promise<void> {
+/** As the timer on every node does it. An agent of a farm may be over while its process, the farm, lives. */
+async function deliver({ allocationsDir, farms }: World): Promise<void> {
+  await Promise.all(farms.map((farm) => farm.kill()))
   await sweep({
     spoolRoots: [],
     allocationsDir,

@@ -45,6 +45,11 @@ const IN_A_JOB: [string, string][] = [
     'macos: {xcode: 16.0.0}\nsteps: [checkout]',
     '4:5: not supported yet: `macos` (jobs.test.macos): there are no macOS clients',
   ],
+  [
+    'docker: [{image: x}]\nsteps: [checkout, {setup_remote_docker: {version: default}}]',
+    '5:24: not supported yet: `setup_remote_docker` (jobs.test.steps[1].setup_remote_docker): ' +
+      'with `machine: true` the Docker of the client is at hand',
+  ],
   ['type: approval', '4:11: not supported yet: a job of type `approval` (jobs.test.type)'],
   [
     'paralelism: 4\nmachine: true\nsteps: [checkout]',

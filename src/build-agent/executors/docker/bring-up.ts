@@ -89,6 +89,7 @@ export async function bringUp(
     container: id,
     image: primary.image,
     user: primary.user,
+    workingDirectory: given.task.working_directory,
     environment: {
       ...fromPairs(image.environment),
       ...fromPairs(job.proxies),

@@ -5,6 +5,7 @@ import { deadline, type ExecResult } from '../../../platform/index.ts'
 import type { Environment } from '../../environment.ts'
 import { findOomCounter, type OomKills } from '../../process/oom.ts'
 import type { Command } from '../../process/launch.ts'
+import { resolveWorkingDirectory } from '../../paths.ts'
 import { defaultShell } from '../../shell.ts'
 import type { Executor, FolderContent } from '../executor.ts'
 import { startCommand, type CommandDeps } from './command.ts'
@@ -17,6 +18,8 @@ export interface ContainerPlace extends CommandDeps {
   containers: JobContainers
   /** Of the container: its image, proxies, its own. */
   environment: Environment
+  /** Of the job, as the configuration has it. */
+  workingDirectory: string
 }
 
 /** What an image turned out to have. */
@@ -30,11 +33,11 @@ const ANSWER_BYTES_MAX = 1024 * 1024
 
 /** @throws CaravanError INPUT_INVALID when no step can run there. */
 export async function probe(place: ContainerPlace): Promise<Probed> {
-  const { engine, container, image, environment } = place
+  const { engine, container, image, environment, workingDirectory } = place
   const needs = `the image ${image} can not run a step, which needs /bin/sh`
   const answer = await ask(
     place,
-    { argv: ['/bin/sh', '-c', PROBE], cwd: '/', env: environment },
+    { argv: ['/bin/sh', '-c', PROBE, workingDirectory], cwd: '/', env: environment },
     QUESTION_MS,
   ).catch(async (cause: unknown) => {
     const facts = await engine.container(container)
@@ -63,6 +66,8 @@ export async function createDockerExecutor(
       QUESTION_MS,
     )
   const countOomKills = await createOomCounter(place)
+  // What the probe has made. Where it could not, the question is asked again for its answer.
+  const made = has.has('folder') ? resolveWorkingDirectory(place.workingDirectory, home) : null
   let started = 0
   return {
     environment,
@@ -82,9 +87,10 @@ export async function createDockerExecutor(
       return isContent(content) ? content : 'other'
     },
     async makeFolder(path) {
-      const made = await script(MAKE_FOLDER, path)
-      if (made.code === 0) return
-      const message = `the working directory ${path} can not be made in the container: ${made.stderr.trim()}`
+      if (path === made) return
+      const answer = await script(MAKE_FOLDER, path)
+      if (answer.code === 0) return
+      const message = `the working directory ${path} can not be made in the container: ${answer.stderr.trim()}`
       throw new CaravanError('INPUT_INVALID', message)
     },
     isHalted: async () => bridge.isHalted(),

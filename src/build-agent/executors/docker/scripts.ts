@@ -35,9 +35,19 @@ exit $_caravan_code
 /** Keeps a container alive: it waits for a word that never comes, and ends with the agent, who would say it. */
 export const KEEPER = `read -r word < ${TARGET}/hold`
 
-/** What the agent wants to know of an image; one word or `name=value` a line. */
+/**
+ * What the agent wants to know of an image; one word or `name=value` a line. Makes the working directory on
+ * the way, which it is given as the configuration has it: another command would take as long again.
+ */
 export const PROBE = `\
 echo "home=$HOME"
+case $0 in
+"~") folder=\${HOME:-/} ;;
+"~/"*) folder=\${HOME:-/}/\${0#"~/"} ;;
+/*) folder=$0 ;;
+*) folder=\${HOME:-/}/$0 ;;
+esac
+{ [ -d "$folder" ] || mkdir -p "$folder"; } 2> /dev/null && echo folder
 [ -x /bin/bash ] && echo bash
 (set -o pipefail) 2> /dev/null && echo pipefail
 command -v git > /dev/null && echo git
