@@ -111,8 +111,9 @@ async function sweepEngine(engine: DockerEngine | Promise<DockerEngine>, log: Lo
   try {
     return await sweepContainers(await engine, log)
   } catch (cause) {
-    // Where one is needed, the job that needs it tells.
-    log.info('Docker was not swept', { cause: describeCause(cause) })
+    // Where one is needed, the job that needs it tells. A machine that has none is no news to a timer.
+    const text = describeCause(cause)
+    log[text.includes('ENOENT') ? 'debug' : 'info']('Docker was not swept', { cause: text })
     return { removed: 0, kept: 0 }
   }
 }

@@ -29,6 +29,7 @@ t.test('the package holds bundles and what they read, and no sources', (t) => {
     'LICENSE',
     'README.md',
     'bin',
+    'dashboards',
     'dist',
     'nomad',
     'package.json',
