@@ -24,7 +24,8 @@ const FACTS_MS = 15_000
 interface SlowFacts {
   hooks: AwsHook[]
   hooksAtMs: number
-  isRefreshing: boolean
+  /** Null when it could not be read. */
+  isRefreshing: boolean | null
   newest: AwsTemplate | null
   atMs: number
 }
@@ -114,7 +115,7 @@ export class AwsReader {
   async #readSlow(group: AwsGroup, nowMs: number, signal: AbortSignal): Promise<SlowFacts> {
     const [hooks, isRefreshing, newest] = await Promise.all([
       this.#aws.readHooks(group.name, { signal }),
-      this.#aws.isRefreshing(group.name, { signal }),
+      this.#try('refreshes', () => this.#aws.isRefreshing(group.name, { signal })),
       this.#readNewest(group, signal),
     ])
     return { hooks, hooksAtMs: nowMs, isRefreshing, newest, atMs: nowMs }

@@ -59,7 +59,7 @@ export function toPoolViews(sources: Sources, policies: readonly PoolPolicy[]): 
       startedMs: sources.startedMs,
       group,
       hooks: slow?.hooks ?? null,
-      isRefreshing: slow?.isRefreshing ?? false,
+      isRefreshing: slow?.isRefreshing ?? null,
       newest: slow?.newest ?? null,
       units: (group?.instances ?? []).map((member): UnitView => {
         const node = bestOf(byInstance.get(member.instanceId) ?? [])
