@@ -20,12 +20,18 @@ const READS_AT_ONCE = 8
  * All nodes that the name means: after a machine was set up anew, Nomad knows it twice. Those that are
  * down are left out as long as another one is there.
  *
- * @throws CaravanError INPUT_INVALID when an id names several nodes.
+ * @throws CaravanError INPUT_INVALID when an id names several nodes; NOT_FOUND for a node that is not there,
+ * and for an instance of which nobody can be sure that it has none.
  */
 export async function findNodes(nomad: NodeReads, name: NodeName): Promise<NomadNode[]> {
   if (name.kind === 'self') return readAll(nomad, [await ownNodeId(nomad)])
   if (name.kind === 'node') return findById(nomad, name.id)
-  const found = await findByInstance(nomad, name.id)
+  const { found, untold } = await findByInstance(nomad, name.id)
+  if (found.length === 0 && untold > 0) {
+    // Whoever took this for an empty machine might end builds.
+    const message = `no node says that it runs on ${name.id}, and ${untold} do not say where they run: name the node`
+    throw new CaravanError('NOT_FOUND', message)
+  }
   const living = found.filter(({ Status }) => Status !== 'down')
   return living.length > 0 ? living : found
 }
@@ -53,11 +59,15 @@ async function findById(nomad: NodeReads, id: string): Promise<NomadNode[]> {
   if (matches.length > 1) {
     throw new CaravanError('INPUT_INVALID', `${matches.length} nodes begin with ${id}: give more of it`)
   }
+  if (matches.length === 0) throw new CaravanError('NOT_FOUND', `there is no node ${id}`)
   return readAll(nomad, matches)
 }
 
 /** By name first, which lists tell; attributes cost a read for each node. */
-async function findByInstance(nomad: NodeReads, instance: string): Promise<NomadNode[]> {
+async function findByInstance(
+  nomad: NodeReads,
+  instance: string,
+): Promise<{ found: NomadNode[]; untold: number }> {
   const others: string[] = []
   const named: string[] = []
   for await (const { items } of nomad.listNodes()) {
@@ -65,8 +75,12 @@ async function findByInstance(nomad: NodeReads, instance: string): Promise<Nomad
   }
   const byName = await readAll(nomad, named)
   const byAttribute = await readAll(nomad, others)
-  // A name is only a name: the attribute decides where there is one.
-  return [...byName, ...byAttribute].filter((node) => instanceOf(node) === instance)
+  const all = [...byName, ...byAttribute]
+  return {
+    // A name is only a name: the attribute decides where there is one.
+    found: all.filter((node) => instanceOf(node) === instance),
+    untold: all.filter((node) => instanceOf(node) === null && node.Status !== 'down').length,
+  }
 }
 
 async function readAll(nomad: NodeReads, ids: readonly string[]): Promise<NomadNode[]> {
