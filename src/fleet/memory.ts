@@ -13,7 +13,11 @@ export interface UnitMemory {
   readyMs: number | null
   /** Without a slice since then; null while it has one. */
   idleSinceMs: number | null
+  /** Without an allocation since then, whatever the scheduler says. */
+  emptySinceMs: number | null
   cordon: Cordon | null
+  /** Its node was ready once, and is not since then. */
+  unfitSinceMs: number | null
   /** The call to terminate it was begun then. */
   committedMs: number | null
   /** Whether that took one off the desired size. */
@@ -76,7 +80,9 @@ export function newUnit(nowMs: number): UnitMemory {
     firstSeenMs: nowMs,
     readyMs: null,
     idleSinceMs: null,
+    emptySinceMs: null,
     cordon: null,
+    unfitSinceMs: null,
     committedMs: null,
     isDecremented: false,
     isProtectedByUs: false,
