@@ -42,8 +42,8 @@ export interface BeatNews {
 /** At the first it is time to look, at the second to do something. */
 const CAP_SHARES = [0.8, 0.95]
 
-/** While the action has not begun, or beats fail. */
-const RETRY = { baseMs: 500, maxMs: 10_000 }
+/** While the action has not begun, or beats fail: ten tries fit into the shortest time that a hook can have. */
+const RETRY = { baseMs: 500, maxMs: 3000 }
 
 /** An answer without the instance may be one that came too early or from too far. */
 const ABSENT_MAX = 3

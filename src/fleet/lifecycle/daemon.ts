@@ -37,6 +37,8 @@ export interface LifecycleOptions
   extends Pick<LeavePlan, 'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare'> {
   /** Instead of what the metadata service tells. */
   region: string | undefined
+  /** How often the metadata service is asked; two seconds when absent. */
+  pollMs?: number
 }
 
 /** Spot notices come two minutes before the end: two seconds of them are worth a call. */
@@ -77,7 +79,7 @@ export async function runLifecycle(
     }
     // What it said last stands while it says nothing: a group never takes back that an instance has to go.
     if (target !== undefined) await ways.go(wishOf(target, notice), notice)
-    await sleep(clock, POLL_MS, signal)
+    await sleep(clock, options.pollMs ?? POLL_MS, signal)
   }
   await ways.stop()
 }
