@@ -1,0 +1,11 @@
+/** The AWS emulator: Auto Scaling groups whose lifecycle hooks hold, EC2 behind them, instance metadata. */
+export { startAwsEmulator } from './start.ts'
+export type { AwsEmulatorOptions, RunningAwsEmulator } from './start.ts'
+export { AwsEmulator } from './emulator.ts'
+export type { AwsOptions } from './emulator.ts'
+export { Faults } from './calls.ts'
+export type { AwsCall, AwsIntercept, FaultRule } from './calls.ts'
+export { createInProcessClient } from './in-process.ts'
+export type { InProcessClient } from './in-process.ts'
+export type { WorldEvent } from './core/events.ts'
+export { Refusal } from './actions/refusal.ts'
