@@ -67,6 +67,7 @@ export interface ClassDemand {
 export interface PlacedSlice {
   slice: string
   nodeId: string
+  need: Room
   /** How long it will probably run on, by four of five earlier slices; null when nobody can tell. */
   remainingMs: number | null
 }

@@ -42,6 +42,7 @@ function blockedBy({ view, memory, nowMs }: Draft): string | null {
   if (group === null) return 'the group is not there'
   if (group.status !== null) return `the group has the status ${group.status}`
   if (group.suspended.includes('Terminate')) return 'terminating is suspended in the group'
+  if (view.isRefreshing === null) return 'whether the instances are being refreshed is not known'
   if (view.isRefreshing) return 'a refresh of the instances is under way'
   if (hooks === null) return 'the hooks of the group are not known yet'
   if (!hooks.some(({ transition }) => transition === 'terminating')) {

@@ -50,9 +50,8 @@ export function placeDemand(draft: Draft): Placement {
   const aheadMs = bootQuantile(memory, 0.95) ?? BOOT_MS
   const floor = findFloor(policy, memory, view.orderedSize, aheadMs, nowMs)
   const taken = new Set([...onReady.used.keys(), ...onCordoned.used.keys()])
-  const busy = units.filter(({ view: { live } }) => live.length > 0)
-  const idleTaken = [...taken].filter((id) => !busy.some((unit) => unit.id === id)).length
-  noteNeeded(memory, busy.length + idleTaken + extra, nowMs)
+  const busy = units.filter(({ view: { live } }) => live.length > 0).map(({ id }) => id)
+  noteNeeded(memory, new Set([...busy, ...taken]).size + extra, nowMs)
   const asked = count(waiting)
   if (asked > 0) {
     const placed = (name: string, more: number, left: number) =>

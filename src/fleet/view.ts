@@ -22,7 +22,8 @@ export interface PoolView {
   group: AwsGroup | null
   /** Null while they have not been read. */
   hooks: AwsHook[] | null
-  isRefreshing: boolean
+  /** Null while it is not known. */
+  isRefreshing: boolean | null
   /** What new instances are made from, as a number; null when it can not be told. */
   newest: AwsTemplate | null
   units: UnitView[]

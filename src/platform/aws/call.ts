@@ -1,4 +1,6 @@
 /** Calls to AWS that end: an answer, a refusal in the words of AWS, or a deadline. */
+import type { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
+import type { EC2Client } from '@aws-sdk/client-ec2'
 import { deadline, type Clock } from '../clock.ts'
 import { toAwsFailure } from './failure.ts'
 import type { AwsCall } from './types.ts'
@@ -9,6 +11,8 @@ export interface AwsSettings {
   clock: Clock
   /** How long one call may take, the repetitions inside included. */
   callMs: number
+  /** In place of those that go over the network: an emulator in the same process, on its clock. */
+  clients?: { autoScaling: AutoScalingClient; ec2: EC2Client }
 }
 
 /** A read of 500 instances takes a second at worst; a throttled one is repeated twice inside. */

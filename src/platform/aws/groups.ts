@@ -59,6 +59,8 @@ export function createGroupCalls(
 
 async function open(settings: AwsSettings): Promise<Connection> {
   const sdk = await import('@aws-sdk/client-auto-scaling')
+  const given = settings.clients?.autoScaling
+  if (given !== undefined) return { sdk, client: given, once: given }
   const client = new sdk.AutoScalingClient(clientOptions(settings))
   return { sdk, client, once: new sdk.AutoScalingClient(clientOptions(settings, 1)) }
 }

@@ -79,7 +79,7 @@ export function createInstanceCalls(settings: AwsSettings): InstanceCalls & { cl
 
 async function open(settings: AwsSettings): Promise<Connection> {
   const sdk = await import('@aws-sdk/client-ec2')
-  return { sdk, client: new sdk.EC2Client(clientOptions(settings)) }
+  return { sdk, client: settings.clients?.ec2 ?? new sdk.EC2Client(clientOptions(settings)) }
 }
 
 function createReads(
