@@ -1,3 +1,28 @@
+/** The fleet: its controller, and what scripts and people do with nodes and instances by hand. */
+export { examineGroup, type Finding } from './doctor/index.ts'
+export {
+  AT_ONCE_MS,
+  drain,
+  findAction,
+  findNodes,
+  instanceOf,
+  isDrained,
+  keepBeating,
+  type NodeName,
+  proveEmpty,
+  runLifecycle,
+  toAllocationView,
+  undrain,
+  waitUntilEmpty,
+  whatStillRuns,
+} from './lifecycle/index.ts'
+export {
+  isPolling,
+  readPollingSettings,
+  type RunnerTick,
+  tickRunners,
+  toRunnerGroup,
+} from './polling/index.ts'
 /** The client fleet: scaled by the queue, drained and ended without ever killing a build. */
 export { createController, type Controller, type ControllerDeps, type Tick } from './controller.ts'
 export { readDrainMark, toDrainMeta, type DrainMark } from './drain-mark.ts'

@@ -13,6 +13,10 @@ import {
   buildView,
   configCheck,
   configExpansion,
+  demandAnswer,
+  demandClass,
+  demandEvent,
+  demandSlice,
   dryRunAnswer,
   ERRORS,
   errorBody,
@@ -115,6 +119,10 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     'Dry run': toFields(dryRunAnswer),
     'Rendered slice': toFields(renderedSlice),
     Events: followEvent.options.flatMap((option) => toFields(option)),
+    Demand: toFields(demandAnswer),
+    'Demand class': toFields(demandClass),
+    'Demand slice': toFields(demandSlice),
+    'Demand events': demandEvent.options.flatMap((option) => toFields(option)),
     Submitted: ['type', 'id', 'number'],
     Health: toFields(healthAnswer),
     'Configuration check': [
@@ -171,7 +179,7 @@ t.test('the JSON page names every state, and every reason as it is', async (t) =
 /** Names of the fields; those of an object within are dotted, unless it has a section of its own. */
 function toFields(schema: z.ZodObject): string[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
-    const isOwn = field === buildView || field === stepView || name === 'slice'
+    const isOwn = field === buildView || field === stepView || field === demandAnswer || name === 'slice'
     if (!(field instanceof z.ZodObject) || isOwn) return [name]
     return toFields(field).map((inner) => `${name}.${inner}`)
   })
