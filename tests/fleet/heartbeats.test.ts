@@ -98,10 +98,14 @@ t.test(
 )
 
 t.test('91: a call that hangs holds up no other', async (t) => {
-  let hangs = true
+  const hanging = Promise.withResolvers<'done'>()
+  let isFirst = true
   const { clock, beats, heartbeats } = wheel(t, {
-    answer: () =>
-      hangs ? ((hangs = false), new Promise(() => undefined)) : Promise.resolve('done'),
+    async answer() {
+      const hangs = isFirst
+      isFirst = false
+      return hangs ? hanging.promise : 'done'
+    },
   })
   heartbeats.set(
     'linux',
@@ -109,5 +113,5 @@ t.test('91: a call that hangs holds up no other', async (t) => {
   )
   await clock.tick(100)
   t.equal(new Set(beats.map(({ instanceId }) => instanceId)).size, 100)
-  t.teardown(() => undefined)
+  hanging.resolve('done')
 })
