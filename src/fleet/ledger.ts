@@ -111,6 +111,7 @@ function remember(
 ): void {
   if (unit.node?.status === 'ready' && own.readyMs === null) {
     own.readyMs = nowMs
+    delete memory.backoff.never_registered
     noteBoot(memory, nowMs - own.firstSeenMs)
   }
   own.emptySinceMs = unit.live.length > 0 ? null : (own.emptySinceMs ?? nowMs)

@@ -64,6 +64,7 @@ class Counts {
   /** By our own will under way. */
   going: number
   readonly budget: number
+  /** At least the minimum: what may go beside it takes nothing below. */
   readonly keep: number
 
   constructor(draft: Draft, { floor }: Placement) {
@@ -127,10 +128,6 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   if (group === null) return
   // What is wanted in its place is launched by the group itself.
   const decrement = counts.size > counts.keep
-  if (decrement && counts.size - 1 < draft.sizes.min) {
-    draft.notes.push(`${unit.id} stays: the group is at its minimum of ${draft.sizes.min}`)
-    return
-  }
   if (decrement) counts.size -= 1
   unit.memory.committedMs = draft.nowMs
   unit.memory.isDecremented = decrement
