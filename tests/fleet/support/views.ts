@@ -41,6 +41,8 @@ export interface UnitOptions {
   memory?: Partial<UnitMemory>
 }
 
+export type PoolOptions = Partial<Omit<PoolView, 'group'>> & { group?: Partial<AwsGroup> }
+
 export interface Pool {
   view: PoolView
   memory: PoolMemory
@@ -49,7 +51,7 @@ export interface Pool {
 /** Machines are `i-0`, `i-1`, ... in the order in which they are given, and nodes `n-0`, `n-1`, ... */
 export function aPool(
   units: readonly UnitOptions[],
-  over: Partial<PoolView> & { group?: Partial<AwsGroup> } = {},
+  over: PoolOptions = {},
 ): Pool {
   const memory = emptyMemory('linux')
   const seen = units.map((unit, at) => toUnit(unit, at, memory))
