@@ -52,6 +52,8 @@ export interface Controller {
   /** One step. @param options.dryRun looks and plans, and neither stores nor acts. */
   tick(signal: AbortSignal, options?: { dryRun?: boolean }): Promise<Tick>
   beats(): Beat[]
+  /** Returns when all beats that are due have been made. */
+  settled(): Promise<void>
   /** Ends the heartbeats and the lease; hooks that are open go on waiting for their timeout. */
   close(): Promise<void>
 }
@@ -116,6 +118,10 @@ class OneController implements Controller {
 
   beats(): Beat[] {
     return this.#beats.list()
+  }
+
+  settled(): Promise<void> {
+    return this.#beats.settled()
   }
 
   async close(): Promise<void> {

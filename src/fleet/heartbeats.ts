@@ -30,6 +30,8 @@ export interface Heartbeats {
   set(pool: string, hooks: readonly OpenHook[]): void
   /** For status and metrics. */
   list(): Beat[]
+  /** Returns when nothing is due any more: for who beats once and goes. */
+  settled(): Promise<void>
   /** Returns when no call is under way any more. */
   stop(): Promise<void>
 }
@@ -104,6 +106,10 @@ class Wheel implements Heartbeats {
     return [...this.#armed.values()].map(({ pool, instanceId, lastMs, expiresMs, failures }) => {
       return { pool, instanceId, lastMs, expiresMs, failures }
     })
+  }
+
+  async settled(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.all(this.#calls)
   }
 
   async stop(): Promise<void> {

@@ -23,11 +23,11 @@ export {
   tickRunners,
   toRunnerGroup,
 } from './polling/index.ts'
-/** The client fleet: scaled by the queue, drained and ended without ever killing a build. */
 export { createController, type Controller, type ControllerDeps, type Tick } from './controller.ts'
+export { createDemandClient } from './demand-client.ts'
 export { readDrainMark, toDrainMeta, type DrainMark } from './drain-mark.ts'
+export { toFleetStatus } from './status.ts'
 export { subjectOf, type Intent } from './intents.ts'
-export { UNIT_STATES, type UnitState } from './ledger.ts'
 export { isLive } from './observe/nomad-side.ts'
 export { toPolicies, type PoolPolicy } from './policy.ts'
 export type * from './ports.ts'

@@ -6,7 +6,7 @@ import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
-import { takeStock, UNIT_STATES } from './ledger.ts'
+import { takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -24,6 +24,8 @@ export interface Plan {
   hooks: OpenHook[]
   alarms: Alarm[]
   memory: PoolMemory
+  /** What each machine counted as. */
+  units: Unit[]
   why: PoolWhy
 }
 
@@ -62,7 +64,7 @@ export function plan(
   } else notes.push('Nomad does not answer: nothing is decided but on hooks')
   raiseFailures(draft)
   const { intents, hooks, alarms } = draft
-  return { intents, hooks, alarms, memory, why: toWhy(draft, target) }
+  return { intents, hooks, alarms, memory, units, why: toWhy(draft, target) }
 }
 
 function frozen(view: PoolView, policy: PoolPolicy, memory: PoolMemory): Plan {
@@ -72,7 +74,7 @@ function frozen(view: PoolView, policy: PoolPolicy, memory: PoolMemory): Plan {
     ...{ demand: toDemand(view), ledger: {}, notes: [text], actions: [] },
   }
   const alarms = [{ key: 'no group', text, about: policy.name }]
-  return { intents: [], hooks: [], alarms, memory, why }
+  return { intents: [], hooks: [], alarms, memory, units: [], why }
 }
 
 function raiseFailures({ memory, alarms, policy }: Draft): void {

@@ -1,9 +1,16 @@
 /** The controller's loop: ticks, soon while something is under way, seldom while all is well. */
-import { backoffMs, sleep, type Clock, type Log, type RandomSource } from '../platform/index.ts'
+import {
+  backoffMs,
+  deadline,
+  sleep,
+  type Clock,
+  type GaugeReading,
+  type Log,
+  type RandomSource,
+} from '../platform/index.ts'
 import { createController, type ControllerDeps, type Tick } from './controller.ts'
 import type { FleetNomad } from './ports.ts'
 import { fleetGauges } from './gauges.ts'
-import type { GaugeReading } from '../platform/index.ts'
 
 export interface FleetLoop {
   /** As of the last tick. */
@@ -37,9 +44,16 @@ const BACKOFF = { baseMs: 500, maxMs: 15_000 }
 /** A tick with a hundred machines to proof and end; one that takes longer hangs. */
 const TICK_MS = 120_000
 
+export interface LoopOptions {
+  times?: LoopTimes
+  /** Looks and plans, and neither stores nor acts. */
+  dryRun?: boolean
+  onTick?: (tick: Tick) => void
+}
+
 export function startFleet(
   deps: Omit<ControllerDeps, 'wake'>,
-  times: LoopTimes = LOOP_TIMES,
+  { times = LOOP_TIMES, dryRun = false, onTick = () => undefined }: LoopOptions = {},
 ): FleetLoop {
   const { clock, random, log } = deps
   const stopping = new AbortController()
@@ -55,7 +69,8 @@ export function startFleet(
       rest = new AbortController()
       let restMs: number
       try {
-        last = await tickInTime(controller, clock, stopping.signal)
+        last = await inTime(clock, stopping.signal, (signal) => controller.tick(signal, { dryRun }))
+        onTick(last)
         failures = 0
         fault = null
         restMs = restOf(last, times)
@@ -104,17 +119,16 @@ function restOf(tick: Tick, times: LoopTimes): number {
 
 const UNSETTLED = ['requested', 'booting', 'cordoned', 'committing', 'waiting', 'terminating']
 
-async function tickInTime(
-  controller: { tick(signal: AbortSignal): Promise<Tick> },
+async function inTime(
   clock: Clock,
   stopping: AbortSignal,
+  tick: (signal: AbortSignal) => Promise<Tick>,
 ): Promise<Tick> {
-  const late = new AbortController()
-  const timer = clock.after(TICK_MS, () => late.abort(new Error(`a tick took over ${TICK_MS} ms`)))
+  const ends = deadline(clock, TICK_MS, stopping)
   try {
-    return await controller.tick(AbortSignal.any([stopping, late.signal]))
+    return await tick(ends.signal)
   } finally {
-    timer.cancel()
+    ends.cancel()
   }
 }
 

@@ -97,6 +97,11 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('undrain'), at: z.iso.datetime(), node_id: z.string() }),
   /** It is tried again; told once until it is over. */
-  z.object({ type: z.literal('trouble'), at: z.iso.datetime(), with: z.string(), message: z.string() }),
+  z.object({
+    type: z.literal('trouble'),
+    at: z.iso.datetime(),
+    with: z.string(),
+    message: z.string(),
+  }),
 ])
 export type LifecycleEvent = z.infer<typeof lifecycleEvent>

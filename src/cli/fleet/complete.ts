@@ -1,5 +1,11 @@
 /** `caravan fleet complete`: tells the group that an instance may go, when nothing runs on it any more. */
-import { findAction, findNodes, proveEmpty, toAllocationView, whatStillRuns } from '../../fleet/index.ts'
+import {
+  findAction,
+  findNodes,
+  proveEmpty,
+  toAllocationView,
+  whatStillRuns,
+} from '../../fleet/index.ts'
 import { CaravanError, type CompleteReport } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
 import type { AwsRegion } from '../../platform/index.ts'
@@ -54,7 +60,10 @@ async function whatHolds(
     }
     // Nomad gives nothing to a node that is down.
     if (proof === 'eligible' && Status !== 'down') {
-      throw new CaravanError('CONFLICT', `${Name} takes work: drain it first, with caravan fleet drain`)
+      throw new CaravanError(
+        'CONFLICT',
+        `${Name} takes work: drain it first, with caravan fleet drain`,
+      )
     }
   }
   return left

@@ -50,7 +50,10 @@ export async function withNomad<T>(
   io: Io,
   work: (nomad: NomadClient) => Promise<T>,
 ): Promise<T> {
-  const nomad = await openNomad(await readSettings({ flags: options, env: io.env }), logOf(options, io))
+  const nomad = await openNomad(
+    await readSettings({ flags: options, env: io.env }),
+    logOf(options, io),
+  )
   try {
     return await work(nomad)
   } finally {
@@ -81,7 +84,9 @@ export function toldRegion({ region }: FleetOptions, { env }: Pick<Io, 'env'>): 
 export function openImds({ imds }: FleetOptions, { env }: Pick<Io, 'env'>): Imds {
   const endpoint = imds || env['AWS_EC2_METADATA_SERVICE_ENDPOINT']
   if (endpoint === undefined && env['AWS_EC2_METADATA_DISABLED'] === 'true') {
-    throw usageError('the metadata service is switched off (AWS_EC2_METADATA_DISABLED): use --imds URL')
+    throw usageError(
+      'the metadata service is switched off (AWS_EC2_METADATA_DISABLED): use --imds URL',
+    )
   }
   const baseUrl = (endpoint || IMDS_ENDPOINT).replace(/\/+$/, '')
   return createImds({ endpoint: baseUrl, clock: systemClock })

@@ -49,7 +49,8 @@ function groupsOf(
   settings: Settings,
   io: Io,
 ): { group: string; region: string }[] {
-  if (options.group === undefined) return settings.pool.map(({ group, region }) => ({ group, region }))
+  if (options.group === undefined)
+    return settings.pool.map(({ group, region }) => ({ group, region }))
   const region = toldRegion(options, io)
   if (region === null) throw usageError('say which region: --region NAME, or AWS_REGION')
   return options.group.map((group) => ({ group, region }))

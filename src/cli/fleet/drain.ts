@@ -39,7 +39,8 @@ export async function drainCommand(options: DrainOptions, io: Io): Promise<numbe
   checkFlags(options)
   return withNomad(options, io, async (nomad) => {
     const nodes = await findNodes(nomad, name)
-    if (nodes.length === 0) io.stderr.write('Nomad knows no node of this instance: nothing to drain.\n')
+    if (nodes.length === 0)
+      io.stderr.write('Nomad knows no node of this instance: nothing to drain.\n')
     const begun = []
     for (const node of nodes) begun.push(await begin(nomad, node, options))
     const reports =
@@ -57,7 +58,9 @@ const FINE: ReadonlySet<string> = new Set(['draining', 'drained', 'empty', 'gone
 
 function checkFlags({ deadline: limit, wait, force, heartbeat }: DrainOptions): void {
   if (limit !== undefined && !wait && !force) {
-    throw usageError('--deadline says how long --wait waits, or with --force when builds are stopped')
+    throw usageError(
+      '--deadline says how long --wait waits, or with --force when builds are stopped',
+    )
   }
   if (heartbeat && !wait) throw usageError('--heartbeat beats as long as --wait waits: add it')
 }

@@ -32,11 +32,18 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
 }
 
 function addLifecycle(fleet: Command, io: Io, finish: Finish): void {
-  withWorld(fleet, 'lifecycle', 'on an instance: drain it, beat, and let it go when its group ends it')
+  withWorld(
+    fleet,
+    'lifecycle',
+    'on an instance: drain it, beat, and let it go when its group ends it',
+  )
     .option('--self', 'the machine it runs on')
     .addOption(hookOption())
     .addOption(resultOption())
-    .option('--before-complete <command>', 'run by sh when nothing runs any more, ten minutes at most')
+    .option(
+      '--before-complete <command>',
+      'run by sh when nothing runs any more, ten minutes at most',
+    )
     .option('--give-up <duration>', 'let it go when Nomad is out of reach so long', toDuration)
     .addOption(
       new Option('--at-cap <what>', 'when heartbeats can not hold the hook much longer')
@@ -74,9 +81,7 @@ function withWorld(fleet: Command, name: string, description: string): Command {
     .option('--nomad <url>', 'address of Nomad (NOMAD_ADDR)')
     .option('--region <name>', 'AWS region (AWS_REGION)')
     .option('--imds <url>', 'metadata service (AWS_EC2_METADATA_SERVICE_ENDPOINT)')
-    .addOption(
-      new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'),
-    )
+    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
     .addOption(
       new Option('--log-level <level>', 'least important line to log')
         .choices(['debug', 'info', 'warn', 'error'])

@@ -1,13 +1,7 @@
 /** `caravan fleet lifecycle --self`: the daemon on an instance. */
 import { runLifecycle } from '../../fleet/index.ts'
 import type { LifecycleEvent } from '../../model/index.ts'
-import {
-  createAws,
-  exec,
-  systemClock,
-  systemRandom,
-  type AwsRegion,
-} from '../../platform/index.ts'
+import { createAws, exec, systemClock, systemRandom, type AwsRegion } from '../../platform/index.ts'
 import { EXIT, usageError, type Io } from '../io.ts'
 import { toSafeText } from '../render/hostile.ts'
 import { logOf, openImds, toldRegion, withNomad, type FleetOptions } from './connect.ts'

@@ -15,7 +15,8 @@ export async function undrainCommand(options: UndrainOptions, io: Io): Promise<n
   const name = nodeNameOf(options)
   return withNomad(options, io, async (nomad) => {
     const nodes = await findNodes(nomad, name)
-    if (nodes.length === 0) throw new CaravanError('NOT_FOUND', 'Nomad knows no node of this instance')
+    if (nodes.length === 0)
+      throw new CaravanError('NOT_FOUND', 'Nomad knows no node of this instance')
     for (const node of nodes) {
       const mark = {
         by: 'command' as const,

@@ -57,7 +57,7 @@ export async function keepBeating(
   { signal, news }: { signal: AbortSignal; news: BeatNews },
 ): Promise<void> {
   const beat = createBeat(deps, leaving, news)
-  for (let failures = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted;) {
     let waitMs: number | null
     try {
       waitMs = await beat(signal)

@@ -33,8 +33,10 @@ export interface LifecycleDeps {
   report: (event: LifecycleEvent) => void
 }
 
-export interface LifecycleOptions
-  extends Pick<LeavePlan, 'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare'> {
+export interface LifecycleOptions extends Pick<
+  LeavePlan,
+  'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare'
+> {
   /** Instead of what the metadata service tells. */
   region: string | undefined
   /** How often the metadata service is asked; two seconds when absent. */
@@ -113,7 +115,8 @@ interface WayParts {
 /** At most one way is gone at a time; another wish ends it. */
 function createWays(deps: LifecycleDeps, { aws, tell, options, instanceId }: WayParts) {
   const { nomad, clock, random } = deps
-  let current: { wish: Wish; isSpot: boolean; abort: AbortController; done: Promise<void> } | null = null
+  let current: { wish: Wish; isSpot: boolean; abort: AbortController; done: Promise<void> } | null =
+    null
 
   const stop = async () => {
     current?.abort.abort()

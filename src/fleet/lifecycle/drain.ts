@@ -19,7 +19,10 @@ export const AT_ONCE_MS = 1
  * Whether another call would change nothing but its times. A deadline that somebody else gave is lifted
  * by a wish without one: `nomad node drain` gives an hour to whoever says nothing, and ends builds then.
  */
-export function isDrained(node: NomadNode, { stopAfterMs }: Pick<DrainWish, 'stopAfterMs'>): boolean {
+export function isDrained(
+  node: NomadNode,
+  { stopAfterMs }: Pick<DrainWish, 'stopAfterMs'>,
+): boolean {
   if (node.SchedulingEligibility !== 'ineligible' || stopAfterMs !== null) return false
   if (node.DrainStrategy) return node.DrainStrategy.Deadline <= 0
   return node.LastDrain?.Status === 'complete'

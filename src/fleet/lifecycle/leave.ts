@@ -5,12 +5,7 @@
  * to leave and Nomad what was drained, and does the rest.
  */
 import type { NomadAllocation, NomadClient, NomadNode } from '../../nomad/index.ts'
-import {
-  backoffMs,
-  sleep,
-  type AwsRegion,
-  type Clock,
-} from '../../platform/index.ts'
+import { backoffMs, sleep, type AwsRegion, type Clock } from '../../platform/index.ts'
 import { readDrainMark } from '../drain-mark.ts'
 import { keepBeating, type Leaving } from './beats.ts'
 import { completeAtLast } from './complete.ts'

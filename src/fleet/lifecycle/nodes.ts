@@ -41,7 +41,8 @@ export async function ownNodeId(nomad: Pick<NodeReads, 'agentSelf'>): Promise<st
   const { stats } = await nomad.agentSelf()
   const id = stats?.['client']?.['node_id']
   if (id !== undefined && id !== '') return id
-  const message = 'the Nomad agent that answers is no client: point NOMAD_ADDR at the one of this machine'
+  const message =
+    'the Nomad agent that answers is no client: point NOMAD_ADDR at the one of this machine'
   throw new CaravanError('INPUT_INVALID', message)
 }
 
@@ -57,7 +58,10 @@ async function findById(nomad: NodeReads, id: string): Promise<NomadNode[]> {
     matches.push(...items.map(({ ID }) => ID))
   }
   if (matches.length > 1) {
-    throw new CaravanError('INPUT_INVALID', `${matches.length} nodes begin with ${id}: give more of it`)
+    throw new CaravanError(
+      'INPUT_INVALID',
+      `${matches.length} nodes begin with ${id}: give more of it`,
+    )
   }
   if (matches.length === 0) throw new CaravanError('NOT_FOUND', `there is no node ${id}`)
   return readAll(nomad, matches)

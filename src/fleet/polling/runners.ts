@@ -85,7 +85,10 @@ async function ask<Answer>(
     throw new CaravanError('SERVER_ERROR', message)
   }
   if (response.status !== 200) {
-    throw new CaravanError('SERVER_ERROR', `the runner API answered ${path} with ${response.status}`)
+    throw new CaravanError(
+      'SERVER_ERROR',
+      `the runner API answered ${path} with ${response.status}`,
+    )
   }
   const answer = schema.safeParse(readJson(response.text()))
   if (answer.success) return answer.data

@@ -60,24 +60,29 @@ t.test('fleet B4: a hook that can not wait for the longest slice is a fault', (t
   t.match(faults({ hooks: [aHook({ timeoutMs: 30_000 })] }), { 'hook time': 'failed' })
   t.match(faults({ hooks: [aHook({ timeoutMs: 200_000 })] }), { 'hook time': 'warning' })
   t.match(faults({ longestMs: 50 * HOUR }), { 'hook time': 'failed' }, 'nothing waits 50 hours')
-  const [finding] = judgeGroup({ ...WELL, hooks: [aHook()] }).filter(({ state }) => state === 'failed')
+  const [finding] = judgeGroup({ ...WELL, hooks: [aHook()] }).filter(
+    ({ state }) => state === 'failed',
+  )
   t.match(finding?.detail, /a slice may run 5 h.*at least 180 s/)
   t.end()
 })
 
-t.test('fleet B41, B42, B43, B70: sizes, processes and lifetimes that are in the way are told', (t) => {
-  t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
-  t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
-  t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
-  t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
-  t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
-  t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
-  t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
-  t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
-  t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
-  t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
-  t.end()
-})
+t.test(
+  'fleet B41, B42, B43, B70: sizes, processes and lifetimes that are in the way are told',
+  (t) => {
+    t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
+    t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
+    t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
+    t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
+    t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
+    t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
+    t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
+    t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
+    t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
+    t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
+    t.end()
+  },
+)
 
 t.test('results of hooks and metadata that any build can read are told', (t) => {
   const abandoning = aHook({ defaultResult: 'ABANDON', timeoutMs: 1_800_000 })

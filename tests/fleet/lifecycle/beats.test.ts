@@ -26,22 +26,25 @@ function start(hook?: string) {
   return { clock, group, abort, news, begin }
 }
 
-t.test('fleet B1: the first beat comes at once, the others within a third of the time', async (t) => {
-  const { clock, group, abort, begin } = start()
-  const beating = begin()
-  await clock.tick(0)
-  t.strictSame(group.beats, [0])
-  await clock.tick(600_000)
-  const gaps = group.beats.slice(1).map((at, index) => at - (group.beats[index] ?? 0))
-  t.ok(gaps.length >= 59, `${gaps.length} beats in ten minutes`)
-  t.ok(
-    gaps.every((gap) => gap <= 10_000),
-    Math.max(...gaps).toString(),
-  )
-  abort.abort()
-  await clock.tick(0)
-  await beating
-})
+t.test(
+  'fleet B1: the first beat comes at once, the others within a third of the time',
+  async (t) => {
+    const { clock, group, abort, begin } = start()
+    const beating = begin()
+    await clock.tick(0)
+    t.strictSame(group.beats, [0])
+    await clock.tick(600_000)
+    const gaps = group.beats.slice(1).map((at, index) => at - (group.beats[index] ?? 0))
+    t.ok(gaps.length >= 59, `${gaps.length} beats in ten minutes`)
+    t.ok(
+      gaps.every((gap) => gap <= 10_000),
+      Math.max(...gaps).toString(),
+    )
+    abort.abort()
+    await clock.tick(0)
+    await beating
+  },
+)
 
 t.test('fleet B3: a time that somebody makes shorter is kept from the next beat on', async (t) => {
   const { clock, group, abort, begin } = start()
@@ -138,10 +141,16 @@ t.test('fleet B10: of several hooks ours is beaten for, or none', (t) => {
     aHook({ name: 'logs' }),
     aHook({ name: 'boot', transition: 'launching' }),
   ]
-  t.match(chooseHook([theirs, ours, start], undefined), { kind: 'one', hook: { name: 'caravan-drain' } })
+  t.match(chooseHook([theirs, ours, start], undefined), {
+    kind: 'one',
+    hook: { name: 'caravan-drain' },
+  })
   t.match(chooseHook([theirs], undefined), { kind: 'one', hook: { name: 'logs' } })
   t.match(chooseHook([theirs, ours], 'logs'), { kind: 'one', hook: { name: 'logs' } })
-  t.same(chooseHook([theirs, { ...theirs, name: 'x' }], undefined), { kind: 'several', names: ['logs', 'x'] })
+  t.same(chooseHook([theirs, { ...theirs, name: 'x' }], undefined), {
+    kind: 'several',
+    names: ['logs', 'x'],
+  })
   t.same(chooseHook([start], undefined), { kind: 'none' })
   t.same(chooseHook([ours], 'other'), { kind: 'none' })
   t.equal(beatEveryMs({ timeoutMs: 300_000 }), 100_000)
@@ -155,7 +164,8 @@ t.test('fleet B13, B74: each state of a group says whether to stay, to rest or t
   for (const state of ['Standby', 'Warmed:Stopped', 'Warmed:Hibernated', 'Warmed:Running']) {
     t.equal(wishOf(state, null), 'rest', state)
   }
-  for (const state of ['Terminated', 'Warmed:Terminated']) t.equal(wishOf(state, null), 'leave', state)
+  for (const state of ['Terminated', 'Warmed:Terminated'])
+    t.equal(wishOf(state, null), 'leave', state)
   const notice = { action: 'terminate' as const, atMs: 1_000_120_000 }
   t.equal(wishOf('InService', notice), 'leave')
   t.equal(spotStopMs(notice, 1_000_000_000), 100_000, 'a hundred seconds after the notice')

@@ -8,34 +8,37 @@ import { aHook, throttled } from '../support/scripted-aws.ts'
 /** Runs until there is such a file. */
 const untilFile = (file: string) => `while [ ! -e ${file} ]; do sleep 0.05; done`
 
-t.test('fleet B1, B8: an instance that has to go waits for its build, beats, and then goes', async (t) => {
-  const machine = await startInstance(t)
-  const done = `${machine.dataDir}/done`
-  await machine.register(aJob('build', untilFile(done)))
-  await untilStatus(machine, 'build', 'running')
-  machine.group.faults = { completeAction: [throttled(), throttled()] }
-  machine.group.hooks = [aHook({ timeoutMs: 3000 })]
-  machine.startDaemon()
-  await machine.until('ready')
-  t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'eligible')
-  machine.metadata.target = 'Terminated'
-  t.match(await machine.until('drain'), { node_id: machine.nodeId })
-  const node = await machine.nomad.readNode(machine.nodeId)
-  t.equal(node?.DrainStrategy?.Deadline, 0, 'Nomad is given no deadline')
-  t.match(node?.LastDrain?.Meta, { caravan_by: 'lifecycle' })
-  t.match(await machine.until('left'), { allocations: [{ job: 'build', status: 'running' }] })
-  await eventually(() => machine.group.beats.length >= 3, 'three beats')
-  t.strictSame(machine.group.completed, [], 'not while something runs')
-  await machine.send('PUT', '/v1/jobs', { Job: aJob('next', 'true') })
-  const beats = machine.group.beats.length
-  writeFileSync(done, '')
-  t.match(await machine.until('completed'), { hook: 'caravan-drain', accepted: true })
-  t.ok(machine.group.beats.length >= beats)
-  t.strictSame(machine.group.completed, [{ hook: 'caravan-drain', result: 'CONTINUE' }])
-  t.strictSame(await machine.allocations('next'), [], 'nothing new was placed meanwhile')
-  const trouble = machine.events.filter(({ type }) => type === 'trouble')
-  t.equal(trouble.length, 1, 'what was tried again is told once')
-})
+t.test(
+  'fleet B1, B8: an instance that has to go waits for its build, beats, and then goes',
+  async (t) => {
+    const machine = await startInstance(t)
+    const done = `${machine.dataDir}/done`
+    await machine.register(aJob('build', untilFile(done)))
+    await untilStatus(machine, 'build', 'running')
+    machine.group.faults = { completeAction: [throttled(), throttled()] }
+    machine.group.hooks = [aHook({ timeoutMs: 3000 })]
+    machine.startDaemon()
+    await machine.until('ready')
+    t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'eligible')
+    machine.metadata.target = 'Terminated'
+    t.match(await machine.until('drain'), { node_id: machine.nodeId })
+    const node = await machine.nomad.readNode(machine.nodeId)
+    t.equal(node?.DrainStrategy?.Deadline, 0, 'Nomad is given no deadline')
+    t.match(node?.LastDrain?.Meta, { caravan_by: 'lifecycle' })
+    t.match(await machine.until('left'), { allocations: [{ job: 'build', status: 'running' }] })
+    await eventually(() => machine.group.beats.length >= 3, 'three beats')
+    t.strictSame(machine.group.completed, [], 'not while something runs')
+    await machine.send('PUT', '/v1/jobs', { Job: aJob('next', 'true') })
+    const beats = machine.group.beats.length
+    writeFileSync(done, '')
+    t.match(await machine.until('completed'), { hook: 'caravan-drain', accepted: true })
+    t.ok(machine.group.beats.length >= beats)
+    t.strictSame(machine.group.completed, [{ hook: 'caravan-drain', result: 'CONTINUE' }])
+    t.strictSame(await machine.allocations('next'), [], 'nothing new was placed meanwhile')
+    const trouble = machine.events.filter(({ type }) => type === 'trouble')
+    t.equal(trouble.length, 1, 'what was tried again is told once')
+  },
+)
 
 t.test('fleet B26, B94: a daemon that was killed is followed by one that finishes', async (t) => {
   const machine = await startInstance(t)
@@ -69,23 +72,26 @@ t.test('fleet B38: a system job keeps no instance from going, and runs to the en
   t.match(await machine.allocations('metrics'), [{ ClientStatus: 'running' }])
 })
 
-t.test('what is to be done before is done when nothing runs, and holds up nothing when it fails', async (t) => {
-  const machine = await startInstance(t)
-  machine.metadata.target = 'Terminated'
-  let hasRun = false
-  machine.startDaemon({
-    beforeComplete: async () => {
-      hasRun = machine.group.completed.length === 0
-      throw new Error('no output could be delivered')
-    },
-  })
-  await machine.until('completed')
-  t.ok(hasRun)
-  t.match(
-    machine.events.find(({ type }) => type === 'trouble'),
-    { with: 'command', message: 'no output could be delivered' },
-  )
-})
+t.test(
+  'what is to be done before is done when nothing runs, and holds up nothing when it fails',
+  async (t) => {
+    const machine = await startInstance(t)
+    machine.metadata.target = 'Terminated'
+    let hasRun = false
+    machine.startDaemon({
+      beforeComplete: async () => {
+        hasRun = machine.group.completed.length === 0
+        throw new Error('no output could be delivered')
+      },
+    })
+    await machine.until('completed')
+    t.ok(hasRun)
+    t.match(
+      machine.events.find(({ type }) => type === 'trouble'),
+      { with: 'command', message: 'no output could be delivered' },
+    )
+  },
+)
 
 t.test('what the metadata service says last stands while it says nothing of sense', async (t) => {
   const machine = await startInstance(t)
@@ -107,50 +113,63 @@ t.test('what the metadata service says last stands while it says nothing of sens
   t.match(await machine.until('completed'), { accepted: true })
 })
 
-t.test('fleet B28, B74: a node that rests comes back when its instance does, and others are left alone', async (t) => {
-  const machine = await startInstance(t)
-  machine.metadata.target = 'Warmed:Stopped'
-  machine.startDaemon()
-  await machine.until('empty')
-  t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'ineligible')
-  t.strictSame(machine.group.calls, [], 'no hook is asked about')
-  machine.metadata.target = 'InService'
-  t.match(await machine.until('undrain'), { node_id: machine.nodeId })
-  t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'eligible')
-  await machine.nomad.setEligibility(machine.nodeId, 'ineligible')
-  machine.events.length = 0
-  machine.metadata.target = 'Standby'
-  await machine.until('empty')
-})
+t.test(
+  'fleet B28, B74: a node that rests comes back when its instance does, and others are left alone',
+  async (t) => {
+    const machine = await startInstance(t)
+    machine.metadata.target = 'Warmed:Stopped'
+    machine.startDaemon()
+    await machine.until('empty')
+    t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'ineligible')
+    t.strictSame(machine.group.calls, [], 'no hook is asked about')
+    machine.metadata.target = 'InService'
+    t.match(await machine.until('undrain'), { node_id: machine.nodeId })
+    t.equal((await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'eligible')
+    await machine.nomad.setEligibility(machine.nodeId, 'ineligible')
+    machine.events.length = 0
+    machine.metadata.target = 'Standby'
+    await machine.until('empty')
+  },
+)
 
-t.test('fleet B27: a node that somebody gives back while its instance goes is taken out again', async (t) => {
-  const machine = await startInstance(t)
-  await machine.register(aSimulatedJob('build'))
-  await untilStatus(machine, 'build', 'running')
-  machine.metadata.target = 'Terminated'
-  machine.startDaemon()
-  await machine.until('left')
-  await machine.nomad.drainNode(machine.nodeId, null, { markEligible: true })
-  await machine.nomad.deregisterJob('build')
-  t.match(await machine.until('completed'), { accepted: true })
-  const node = await machine.nomad.readNode(machine.nodeId)
-  t.equal(node?.SchedulingEligibility, 'ineligible')
-})
+t.test(
+  'fleet B27: a node that somebody gives back while its instance goes is taken out again',
+  async (t) => {
+    const machine = await startInstance(t)
+    await machine.register(aSimulatedJob('build'))
+    await untilStatus(machine, 'build', 'running')
+    machine.metadata.target = 'Terminated'
+    machine.startDaemon()
+    await machine.until('left')
+    await machine.nomad.drainNode(machine.nodeId, null, { markEligible: true })
+    await machine.nomad.deregisterJob('build')
+    t.match(await machine.until('completed'), { accepted: true })
+    const node = await machine.nomad.readNode(machine.nodeId)
+    t.equal(node?.SchedulingEligibility, 'ineligible')
+  },
+)
 
-t.test('fleet B65: what still runs shortly before EC2 takes the machine is stopped in order', async (t) => {
-  const machine = await startInstance(t)
-  await machine.register(aSimulatedJob('build'))
-  await untilStatus(machine, 'build', 'running')
-  machine.startDaemon()
-  await machine.until('ready')
-  const when = new Date(Date.now() + 21_000).toISOString()
-  machine.metadata.spot = JSON.stringify({ action: 'terminate', time: when })
-  await machine.until('spot_notice')
-  await machine.until('left')
-  t.match(await machine.allocations('build'), [{ ClientStatus: 'running' }], 'it may go on at first')
-  t.match(await machine.until('completed'), { accepted: true })
-  t.match((await machine.allocations('build'))[0]?.ClientStatus, /complete|failed/)
-})
+t.test(
+  'fleet B65: what still runs shortly before EC2 takes the machine is stopped in order',
+  async (t) => {
+    const machine = await startInstance(t)
+    await machine.register(aSimulatedJob('build'))
+    await untilStatus(machine, 'build', 'running')
+    machine.startDaemon()
+    await machine.until('ready')
+    const when = new Date(Date.now() + 21_000).toISOString()
+    machine.metadata.spot = JSON.stringify({ action: 'terminate', time: when })
+    await machine.until('spot_notice')
+    await machine.until('left')
+    t.match(
+      await machine.allocations('build'),
+      [{ ClientStatus: 'running' }],
+      'it may go on at first',
+    )
+    t.match(await machine.until('completed'), { accepted: true })
+    t.match((await machine.allocations('build'))[0]?.ClientStatus, /complete|failed/)
+  },
+)
 
 t.test('Nomad out of reach holds the instance, unless somebody said for how long', async (t) => {
   const machine = await startInstance(t)

@@ -53,10 +53,13 @@ t.test('both numbers are asked for with class and token, and the group is told o
   const { updates, done } = await tick(t, url)
   t.same(await done, { unclaimed: 2, running: 1, max: 5, desired: 3 })
   t.same(updates, [['runners', { min: 0, max: 5, desired: 3 }]])
-  t.same(asked.toSorted((a, b) => (a.url < b.url ? -1 : 1)), [
-    { url: '/api/v2/tasks/running?resource-class=acme%2Flinux', token: 'secret' },
-    { url: '/api/v2/tasks?resource-class=acme%2Flinux', token: 'secret' },
-  ].toSorted((a, b) => (a.url < b.url ? -1 : 1)))
+  t.same(
+    asked.toSorted((a, b) => (a.url < b.url ? -1 : 1)),
+    [
+      { url: '/api/v2/tasks/running?resource-class=acme%2Flinux', token: 'secret' },
+      { url: '/api/v2/tasks?resource-class=acme%2Flinux', token: 'secret' },
+    ].toSorted((a, b) => (a.url < b.url ? -1 : 1)),
+  )
 })
 
 t.test('a dry run tells and changes nothing', async (t) => {
@@ -92,7 +95,11 @@ t.test('class and token come from the environment, a file or a secret', (t) => {
     resourceClass: 'acme/linux',
     token: 'one',
   })
-  const file = readPollingSettings({ ...GROUP, RESOURCE_CLASS: 'a/b', CIRCLE_TOKEN_FILE: '/run/token' })
+  const file = readPollingSettings({
+    ...GROUP,
+    RESOURCE_CLASS: 'a/b',
+    CIRCLE_TOKEN_FILE: '/run/token',
+  })
   t.match(toRunnerGroup(file, { secret: null, tokenFile: 'two\n' }), { token: 'two' })
   const kept = { ...GROUP, SECRET_NAME: 'runner', SECRET_REGION: 'us-east-1' }
   const secret = JSON.stringify({ resource_class: 'acme/secret', circle_token: 'three' })

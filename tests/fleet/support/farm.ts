@@ -64,7 +64,10 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
     return found?.LifecycleState ?? null
   }
   await eventually(() => instances().length === machines, 'the machines')
-  await eventually(() => instances().every((each) => stateOf(each) === 'InService'), 'their service')
+  await eventually(
+    () => instances().every((each) => stateOf(each) === 'InService'),
+    'their service',
+  )
   if (registers) {
     await eventually(() => instances().every((each) => nodes.has(each)), 'their nodes')
   }

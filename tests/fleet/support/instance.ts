@@ -3,12 +3,7 @@ import type { Test } from 'tap'
 import { runLifecycle, type LifecycleOptions } from '../../../src/fleet/lifecycle/daemon.ts'
 import { lifecycleEvent, type LifecycleEvent } from '../../../src/model/index.ts'
 import { createNomadClient } from '../../../src/nomad/index.ts'
-import {
-  createImds,
-  silentLog,
-  systemClock,
-  systemRandom,
-} from '../../../src/platform/index.ts'
+import { createImds, silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
 import { eventually, startTestEngine } from '../../dev/nomad-engine/support.ts'
 import { serve } from '../../support/serve.ts'
 import { INSTANCE, ScriptedGroup } from './scripted-aws.ts'
@@ -85,7 +80,9 @@ export async function startInstance(t: Test) {
     until: <Type extends LifecycleEvent['type']>(type: Type) =>
       eventually(
         () =>
-          events.find((event): event is Extract<LifecycleEvent, { type: Type }> => event.type === type),
+          events.find(
+            (event): event is Extract<LifecycleEvent, { type: Type }> => event.type === type,
+          ),
         type,
         30_000,
       ),
