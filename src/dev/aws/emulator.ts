@@ -13,6 +13,8 @@ import { completeSettings } from './core/settings.ts'
 import type { WorldSettingsInput } from './core/settings.ts'
 import { createWorld } from './core/world.ts'
 import type { World } from './core/world.ts'
+import { disturb } from './disturbance.ts'
+import type { Disturbance } from './disturbance.ts'
 import { DEFAULT_RATE, Throttle } from './throttle.ts'
 import type { Rate } from './throttle.ts'
 
@@ -59,6 +61,16 @@ export class AwsEmulator {
       this.#throttle.take(service, action, world.now)
       return perform(world, { service, action, input })
     })
+  }
+
+  /** The same from outside of the account's limits: for scripts and for the set-up of tests. */
+  order(service: Service, action: string, input: unknown): Output {
+    return this.change((world) => perform(world, { service, action, input }))
+  }
+
+  /** Lets something befall the region. @throws Refusal when it names what is not there. */
+  disturb(disturbance: Disturbance): void {
+    this.change((world) => disturb(world, disturbance))
   }
 
   /** Runs a change at the present moment of the region, with everything before it done. */

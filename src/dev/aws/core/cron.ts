@@ -99,7 +99,7 @@ export function nextAfter(cron: Cron, afterMs: number, timeZone: string): number
     }
     if (!cron.hours.has(now.hour)) {
       at += (60 - now.minute) * MINUTE_MS
-    } else if (cron.minutes.has(now.minute)) {
+    } else if (cron.minutes.has(now.minute) && wall(at - 60 * MINUTE_MS).hour !== now.hour) {
       return at
     } else {
       at += MINUTE_MS

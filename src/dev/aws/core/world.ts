@@ -94,6 +94,8 @@ export interface Group {
   warmPool: WarmPool | null
   /** By the successor's id: the instance that goes once the successor serves. */
   readonly replacing: Map<string, { instance: string; why: string }>
+  /** Answers of LaunchInstances by client token. */
+  readonly launchRequests: Map<string, { input: unknown; output: Record<string, unknown> }>
   watchesZones: boolean
   lastScalingAt: number | null
   launching: LaunchTrouble

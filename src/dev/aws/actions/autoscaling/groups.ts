@@ -143,6 +143,7 @@ function createGroup(world: World, input: GroupFields): Group {
     refreshes: [],
     warmPool: null,
     replacing: new Map(),
+    launchRequests: new Map(),
     watchesZones: false,
     lastScalingAt: null,
     launching: { failures: 0, failingSince: null, retryAt: 0 },
