@@ -19,7 +19,6 @@ export {
 export {
   isPolling,
   readPollingSettings,
-  type RunnerTick,
   tickRunners,
   toRunnerGroup,
 } from './polling/index.ts'

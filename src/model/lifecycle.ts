@@ -105,3 +105,16 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
   }),
 ])
 export type LifecycleEvent = z.infer<typeof lifecycleEvent>
+
+/** What `caravan fleet tick --json` prints for polling runners. */
+export const runnerTick = z.object({
+  group: z.string(),
+  /** Tasks that wait, and those that run. */
+  unclaimed: z.number().int(),
+  running: z.number().int(),
+  max: z.number().int(),
+  /** What the group was told, or would be. */
+  desired: z.number().int(),
+  dry_run: z.boolean(),
+})
+export type RunnerTick = z.infer<typeof runnerTick>
