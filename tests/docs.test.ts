@@ -11,10 +11,11 @@ const FILES = [
   ...readdirSync(GUIDES).map((name) => join(GUIDES, name)),
 ]
 
+/** Commands that do something themselves and have others below them. */
+const WITH_BELOW = ['dev']
+
 /** Commands that read their own command line: commander knows their names alone. */
 const OWN_FLAGS = ['build-agent', 'metrics']
-
-const OF_TWO_KINDS = ['dev']
 
 t.test('every caravan command of the guides exists, with its flags', async (t) => {
   const lines = FILES.flatMap((file) => commandLines(readFileSync(file, 'utf8')))
@@ -38,8 +39,8 @@ function faults(program: Command, line: string): string[] {
   const words = line.split(/\s+/)
   let command = program
   while (command.commands.length > 0) {
-    // One that does something by itself, and has more below it.
-    if (OF_TWO_KINDS.includes(command.name()) && !/^[a-z]/.test(words[0] ?? '')) break
+    const isFlag = (words[0] ?? '-').startsWith('-')
+    if (isFlag && WITH_BELOW.includes(command.name())) break
     const name = words.shift() ?? ''
     const next = command.commands.find((each) => each.name() === name.split('|')[0])
     if (next === undefined) return [`there is no ${name}: caravan ${line}`]

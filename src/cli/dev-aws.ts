@@ -26,7 +26,8 @@ export async function devAws(options: DevAwsOptions, io: Io): Promise<number> {
   const bootMs = parseDurationMs(options.boot)
   if (bootMs === null) throw usageError(`--boot ${options.boot} is no duration such as 2s`)
   const { parseScript, startRehearsal } = await import('../dev/index.ts')
-  const steps = options.script === undefined ? null : parseScript(...(await read(options.script, io)))
+  const steps =
+    options.script === undefined ? null : parseScript(...(await read(options.script, io)))
   const now = () => systemClock.now()
   const log = createLog(createTextWriter(io.stderr, now), options.logLevel ?? 'info')
   const hasCluster = steps !== null || options.nomadPort !== undefined

@@ -116,7 +116,12 @@ function find(world: World, id: string): Machine {
 /** What the machine then does is an attribute of the instance. */
 function shutDown(world: World, machine: Machine): void {
   if (!isAlive(machine)) return
-  haltMachine(world, machine, machine.onShutdown === 'stop' ? 'stopped' : 'terminated', REASONS.self)
+  haltMachine(
+    world,
+    machine,
+    machine.onShutdown === 'stop' ? 'stopped' : 'terminated',
+    REASONS.self,
+  )
   checkLater(world, machine.id)
 }
 

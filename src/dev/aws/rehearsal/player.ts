@@ -40,8 +40,9 @@ export async function play(
   const { clock, log } = deps
   const start = clock.monotonic()
   for (const step of steps) {
-    const waited = await sleep(clock, start + step.at - clock.monotonic(), signal)
-    if (!waited) return 'stopped'
+    const delayMs = start + step.at - clock.monotonic()
+    if (delayMs > 0) await sleep(clock, delayMs, signal)
+    if (signal.aborted) return 'stopped'
     if (step.do === 'end') {
       return step.when === 'now' ? 'ended' : await untilSettled(deps, signal)
     }

@@ -22,26 +22,35 @@ t.test('a group grows to what is desired, evenly over its zones', async (t) => {
 
 t.test('desired outside of the bounds is refused in the words of Auto Scaling', async (t) => {
   const region = await aServingGroup(t, { group: { MinSize: 1, MaxSize: 3 } })
-  t.same(refusalOf(() => setDesired(region, 4)), {
-    code: 'ValidationError',
-    message: 'New SetDesiredCapacity value 4 is above max value 3 for the AutoScalingGroup.',
-  })
-  t.match(refusalOf(() => setDesired(region, 0)), {
-    message: 'New SetDesiredCapacity value 0 is below min value 1 for the AutoScalingGroup.',
-  })
+  t.same(
+    refusalOf(() => setDesired(region, 4)),
+    {
+      code: 'ValidationError',
+      message: 'New SetDesiredCapacity value 4 is above max value 3 for the AutoScalingGroup.',
+    },
+  )
+  t.match(
+    refusalOf(() => setDesired(region, 0)),
+    {
+      message: 'New SetDesiredCapacity value 0 is below min value 1 for the AutoScalingGroup.',
+    },
+  )
   t.equal(region.group().DesiredCapacity, 2)
 })
 
-t.test('terminating with a decrement lowers desired at once, and not below the minimum', async (t) => {
-  const region = await aServingGroup(t, { group: { MinSize: 1 } })
-  const [first = '', second = ''] = region.ids
-  region.terminate(first)
-  t.equal(region.group().DesiredCapacity, 1)
-  const refused = refusalOf(() => region.terminate(second))
-  t.equal(refused?.code, 'ValidationError')
-  t.match(refused?.message, /^Currently, desiredSize equals minSize \(1\)\./)
-  t.equal(region.stateOf(second), 'InService')
-})
+t.test(
+  'terminating with a decrement lowers desired at once, and not below the minimum',
+  async (t) => {
+    const region = await aServingGroup(t, { group: { MinSize: 1 } })
+    const [first = '', second = ''] = region.ids
+    region.terminate(first)
+    t.equal(region.group().DesiredCapacity, 1)
+    const refused = refusalOf(() => region.terminate(second))
+    t.equal(refused?.code, 'ValidationError')
+    t.match(refused?.message, /^Currently, desiredSize equals minSize \(1\)\./)
+    t.equal(region.stateOf(second), 'InService')
+  },
+)
 
 t.test('terminating without a decrement launches another in its place at once', async (t) => {
   const region = await aServingGroup(t)
@@ -60,7 +69,8 @@ t.test('an instance that goes already, or that nobody knows, can not be terminat
   const unknown = refusalOf(() => region.terminate('i-00000000000000000'))
   t.match(unknown, {
     code: 'ValidationError',
-    message: 'Instance Id not found - No managed instance found for instance ID: i-00000000000000000',
+    message:
+      'Instance Id not found - No managed instance found for instance ID: i-00000000000000000',
   })
 })
 
@@ -83,14 +93,23 @@ t.test('protection is for all of a call or for none, and for those that serve', 
   const region = await aServingGroup(t)
   const [first = '', second = ''] = region.ids
   region.terminate(second)
-  t.match(refusalOf(() => protect(region, [first, second])), {
-    message: `The instance ${second} is not in InService or EnteringStandby or Standby.`,
-  })
-  t.equal(region.instances().some(({ ProtectedFromScaleIn }) => ProtectedFromScaleIn), false)
+  t.match(
+    refusalOf(() => protect(region, [first, second])),
+    {
+      message: `The instance ${second} is not in InService or EnteringStandby or Standby.`,
+    },
+  )
+  t.equal(
+    region.instances().some(({ ProtectedFromScaleIn }) => ProtectedFromScaleIn),
+    false,
+  )
   const foreign = 'i-00000000000000000'
-  t.match(refusalOf(() => protect(region, [first, foreign])), {
-    message: `The instance ${foreign} is not part of Auto Scaling group ${GROUP}.`,
-  })
+  t.match(
+    refusalOf(() => protect(region, [first, foreign])),
+    {
+      message: `The instance ${foreign} is not part of Auto Scaling group ${GROUP}.`,
+    },
+  )
   const many = Array.from({ length: 51 }, () => first)
   t.equal(refusalOf(() => protect(region, many))?.code, 'ValidationError')
 })
@@ -99,7 +118,10 @@ t.test('a cooldown that is honoured blocks, one that is not does not', async (t)
   const region = await aServingGroup(t)
   const blocked = refusalOf(() => setDesired(region, 3, { HonorCooldown: true }))
   t.equal(blocked?.code, 'ScalingActivityInProgress')
-  t.match(blocked?.message, /^Scaling activity [0-9a-f-]{36} is in progress and blocks this action$/)
+  t.match(
+    blocked?.message,
+    /^Scaling activity [0-9a-f-]{36} is in progress and blocks this action$/,
+  )
   setDesired(region, 3)
   t.equal(region.group().DesiredCapacity, 3)
   await region.clock.tick(10 * MINUTE)
@@ -175,9 +197,12 @@ t.test('a group with instances is deleted by force only, and then without its ho
   await region.clock.tick(SECOND)
   remove({ ForceDelete: true })
   t.equal(region.group()['Status'], 'Delete in progress')
-  t.match(refusalOf(() => setDesired(region, 3)), {
-    message: 'The AutoScaling group may not be modified while it is pending delete',
-  })
+  t.match(
+    refusalOf(() => setDesired(region, 3)),
+    {
+      message: 'The AutoScaling group may not be modified while it is pending delete',
+    },
+  )
   await region.clock.tick(2 * SECOND)
   t.throws(() => region.group(), 'it is gone')
   t.equal(region.events.filter(({ type }) => type === 'action-opened').length, 1)
@@ -201,11 +226,23 @@ t.test('a new group needs a template, a place and sizes that fit', (t) => {
 
 t.test('what the API does not know is refused, never ignored', (t) => {
   const region = aRegion(t)
-  t.match(refusalOf(() => region.call('PaintAutoScalingGroup')), { code: 'InvalidAction' })
-  t.match(refusalOf(() => region.call('constructor')), { code: 'InvalidAction' })
-  t.match(refusalOf(() => region.ec2('RunInstances')), { code: 'InvalidAction' })
-  t.match(refusalOf(() => region.call('DescribeLifecycleHooks', { AutoScalingGroupName: 'no' })), {
-    code: 'ValidationError',
-  })
+  t.match(
+    refusalOf(() => region.call('PaintAutoScalingGroup')),
+    { code: 'InvalidAction' },
+  )
+  t.match(
+    refusalOf(() => region.call('constructor')),
+    { code: 'InvalidAction' },
+  )
+  t.match(
+    refusalOf(() => region.ec2('RunInstances')),
+    { code: 'InvalidAction' },
+  )
+  t.match(
+    refusalOf(() => region.call('DescribeLifecycleHooks', { AutoScalingGroupName: 'no' })),
+    {
+      code: 'ValidationError',
+    },
+  )
   t.end()
 })

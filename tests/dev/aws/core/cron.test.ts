@@ -36,15 +36,29 @@ t.test('the hour is that of the zone, in summer and in winter', (t) => {
   t.end()
 })
 
-t.test('a time that the clocks skip does not come that day, one that they repeat comes once', (t) => {
-  t.equal(next('30 2 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin'), '2026-03-30T00:30')
-  t.equal(next('30 2 * * *', '2026-10-24T12:00:00Z', 'Europe/Berlin'), '2026-10-25T00:30')
-  t.equal(next('30 2 * * *', '2026-10-25T00:30:00Z', 'Europe/Berlin'), '2026-10-26T01:30')
-  t.end()
-})
+t.test(
+  'a time that the clocks skip does not come that day, one that they repeat comes once',
+  (t) => {
+    t.equal(next('30 2 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin'), '2026-03-30T00:30')
+    t.equal(next('30 2 * * *', '2026-10-24T12:00:00Z', 'Europe/Berlin'), '2026-10-25T00:30')
+    t.equal(next('30 2 * * *', '2026-10-25T00:30:00Z', 'Europe/Berlin'), '2026-10-26T01:30')
+    t.end()
+  },
+)
 
 t.test('what is no expression is told so', (t) => {
-  for (const text of ['', '* * * *', '60 * * * *', '* 24 * * *', '* * 0 * *', '* * * 13 *', '5-1 * * * *', 'a b c d e', '*/0 * * * *', '1.5 * * * *']) {
+  for (const text of [
+    '',
+    '* * * *',
+    '60 * * * *',
+    '* 24 * * *',
+    '* * 0 * *',
+    '* * * 13 *',
+    '5-1 * * * *',
+    'a b c d e',
+    '*/0 * * * *',
+    '1.5 * * * *',
+  ]) {
     t.equal(parseCron(text), null, text)
   }
   t.end()

@@ -2,20 +2,26 @@
 import t from 'tap'
 import { GROUP, HOUR, MINUTE, SECOND, aServingGroup, refusalOf } from '../support.ts'
 
-t.test('a machine that is ended behind the back of its group goes by way of the hook, and is replaced', async (t) => {
-  const region = await aServingGroup(t)
-  const [id = ''] = region.ids
-  region.ec2('TerminateInstances', { InstanceIds: [id] })
-  t.equal(region.machineState(id), 'shutting-down')
-  t.equal(region.stateOf(id), 'InService', 'the group has not noticed yet')
-  await region.clock.tick(12 * SECOND)
-  t.equal(region.stateOf(id), 'Terminating:Wait')
-  t.equal(region.machineState(id), 'terminated', 'the hook holds the record, not the machine')
-  t.equal(region.states().filter((state) => state === 'InService').length, 2)
-  t.match(region.activities().find(({ Cause }) => Cause.includes('health check'))?.Cause, /EC2 health check/)
-  region.complete(id)
-  t.equal(region.stateOf(id), undefined)
-})
+t.test(
+  'a machine that is ended behind the back of its group goes by way of the hook, and is replaced',
+  async (t) => {
+    const region = await aServingGroup(t)
+    const [id = ''] = region.ids
+    region.ec2('TerminateInstances', { InstanceIds: [id] })
+    t.equal(region.machineState(id), 'shutting-down')
+    t.equal(region.stateOf(id), 'InService', 'the group has not noticed yet')
+    await region.clock.tick(12 * SECOND)
+    t.equal(region.stateOf(id), 'Terminating:Wait')
+    t.equal(region.machineState(id), 'terminated', 'the hook holds the record, not the machine')
+    t.equal(region.states().filter((state) => state === 'InService').length, 2)
+    t.match(
+      region.activities().find(({ Cause }) => Cause.includes('health check'))?.Cause,
+      /EC2 health check/,
+    )
+    region.complete(id)
+    t.equal(region.stateOf(id), undefined)
+  },
+)
 
 t.test('a machine that stops, by hand or by itself, is replaced', async (t) => {
   const region = await aServingGroup(t, { hook: null })
@@ -43,47 +49,56 @@ t.test('with health checks suspended nobody notices until they are resumed', asy
   t.same(region.states(), ['InService', 'InService'])
 })
 
-t.test('an instance that is called unhealthy is replaced, unless its grace lasts or that is suspended', async (t) => {
-  const region = await aServingGroup(t, { group: { HealthCheckGracePeriod: 60 } })
-  const [first = '', second = ''] = region.ids
-  const call = (InstanceId: string, fields: object = {}) =>
-    region.call('SetInstanceHealth', { InstanceId, HealthStatus: 'Unhealthy', ...fields })
-  call(first)
-  t.equal(region.instances()[0]?.HealthStatus, 'Healthy')
-  call(first, { ShouldRespectGracePeriod: false })
-  t.equal(region.stateOf(first), 'Terminating')
-  region.call('SuspendProcesses', {
-    AutoScalingGroupName: GROUP,
-    ScalingProcesses: ['ReplaceUnhealthy'],
-  })
-  await region.clock.tick(2 * MINUTE)
-  call(second)
-  await region.clock.tick(2 * MINUTE)
-  t.equal(region.stateOf(second), 'InService')
-  region.call('ResumeProcesses', { AutoScalingGroupName: GROUP })
-  await region.clock.tick(MINUTE)
-  t.not(region.stateOf(second), 'InService')
-})
+t.test(
+  'an instance that is called unhealthy is replaced, unless its grace lasts or that is suspended',
+  async (t) => {
+    const region = await aServingGroup(t, { group: { HealthCheckGracePeriod: 60 } })
+    const [first = '', second = ''] = region.ids
+    const call = (InstanceId: string, fields: object = {}) =>
+      region.call('SetInstanceHealth', { InstanceId, HealthStatus: 'Unhealthy', ...fields })
+    call(first)
+    t.equal(region.instances()[0]?.HealthStatus, 'Healthy')
+    call(first, { ShouldRespectGracePeriod: false })
+    t.equal(region.stateOf(first), 'Terminating')
+    region.call('SuspendProcesses', {
+      AutoScalingGroupName: GROUP,
+      ScalingProcesses: ['ReplaceUnhealthy'],
+    })
+    await region.clock.tick(2 * MINUTE)
+    call(second)
+    await region.clock.tick(2 * MINUTE)
+    t.equal(region.stateOf(second), 'InService')
+    region.call('ResumeProcesses', { AutoScalingGroupName: GROUP })
+    await region.clock.tick(MINUTE)
+    t.not(region.stateOf(second), 'InService')
+  },
+)
 
-t.test('launches that fail tell why, are tried again ever later, and stop after a day', async (t) => {
-  const region = await aServingGroup(t, { hook: null, group: { AvailabilityZones: ['us-east-1a'] } })
-  region.aws.disturb({ do: 'fail-launches' })
-  region.call('SetDesiredCapacity', { AutoScalingGroupName: GROUP, DesiredCapacity: 3 })
-  await region.clock.tick(SECOND)
-  const [failed] = region.activities()
-  t.equal(failed?.StatusCode, 'Failed')
-  t.match(failed?.StatusMessage, /sufficient capacity/)
-  await region.clock.tick(25 * HOUR)
-  const failures = region.activities().length
-  t.ok(failures > 90, 'the page is full')
-  t.equal((region.group()['SuspendedProcesses'] as unknown[]).length, 9)
-  region.aws.disturb({ do: 'mend-launches' })
-  await region.clock.tick(HOUR)
-  t.equal(region.states().length, 2, 'administratively suspended')
-  region.call('ResumeProcesses', { AutoScalingGroupName: GROUP })
-  await region.clock.tick(2 * SECOND)
-  t.equal(region.states().length, 3)
-})
+t.test(
+  'launches that fail tell why, are tried again ever later, and stop after a day',
+  async (t) => {
+    const region = await aServingGroup(t, {
+      hook: null,
+      group: { AvailabilityZones: ['us-east-1a'] },
+    })
+    region.aws.disturb({ do: 'fail-launches' })
+    region.call('SetDesiredCapacity', { AutoScalingGroupName: GROUP, DesiredCapacity: 3 })
+    await region.clock.tick(SECOND)
+    const [failed] = region.activities()
+    t.equal(failed?.StatusCode, 'Failed')
+    t.match(failed?.StatusMessage, /sufficient capacity/)
+    await region.clock.tick(25 * HOUR)
+    const failures = region.activities().length
+    t.ok(failures > 90, 'the page is full')
+    t.equal((region.group()['SuspendedProcesses'] as unknown[]).length, 9)
+    region.aws.disturb({ do: 'mend-launches' })
+    await region.clock.tick(HOUR)
+    t.equal(region.states().length, 2, 'administratively suspended')
+    region.call('ResumeProcesses', { AutoScalingGroupName: GROUP })
+    await region.clock.tick(2 * SECOND)
+    t.equal(region.states().length, 3)
+  },
+)
 
 t.test('a zone without capacity sends the launch to another one', async (t) => {
   const region = await aServingGroup(t, { hook: null })
@@ -104,32 +119,38 @@ t.test('a machine whose boot is broken serves, but its software never comes up',
   t.equal(region.events.filter(({ type }) => type === 'booted').length, 1)
 })
 
-t.test('a spot notice runs out: the machine is gone while the hook still holds the record', async (t) => {
-  const region = await aServingGroup(t, { hook: { HeartbeatTimeout: 3600 } })
-  const [id = ''] = region.ids
-  region.aws.disturb({ do: 'spot-notice', instance: id })
-  region.terminate(id, false)
-  await region.clock.tick(119 * SECOND)
-  t.equal(region.machineState(id), 'running')
-  await region.clock.tick(2 * SECOND)
-  t.equal(region.machineState(id), 'terminated')
-  t.equal(region.stateOf(id), 'Terminating:Wait')
-  region.complete(id)
-  t.equal(region.stateOf(id), undefined)
-})
+t.test(
+  'a spot notice runs out: the machine is gone while the hook still holds the record',
+  async (t) => {
+    const region = await aServingGroup(t, { hook: { HeartbeatTimeout: 3600 } })
+    const [id = ''] = region.ids
+    region.aws.disturb({ do: 'spot-notice', instance: id })
+    region.terminate(id, false)
+    await region.clock.tick(119 * SECOND)
+    t.equal(region.machineState(id), 'running')
+    await region.clock.tick(2 * SECOND)
+    t.equal(region.machineState(id), 'terminated')
+    t.equal(region.stateOf(id), 'Terminating:Wait')
+    region.complete(id)
+    t.equal(region.stateOf(id), undefined)
+  },
+)
 
-t.test('with capacity rebalancing a recommendation launches first and terminates then', async (t) => {
-  const region = await aServingGroup(t, { group: { CapacityRebalance: true, MaxSize: 2 } })
-  const [id = ''] = region.ids
-  region.aws.disturb({ do: 'rebalance-recommendation', instance: id })
-  t.same(region.states(), ['InService', 'InService', 'Pending'], 'above the maximum for a while')
-  await region.clock.tick(2 * SECOND)
-  t.equal(region.stateOf(id), 'Terminating:Wait')
-  t.equal(region.group().DesiredCapacity, 2)
-  region.complete(id)
-  await region.clock.tick(MINUTE)
-  t.same(region.states(), ['InService', 'InService'])
-})
+t.test(
+  'with capacity rebalancing a recommendation launches first and terminates then',
+  async (t) => {
+    const region = await aServingGroup(t, { group: { CapacityRebalance: true, MaxSize: 2 } })
+    const [id = ''] = region.ids
+    region.aws.disturb({ do: 'rebalance-recommendation', instance: id })
+    t.same(region.states(), ['InService', 'InService', 'Pending'], 'above the maximum for a while')
+    await region.clock.tick(2 * SECOND)
+    t.equal(region.stateOf(id), 'Terminating:Wait')
+    t.equal(region.group().DesiredCapacity, 2)
+    region.complete(id)
+    await region.clock.tick(MINUTE)
+    t.same(region.states(), ['InService', 'InService'])
+  },
+)
 
 t.test('an instance that lives longer than its group allows is replaced', async (t) => {
   const region = await aServingGroup(t, { hook: null, group: { MaxInstanceLifetime: 86_400 } })

@@ -36,7 +36,10 @@ t.test('without a heartbeat the default result comes after the timeout', async (
     { result: 'CONTINUE', by: 'timeout' },
   )
   const late = refusalOf(() => region.beat(id))
-  t.match(late, { code: 'ValidationError', message: `No active Lifecycle Action found with instance ID ${id}` })
+  t.match(late, {
+    code: 'ValidationError',
+    message: `No active Lifecycle Action found with instance ID ${id}`,
+  })
 })
 
 t.test('a heartbeat moves the deadline by a whole timeout from now', async (t) => {
@@ -100,18 +103,21 @@ t.test('the global timeout is told: a hundred timeouts, two days at most', async
   t.equal(capOf(7200), 172_800)
 })
 
-t.test('a timeout that is changed while an instance waits counts from the next heartbeat', async (t) => {
-  const region = await aServingGroup(t, { hook: { HeartbeatTimeout: 3600 } })
-  const [id = ''] = region.ids
-  region.terminate(id)
-  await region.clock.tick(MINUTE)
-  putHook(region, { HeartbeatTimeout: 60 })
-  await region.clock.tick(10 * MINUTE)
-  t.equal(region.stateOf(id), WAIT)
-  region.beat(id)
-  await region.clock.tick(61 * SECOND)
-  t.not(region.stateOf(id), WAIT)
-})
+t.test(
+  'a timeout that is changed while an instance waits counts from the next heartbeat',
+  async (t) => {
+    const region = await aServingGroup(t, { hook: { HeartbeatTimeout: 3600 } })
+    const [id = ''] = region.ids
+    region.terminate(id)
+    await region.clock.tick(MINUTE)
+    putHook(region, { HeartbeatTimeout: 60 })
+    await region.clock.tick(10 * MINUTE)
+    t.equal(region.stateOf(id), WAIT)
+    region.beat(id)
+    await region.clock.tick(61 * SECOND)
+    t.not(region.stateOf(id), WAIT)
+  },
+)
 
 t.test('with two hooks both must be completed, and an abandoned one ends the wait', async (t) => {
   const region = await aServingGroup(t)
@@ -145,11 +151,17 @@ t.test('a token finds the action, and only of the hook that it belongs to', asyn
     })
   t.same(beat({}), {})
   const foreign = '00000000-0000-4000-8000-000000000000'
-  t.match(refusalOf(() => beat({ LifecycleActionToken: foreign })), {
-    code: 'ValidationError',
-    message: `No active Lifecycle Action found with token ${foreign}`,
-  })
-  t.match(refusalOf(() => beat({ LifecycleHookName: 'other' })), { code: 'ValidationError' })
+  t.match(
+    refusalOf(() => beat({ LifecycleActionToken: foreign })),
+    {
+      code: 'ValidationError',
+      message: `No active Lifecycle Action found with token ${foreign}`,
+    },
+  )
+  t.match(
+    refusalOf(() => beat({ LifecycleHookName: 'other' })),
+    { code: 'ValidationError' },
+  )
 })
 
 t.test('deleting a hook lets a terminating instance go', async (t) => {
@@ -170,7 +182,11 @@ t.test('deleting a hook lets a terminating instance go', async (t) => {
 
 t.test('a launch hook holds a new instance, and serving begins with its completion', async (t) => {
   const region = await aServingGroup(t, { group: { DesiredCapacity: 0 }, hook: null })
-  putHook(region, { LifecycleHookName: 'ready', LifecycleTransition: LAUNCHING, DefaultResult: 'ABANDON' })
+  putHook(region, {
+    LifecycleHookName: 'ready',
+    LifecycleTransition: LAUNCHING,
+    DefaultResult: 'ABANDON',
+  })
   region.call('SetDesiredCapacity', { AutoScalingGroupName: 'clients', DesiredCapacity: 1 })
   await region.clock.tick(2 * SECOND)
   t.same(region.states(), ['Pending:Wait'])
@@ -183,7 +199,11 @@ t.test('a launch hook holds a new instance, and serving begins with its completi
 
 t.test('an instance whose launch hook runs out is ended and replaced', async (t) => {
   const region = await aServingGroup(t, { group: { DesiredCapacity: 0 }, hook: null })
-  putHook(region, { LifecycleHookName: 'ready', LifecycleTransition: LAUNCHING, DefaultResult: 'ABANDON' })
+  putHook(region, {
+    LifecycleHookName: 'ready',
+    LifecycleTransition: LAUNCHING,
+    DefaultResult: 'ABANDON',
+  })
   region.call('SetDesiredCapacity', { AutoScalingGroupName: 'clients', DesiredCapacity: 1 })
   await region.clock.tick(2 * SECOND)
   const id = region.instances()[0]?.InstanceId ?? ''
@@ -195,20 +215,23 @@ t.test('an instance whose launch hook runs out is ended and replaced', async (t)
   t.match(failed?.StatusMessage, /was abandoned: Heartbeat Timeout/)
 })
 
-t.test('a group that retains keeps the instance of an abandoned hook, and fills its place', async (t) => {
-  const region = await aServingGroup(t, {
-    group: { InstanceLifecyclePolicy: { RetentionTriggers: { TerminateHookAbandon: 'retain' } } },
-  })
-  const [id = ''] = region.ids
-  region.terminate(id, false)
-  await region.clock.tick(SECOND)
-  region.complete(id, 'ABANDON')
-  await region.clock.tick(10 * MINUTE)
-  t.equal(region.stateOf(id), 'Terminating:Retained')
-  t.equal(region.machineState(id), 'running')
-  t.equal(region.states().filter((state) => state === 'InService').length, 2)
-  region.terminate(id)
-  await region.clock.tick(2 * SECOND)
-  t.equal(region.machineState(id), 'terminated')
-  t.equal(region.stateOf(id), undefined)
-})
+t.test(
+  'a group that retains keeps the instance of an abandoned hook, and fills its place',
+  async (t) => {
+    const region = await aServingGroup(t, {
+      group: { InstanceLifecyclePolicy: { RetentionTriggers: { TerminateHookAbandon: 'retain' } } },
+    })
+    const [id = ''] = region.ids
+    region.terminate(id, false)
+    await region.clock.tick(SECOND)
+    region.complete(id, 'ABANDON')
+    await region.clock.tick(10 * MINUTE)
+    t.equal(region.stateOf(id), 'Terminating:Retained')
+    t.equal(region.machineState(id), 'running')
+    t.equal(region.states().filter((state) => state === 'InService').length, 2)
+    region.terminate(id)
+    await region.clock.tick(2 * SECOND)
+    t.equal(region.machineState(id), 'terminated')
+    t.equal(region.stateOf(id), undefined)
+  },
+)

@@ -108,7 +108,8 @@ function perform(region: Region, { do: what, pick, flag }: Step): void {
     beat: () => region.beat(id),
     protect: () => region.call('SetInstanceProtection', { ...one, ProtectedFromScaleIn: flag }),
     kill: () => region.aws.disturb({ do: 'machine-failure', instance: id }),
-    unhealthy: () => region.call('SetInstanceHealth', { InstanceId: id, HealthStatus: 'Unhealthy' }),
+    unhealthy: () =>
+      region.call('SetInstanceHealth', { InstanceId: id, HealthStatus: 'Unhealthy' }),
     spot: () => region.aws.disturb({ do: 'spot-notice', instance: id }),
     rebalance: () => region.aws.disturb({ do: 'rebalance-recommendation', instance: id }),
     standby: () => region.call('EnterStandby', { ...one, ShouldDecrementDesiredCapacity: flag }),
@@ -136,11 +137,13 @@ function check(aws: AwsEmulator): void {
   const { world } = aws
   const group = world.groups.get(GROUP)
   if (group === undefined) throw new Error('the group is gone')
-  if (group.desired < group.min || group.desired > group.max) throw new Error('desired out of bounds')
+  if (group.desired < group.min || group.desired > group.max)
+    throw new Error('desired out of bounds')
   const open = new Set([...group.openActions.values()].map(({ action }) => action))
   for (const { state, actions, machine, isEnding } of group.members.values()) {
     const waits = actions.some((action) => open.has(action))
-    if (waits !== isWaiting(state.value)) throw new Error(`${state.value} with open actions: ${waits}`)
+    if (waits !== isWaiting(state.value))
+      throw new Error(`${state.value} with open actions: ${waits}`)
     for (const { deadlineAt } of actions) {
       if (deadlineAt < world.now) throw new Error('an action outlived its deadline')
     }

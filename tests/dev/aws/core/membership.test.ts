@@ -26,7 +26,10 @@ t.test('standby keeps the machine, is not counted and comes back as a launch doe
   enter(second, false)
   await region.clock.tick(3 * SECOND)
   t.same(region.states(), ['InService', 'Standby', 'Standby'], 'its place was filled')
-  t.equal(refusalOf(() => enter(first, false))?.message, `The instance ${first} is not in InService.`)
+  t.equal(
+    refusalOf(() => enter(first, false))?.message,
+    `The instance ${first} is not in InService.`,
+  )
   region.call('ExitStandby', batch([first]))
   t.equal(region.group().DesiredCapacity, 2)
   await region.clock.tick(SECOND)
@@ -45,9 +48,12 @@ t.test('a detached machine runs on outside, and can join again', async (t) => {
   await region.clock.tick(SECOND)
   t.equal(region.stateOf(id), 'InService')
   t.equal(region.group().DesiredCapacity, 2)
-  t.match(refusalOf(() => region.call('AttachInstances', batch([id]))), {
-    message: `Instance ${id} is already part of AutoScalingGroup:${GROUP}`,
-  })
+  t.match(
+    refusalOf(() => region.call('AttachInstances', batch([id]))),
+    {
+      message: `Instance ${id} is already part of AutoScalingGroup:${GROUP}`,
+    },
+  )
   const tooMany = Array.from({ length: 21 }, () => id)
   t.equal(
     refusalOf(() => region.call('ExitStandby', batch(tooMany)))?.code,
@@ -56,26 +62,32 @@ t.test('a detached machine runs on outside, and can join again', async (t) => {
   )
 })
 
-t.test('uneven zones are evened out: a launch first, then the termination of one that is not protected', async (t) => {
-  const region = await aServingGroup(t, {
-    group: { DesiredCapacity: 4, AvailabilityZones: ['us-east-1a'] },
-  })
-  region.call('SetInstanceProtection', batch(region.ids.slice(0, 1), { ProtectedFromScaleIn: true }))
-  region.call('UpdateAutoScalingGroup', {
-    AutoScalingGroupName: GROUP,
-    AvailabilityZones: ['us-east-1a', 'us-east-1b'],
-  })
-  await region.clock.tick(MINUTE)
-  t.equal(region.states().length, 5)
-  t.equal(inService(region), 4)
-  await region.clock.tick(2 * SECOND)
-  const leaving = region.instances().find(({ LifecycleState }) => LifecycleState !== 'InService')
-  t.equal(leaving?.LifecycleState, 'Terminating:Wait')
-  t.not(leaving?.InstanceId, region.ids[0], 'a protected one stays')
-  await region.clock.tick(10 * MINUTE)
-  const zones = region.instances().map(({ AvailabilityZone }) => AvailabilityZone)
-  t.same(zones.sort(), ['us-east-1a', 'us-east-1a', 'us-east-1b', 'us-east-1b'])
-})
+t.test(
+  'uneven zones are evened out: a launch first, then the termination of one that is not protected',
+  async (t) => {
+    const region = await aServingGroup(t, {
+      group: { DesiredCapacity: 4, AvailabilityZones: ['us-east-1a'] },
+    })
+    region.call(
+      'SetInstanceProtection',
+      batch(region.ids.slice(0, 1), { ProtectedFromScaleIn: true }),
+    )
+    region.call('UpdateAutoScalingGroup', {
+      AutoScalingGroupName: GROUP,
+      AvailabilityZones: ['us-east-1a', 'us-east-1b'],
+    })
+    await region.clock.tick(MINUTE)
+    t.equal(region.states().length, 5)
+    t.equal(inService(region), 4)
+    await region.clock.tick(2 * SECOND)
+    const leaving = region.instances().find(({ LifecycleState }) => LifecycleState !== 'InService')
+    t.equal(leaving?.LifecycleState, 'Terminating:Wait')
+    t.not(leaving?.InstanceId, region.ids[0], 'a protected one stays')
+    await region.clock.tick(10 * MINUTE)
+    const zones = region.instances().map(({ AvailabilityZone }) => AvailabilityZone)
+    t.same(zones.sort(), ['us-east-1a', 'us-east-1a', 'us-east-1b', 'us-east-1b'])
+  },
+)
 
 t.test('with AZRebalance suspended, or all of a zone protected, nothing moves', async (t) => {
   const region = await aServingGroup(t, {
@@ -89,30 +101,46 @@ t.test('with AZRebalance suspended, or all of a zone protected, nothing moves', 
   const processes = { AutoScalingGroupName: GROUP, ScalingProcesses: ['AZRebalance'] }
   region.call('SuspendProcesses', processes)
   await region.clock.tick(10 * MINUTE)
-  t.same(region.instances().map(({ InstanceId }) => InstanceId), region.ids)
+  t.same(
+    region.instances().map(({ InstanceId }) => InstanceId),
+    region.ids,
+  )
   region.call('SetInstanceProtection', batch(region.ids, { ProtectedFromScaleIn: true }))
   region.call('ResumeProcesses', processes)
   await region.clock.tick(10 * MINUTE)
-  t.same(region.instances().map(({ InstanceId }) => InstanceId), region.ids)
+  t.same(
+    region.instances().map(({ InstanceId }) => InstanceId),
+    region.ids,
+  )
 })
 
 const pool = (region: Region) =>
   region.call('DescribeWarmPool', { AutoScalingGroupName: GROUP })['Instances'] as SeenInstance[]
 
 t.test('a warm pool prepares machines ahead, which are not listed and serve sooner', async (t) => {
-  const region = await aServingGroup(t, { hook: null, group: { MaxSize: 4 }, region: { bootMs: MINUTE } })
+  const region = await aServingGroup(t, {
+    hook: null,
+    group: { MaxSize: 4 },
+    region: { bootMs: MINUTE },
+  })
   await region.clock.tick(2 * MINUTE)
   putHook(region, { LifecycleHookName: 'ready', LifecycleTransition: LAUNCHING })
   region.call('PutWarmPool', { AutoScalingGroupName: GROUP, MinSize: 1 })
   await region.clock.tick(31 * SECOND)
-  t.same(pool(region).map(({ LifecycleState }) => LifecycleState), Array(2).fill('Warmed:Pending:Wait'))
+  t.same(
+    pool(region).map(({ LifecycleState }) => LifecycleState),
+    Array(2).fill('Warmed:Pending:Wait'),
+  )
   for (const { InstanceId } of pool(region)) region.complete(InstanceId, 'CONTINUE', 'ready')
   await region.clock.tick(2 * SECOND)
   const [warm] = pool(region)
   t.equal(warm?.LifecycleState, 'Warmed:Stopped')
   t.equal(region.machineState(warm?.InstanceId ?? ''), 'stopped')
   t.same(region.states(), ['InService', 'InService'])
-  t.match(refusalOf(() => region.terminate(warm?.InstanceId ?? '')), { code: 'ValidationError' })
+  t.match(
+    refusalOf(() => region.terminate(warm?.InstanceId ?? '')),
+    { code: 'ValidationError' },
+  )
   region.call('SetDesiredCapacity', { AutoScalingGroupName: GROUP, DesiredCapacity: 3 })
   const taken = region.instances().find(({ LifecycleState }) => LifecycleState === 'Pending')
   const id = taken?.InstanceId ?? ''

@@ -105,7 +105,10 @@ t.test('scheduled actions change the sizes at their time, in their zone', async 
   const described = region.call('DescribeScheduledActions', { AutoScalingGroupName: GROUP })
   t.match(described['ScheduledUpdateGroupActions'], [{ ScheduledActionName: 'mornings' }])
   const past = new Date(region.clock.now() - HOUR)
-  t.equal(refusalOf(() => put('late', { StartTime: past, DesiredCapacity: 1 }))?.code, 'ValidationError')
+  t.equal(
+    refusalOf(() => put('late', { StartTime: past, DesiredCapacity: 1 }))?.code,
+    'ValidationError',
+  )
   t.equal(refusalOf(() => put('odd', { Recurrence: 'daily', MinSize: 1 }))?.code, 'ValidationError')
 })
 
@@ -123,20 +126,28 @@ t.test('a batch of scheduled actions tells which of them failed', async (t) => {
   ])
 })
 
-t.test('LaunchInstances answers with the ids, raises desired, and repeats itself for a token', async (t) => {
-  const region = await aServingGroup(t, { hook: null })
-  const request = { AutoScalingGroupName: GROUP, RequestedCapacity: 3, ClientToken: 'once' }
-  const answer = region.call('LaunchInstances', request)
-  const ids = (answer['Instances'] as { InstanceIds: string[] }[]).flatMap((each) => each.InstanceIds)
-  t.equal(ids.length, 3)
-  t.equal(region.group().DesiredCapacity, 5)
-  t.same(region.call('LaunchInstances', request), answer)
-  t.equal(region.group().DesiredCapacity, 5)
-  const other = { ...request, RequestedCapacity: 1 }
-  t.equal(refusalOf(() => region.call('LaunchInstances', other))?.code, 'IdempotentParameterMismatch')
-  region.aws.disturb({ do: 'fail-launches' })
-  const failed = region.call('LaunchInstances', { ...request, ClientToken: 'two' })
-  t.match(failed['Errors'], [{ ErrorCode: 'InsufficientInstanceCapacity' }])
-  t.same(failed['Instances'], [])
-  t.equal(region.group().DesiredCapacity, 5)
-})
+t.test(
+  'LaunchInstances answers with the ids, raises desired, and repeats itself for a token',
+  async (t) => {
+    const region = await aServingGroup(t, { hook: null })
+    const request = { AutoScalingGroupName: GROUP, RequestedCapacity: 3, ClientToken: 'once' }
+    const answer = region.call('LaunchInstances', request)
+    const ids = (answer['Instances'] as { InstanceIds: string[] }[]).flatMap(
+      (each) => each.InstanceIds,
+    )
+    t.equal(ids.length, 3)
+    t.equal(region.group().DesiredCapacity, 5)
+    t.same(region.call('LaunchInstances', request), answer)
+    t.equal(region.group().DesiredCapacity, 5)
+    const other = { ...request, RequestedCapacity: 1 }
+    t.equal(
+      refusalOf(() => region.call('LaunchInstances', other))?.code,
+      'IdempotentParameterMismatch',
+    )
+    region.aws.disturb({ do: 'fail-launches' })
+    const failed = region.call('LaunchInstances', { ...request, ClientToken: 'two' })
+    t.match(failed['Errors'], [{ ErrorCode: 'InsufficientInstanceCapacity' }])
+    t.same(failed['Instances'], [])
+    t.equal(region.group().DesiredCapacity, 5)
+  },
+)
