@@ -26,7 +26,8 @@ for (const name of JOBS) {
       command = next
     }
     const flags = command.options.map(({ long }) => long)
-    for (const word of words.filter((each) => each.startsWith('--'))) t.ok(flags.includes(word), word)
+    for (const word of words.filter((each) => each.startsWith('--')))
+      t.ok(flags.includes(word), word)
     const variables = [...text.matchAll(/\b((?:CARAVAN|NOMAD)_[A-Z_]+)(?: +=|=\{\{)/g)]
     t.ok(variables.length > 3)
     for (const [, variable = ''] of variables) {

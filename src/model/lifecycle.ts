@@ -87,6 +87,8 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
     share: z.number(),
     cap_seconds: z.number(),
   }),
+  /** The group waits no longer, whatever still runs; its state of the instance, null in no group. */
+  z.object({ type: z.literal('lapsed'), at: z.iso.datetime(), state: z.string().nullable() }),
   z.object({ type: z.literal('empty'), at: z.iso.datetime() }),
   z.object({
     type: z.literal('completed'),

@@ -187,7 +187,8 @@ t.test('the JSON page names every state, and every reason as it is', async (t) =
 /** Names of the fields; those of an object within are dotted, unless it has a section of its own. */
 function toFields(schema: z.ZodObject): string[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
-    const isOwn = field === buildView || field === stepView || field === demandAnswer || name === 'slice'
+    const isOwn =
+      field === buildView || field === stepView || field === demandAnswer || name === 'slice'
     if (!(field instanceof z.ZodObject) || isOwn) return [name]
     return toFields(field).map((inner) => `${name}.${inner}`)
   })

@@ -46,38 +46,50 @@ const ALL = ['controller', 'hook-script', 'instance', 'polling-runners']
 
 t.test('together they allow every call that the code makes, and nothing besides', (t) => {
   const files = readdirSync(`${root}/nomad/iam`).toSorted()
-  t.same(files, ALL.map((name) => `${name}.json`))
+  t.same(
+    files,
+    ALL.map((name) => `${name}.json`),
+  )
   // Called by the user data, with the command of AWS.
   const calls = new Set([...readCalls(), 'autoscaling:SetInstanceHealth'])
   t.same([...new Set(ALL.flatMap(actionsOf))].toSorted(), [...calls].toSorted())
   t.end()
 })
 
-t.test('what changes something is limited to groups, and what ends machines to those of groups', (t) => {
-  for (const name of ALL) {
-    const { Statement } = policy.parse(
-      JSON.parse(readFileSync(`${root}/nomad/iam/${name}.json`, 'utf8')),
-    )
-    for (const { Action, Resource } of Statement) {
-      const isReading = Action.every((action) => /:Describe/.test(action))
-      t.equal(Resource === '*', isReading, `${name}: ${Action.join()}`)
+t.test(
+  'what changes something is limited to groups, and what ends machines to those of groups',
+  (t) => {
+    for (const name of ALL) {
+      const { Statement } = policy.parse(
+        JSON.parse(readFileSync(`${root}/nomad/iam/${name}.json`, 'utf8')),
+      )
+      for (const { Action, Resource } of Statement) {
+        const isReading = Action.every((action) => /:Describe/.test(action))
+        t.equal(Resource === '*', isReading, `${name}: ${Action.join()}`)
+      }
     }
-  }
-  t.match(readFileSync(`${root}/nomad/iam/controller.json`, 'utf8'), /aws:ResourceTag\/aws:autoscaling:groupName/)
-  t.end()
-})
+    t.match(
+      readFileSync(`${root}/nomad/iam/controller.json`, 'utf8'),
+      /aws:ResourceTag\/aws:autoscaling:groupName/,
+    )
+    t.end()
+  },
+)
 
-t.test('an instance may do no more than hold itself, complete itself, and say that it is not well', (t) => {
-  t.same(actionsOf('instance'), [
-    'autoscaling:CompleteLifecycleAction',
-    'autoscaling:DescribeAutoScalingInstances',
-    'autoscaling:DescribeLifecycleHooks',
-    'autoscaling:RecordLifecycleActionHeartbeat',
-    'autoscaling:SetInstanceHealth',
-  ])
-  t.same(
-    actionsOf('hook-script'),
-    actionsOf('instance').filter((action) => !action.endsWith('SetInstanceHealth')),
-  )
-  t.end()
-})
+t.test(
+  'an instance may do no more than hold itself, complete itself, and say that it is not well',
+  (t) => {
+    t.same(actionsOf('instance'), [
+      'autoscaling:CompleteLifecycleAction',
+      'autoscaling:DescribeAutoScalingInstances',
+      'autoscaling:DescribeLifecycleHooks',
+      'autoscaling:RecordLifecycleActionHeartbeat',
+      'autoscaling:SetInstanceHealth',
+    ])
+    t.same(
+      actionsOf('hook-script'),
+      actionsOf('instance').filter((action) => !action.endsWith('SetInstanceHealth')),
+    )
+    t.end()
+  },
+)

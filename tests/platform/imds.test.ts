@@ -18,7 +18,8 @@ function answering(paths: Record<string, string>, tokens = ['token-one=']): Requ
       return void response.writeHead(ttl ? 200 : 400).end(tokens[Math.min(at++, tokens.length - 1)])
     }
     const current = tokens[Math.min(at, tokens.length) - 1]
-    if (request.headers['x-aws-ec2-metadata-token'] !== current) return void response.writeHead(401).end()
+    if (request.headers['x-aws-ec2-metadata-token'] !== current)
+      return void response.writeHead(401).end()
     const text = paths[(request.url ?? '').replace('/latest/meta-data/', '')]
     response.writeHead(text === undefined ? 404 : 200).end(text)
   }

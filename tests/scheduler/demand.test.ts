@@ -70,7 +70,10 @@ t.test('the stream opens with everything and tells each change, to the end', asy
   await agent.step(0, 'hello')
   unwrap(await agent.report('succeeded'))
   await untilBuild(scheduler, '1', ({ state }) => state === 'succeeded')
-  await until(() => events.some((event) => event.type === 'changes' && event.gone.length === 1), 'its end')
+  await until(
+    () => events.some((event) => event.type === 'changes' && event.gone.length === 1),
+    'its end',
+  )
   const quiet = events.length
   abort.abort()
   await reading
@@ -81,31 +84,43 @@ t.test('the stream opens with everything and tells each change, to the end', asy
   t.match(again.slices, [{ predicted: { samples: 1 } }])
 })
 
-t.test('earlier builds of the job say how long it takes, on whatever branch they ran', async (t) => {
-  const store = await open(t, await sqliteBackend().fresh(t))
-  await store.write(async (writer) => {
-    for (let number = 1; number <= 10; number++) {
-      const build = aBuild({ number, branch: `b${number}`, state: 'succeeded', finished_ms: NOW_MS })
-      await insertBuild(writer, build, someTexts())
-      const times = { started_ms: NOW_MS, finished_ms: NOW_MS + number * 1000 }
-      await insertSlices(writer, [aSlice(build, { state: 'succeeded', ...times })])
-    }
-  })
-  const job = { org: 'acme', repo: 'site', job: 'test' }
-  const runTimes = createRunTimes(store.read)
-  t.equal(runTimes.of(job), undefined)
-  await runTimes.load([job, { ...job, job: 'other' }])
-  t.strictSame(predict(runTimes.of(job) ?? [], 0), { p50: 5, p80: 8, p95: 10, samples: 10 })
-  t.strictSame(predict(runTimes.of(job) ?? [], 6000), { p50: 2, p80: 4, p95: 4, samples: 4 })
-  t.equal(predict(runTimes.of({ ...job, job: 'other' }) ?? [], 0), null)
-  const build = aBuild()
-  const before = aSlice(build, { state: 'running', started_ms: NOW_MS })
-  const after = { ...before, state: 'succeeded' as const, finished_ms: NOW_MS + 20_000 }
-  runTimes.note(job, { before, after })
-  runTimes.note(job, { before, after: { ...after, state: 'canceled' } })
-  runTimes.note(job, { before: after, after })
-  t.equal(predict(runTimes.of(job) ?? [], 0)?.samples, 11, 'each end counts once, a cancel not at all')
-})
+t.test(
+  'earlier builds of the job say how long it takes, on whatever branch they ran',
+  async (t) => {
+    const store = await open(t, await sqliteBackend().fresh(t))
+    await store.write(async (writer) => {
+      for (let number = 1; number <= 10; number++) {
+        const build = aBuild({
+          number,
+          branch: `b${number}`,
+          state: 'succeeded',
+          finished_ms: NOW_MS,
+        })
+        await insertBuild(writer, build, someTexts())
+        const times = { started_ms: NOW_MS, finished_ms: NOW_MS + number * 1000 }
+        await insertSlices(writer, [aSlice(build, { state: 'succeeded', ...times })])
+      }
+    })
+    const job = { org: 'acme', repo: 'site', job: 'test' }
+    const runTimes = createRunTimes(store.read)
+    t.equal(runTimes.of(job), undefined)
+    await runTimes.load([job, { ...job, job: 'other' }])
+    t.strictSame(predict(runTimes.of(job) ?? [], 0), { p50: 5, p80: 8, p95: 10, samples: 10 })
+    t.strictSame(predict(runTimes.of(job) ?? [], 6000), { p50: 2, p80: 4, p95: 4, samples: 4 })
+    t.equal(predict(runTimes.of({ ...job, job: 'other' }) ?? [], 0), null)
+    const build = aBuild()
+    const before = aSlice(build, { state: 'running', started_ms: NOW_MS })
+    const after = { ...before, state: 'succeeded' as const, finished_ms: NOW_MS + 20_000 }
+    runTimes.note(job, { before, after })
+    runTimes.note(job, { before, after: { ...after, state: 'canceled' } })
+    runTimes.note(job, { before: after, after })
+    t.equal(
+      predict(runTimes.of(job) ?? [], 0)?.samples,
+      11,
+      'each end counts once, a cancel not at all',
+    )
+  },
+)
 
 t.test('a prediction lies among the times that were seen, and never behind the age', (t) => {
   const times = fc.array(fc.integer({ min: 0, max: 1_000_000 }), { maxLength: 50 })
@@ -115,7 +130,9 @@ t.test('a prediction lies among the times that were seen, and never behind the a
     const found = predict(sorted, ageMs)
     if (longer.length === 0) return found === null
     if (found === null) return false
-    const all = [found.p50, found.p80, found.p95].map((seconds) => Math.round(seconds * 1000 + ageMs))
+    const all = [found.p50, found.p80, found.p95].map((seconds) =>
+      Math.round(seconds * 1000 + ageMs),
+    )
     return (
       found.samples === longer.length &&
       all.every((each) => longer.includes(each)) &&
@@ -129,7 +146,8 @@ t.test('a prediction lies among the times that were seen, and never behind the a
 
 t.test('ten thousand slices are told in a moment', async (t) => {
   const { scheduler } = await startScheduler(t)
-  for (let number = 0; number < 10; number++) await scheduler.submit(aRequest({ parallelism: 1000 }))
+  for (let number = 0; number < 10; number++)
+    await scheduler.submit(aRequest({ parallelism: 1000 }))
   await scheduler.demand.read({ slices: true })
   const startMs = systemClock.monotonic()
   const { slices } = await scheduler.demand.read({ slices: true })

@@ -139,6 +139,8 @@ async function whileBeating<T>(
       beat: () => undefined,
       cap: (hook: string, _share: number, capMs: number) =>
         void io.stderr.write(`The hook ${hook} ends in ${Math.round(capMs / 1000)} s.\n`),
+      over: (lifecycle: string | null) =>
+        void io.stderr.write(`The group waits no longer: ${lifecycle ?? 'in no group'}.\n`),
       trouble(cause: unknown) {
         const text = describeCause(cause)
         if (text !== told) io.stderr.write(`A heartbeat failed, and is tried again: ${text}\n`)

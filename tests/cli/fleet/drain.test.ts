@@ -29,12 +29,17 @@ async function start(t: Test, names: readonly string[] = [INSTANCE]) {
     const argv = ['node', 'caravan', 'fleet', ...args]
     const code = await runProgram(argv, io).catch((error: { code?: string }) => error.code)
     const reports = stdout.startsWith('{')
-      ? stdout.trim().split('\n').map((line) => drainReport.parse(JSON.parse(line)))
+      ? stdout
+          .trim()
+          .split('\n')
+          .map((line) => drainReport.parse(JSON.parse(line)))
       : []
     return { code, stdout, stderr, reports }
   }
   const nodeOf = async (name: string) => {
-    const nodes = await engine.get<{ ID: string; Name: string }[] & Record<string, unknown>>('/v1/nodes')
+    const nodes = await engine.get<{ ID: string; Name: string }[] & Record<string, unknown>>(
+      '/v1/nodes',
+    )
     return nodes.find(({ Name }) => Name === name)?.ID ?? ''
   }
   return { ...engine, fleet, nodeOf }
@@ -97,17 +102,20 @@ t.test('an empty node is empty at once, and takes work again when it is given ba
   t.match(await farm.get(`/v1/node/${id}`), { SchedulingEligibility: 'eligible' })
 })
 
-t.test('fleet B31: an instance is only taken for empty when every node says where it runs', async (t) => {
-  const sure = await start(t, [INSTANCE, 'i-0123456789abcdef1'])
-  const none = await sure.fleet('drain', '--instance', 'i-00000000000000abc', '--wait')
-  t.equal(none.code, 0)
-  t.match(none.stderr, /knows no node of this instance/)
-  const unsure = await start(t, [INSTANCE, 'rack-4'])
-  t.equal((await unsure.fleet('drain', '--instance', 'i-00000000000000abc')).code, 'NOT_FOUND')
-  t.match((await unsure.fleet('drain', '--instance', INSTANCE, '--json')).reports, [
-    { outcome: 'draining', instance: INSTANCE },
-  ])
-})
+t.test(
+  'fleet B31: an instance is only taken for empty when every node says where it runs',
+  async (t) => {
+    const sure = await start(t, [INSTANCE, 'i-0123456789abcdef1'])
+    const none = await sure.fleet('drain', '--instance', 'i-00000000000000abc', '--wait')
+    t.equal(none.code, 0)
+    t.match(none.stderr, /knows no node of this instance/)
+    const unsure = await start(t, [INSTANCE, 'rack-4'])
+    t.equal((await unsure.fleet('drain', '--instance', 'i-00000000000000abc')).code, 'NOT_FOUND')
+    t.match((await unsure.fleet('drain', '--instance', INSTANCE, '--json')).reports, [
+      { outcome: 'draining', instance: INSTANCE },
+    ])
+  },
+)
 
 t.test('a command line that makes no sense is refused', async (t) => {
   const farm = await start(t)
@@ -124,5 +132,7 @@ t.test('a command line that makes no sense is refused', async (t) => {
     t.match(code, /INPUT_INVALID|NOT_FOUND/, args.join(' '))
   }
   t.equal((await farm.fleet('drain', '--self', '--wait', '--deadline', 'soon')).code, 2)
-  t.match(await farm.get(`/v1/node/${await farm.nodeOf(INSTANCE)}`), { SchedulingEligibility: 'eligible' })
+  t.match(await farm.get(`/v1/node/${await farm.nodeOf(INSTANCE)}`), {
+    SchedulingEligibility: 'eligible',
+  })
 })

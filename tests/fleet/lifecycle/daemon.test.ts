@@ -26,7 +26,7 @@ t.test(
     t.equal(node?.DrainStrategy?.Deadline, 0, 'Nomad is given no deadline')
     t.match(node?.LastDrain?.Meta, { caravan_by: 'lifecycle' })
     t.match(await machine.until('left'), { allocations: [{ job: 'build', status: 'running' }] })
-    await eventually(() => machine.group.beats.length >= 3, 'three beats')
+    await eventually(() => machine.group.beats.length >= 2, 'two beats')
     t.strictSame(machine.group.completed, [], 'not while something runs')
     await machine.send('PUT', '/v1/jobs', { Job: aJob('next', 'true') })
     const beats = machine.group.beats.length
@@ -188,4 +188,19 @@ t.test('Nomad out of reach holds the instance, unless somebody said for how long
   await patient.done
   machine.startDaemon({ giveUpMs: 500 })
   t.match(await machine.until('completed'), { accepted: true })
+})
+
+t.test('fleet B6: when the group waits no longer, what runs is stopped in order', async (t) => {
+  const machine = await startInstance(t)
+  await machine.register(aSimulatedJob('build'))
+  await untilStatus(machine, 'build', 'running')
+  machine.metadata.target = 'Terminated'
+  machine.group.hooks = [aHook({ timeoutMs: 3000 })]
+  machine.startDaemon()
+  await machine.until('left')
+  machine.group.lifecycle = 'Terminating:Proceed'
+  t.match(await machine.until('lapsed'), { state: 'Terminating:Proceed' })
+  await machine.until('empty')
+  t.match(await machine.until('completed'), { accepted: false })
+  t.match(await machine.allocations('build'), [{ DesiredStatus: 'stop' }])
 })

@@ -78,18 +78,21 @@ t.test('the group follows the tasks, with class and token from a secret', async 
   t.same(new Set(tokens), new Set(['personal']))
 })
 
-t.test('class and token from the environment and a file; without them, or without an answer, nothing', async (t) => {
-  const { tick, tokens, folder, group } = await start(t)
-  const file = join(folder, 'token')
-  writeFileSync(file, 'from-a-file\n')
-  const told = { RESOURCE_CLASS: 'acme/linux', CIRCLE_TOKEN_FILE: file }
-  t.equal((await tick(told)).code, 0)
-  t.same(new Set(tokens), new Set(['from-a-file']))
-  t.match(group(), { desired: 3 })
-  const nothing = await tick({})
-  t.equal(nothing.code, 2)
-  t.match(nothing.stderr, /RESOURCE_CLASS.*\n.*CIRCLE_TOKEN/)
-  const other = await tick({ ...told, RESOURCE_CLASS: 'acme/other' })
-  t.equal(other.code, 3)
-  t.match(group(), { desired: 3 })
-})
+t.test(
+  'class and token from the environment and a file; without them, or without an answer, nothing',
+  async (t) => {
+    const { tick, tokens, folder, group } = await start(t)
+    const file = join(folder, 'token')
+    writeFileSync(file, 'from-a-file\n')
+    const told = { RESOURCE_CLASS: 'acme/linux', CIRCLE_TOKEN_FILE: file }
+    t.equal((await tick(told)).code, 0)
+    t.same(new Set(tokens), new Set(['from-a-file']))
+    t.match(group(), { desired: 3 })
+    const nothing = await tick({})
+    t.equal(nothing.code, 2)
+    t.match(nothing.stderr, /RESOURCE_CLASS.*\n.*CIRCLE_TOKEN/)
+    const other = await tick({ ...told, RESOURCE_CLASS: 'acme/other' })
+    t.equal(other.code, 3)
+    t.match(group(), { desired: 3 })
+  },
+)

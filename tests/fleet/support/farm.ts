@@ -1,6 +1,10 @@
 /** A group on the emulator whose machines are nodes of the embedded engine, and commands that meet them. */
 import type { Test } from 'tap'
-import { connectCluster, startAwsEmulator, type AwsEmulatorOptions } from '../../../src/dev/index.ts'
+import {
+  connectCluster,
+  startAwsEmulator,
+  type AwsEmulatorOptions,
+} from '../../../src/dev/index.ts'
 import { silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
 import { eventually, startTestEngine } from '../../dev/nomad-engine/support.ts'
 import { startCaravan, type Ended, type Started } from '../../support/caravan.ts'
@@ -64,7 +68,10 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
     'their service',
   )
   if (registers) {
-    await eventually(() => instances().every((each) => cluster?.nodeOf(each) !== undefined), 'their nodes')
+    await eventually(
+      () => instances().every((each) => cluster?.nodeOf(each) !== undefined),
+      'their nodes',
+    )
   }
   const env = (instance = instances()[0] ?? '') => ({
     AWS_ENDPOINT_URL: emulator.endpoint,
