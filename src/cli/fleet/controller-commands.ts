@@ -31,12 +31,14 @@ export function addControllerCommands(fleet: Command, io: Io, finish: Finish): v
     .action(async (options) =>
       finish(await (await import('./explain.ts')).explainCommand(options, io)),
     )
-  withStore(fleet, 'scale <pool> <nodes>', 'keep at least so many nodes for some time')
+  withStore(fleet, 'scale', 'keep at least so many nodes for some time')
+    .argument('<pool>', 'one of the settings')
+    .argument('<nodes>', 'how many', toCount)
     .option('--for <duration>', 'how long', toDuration, 3_600_000)
     .option('--dry-run', 'store nothing')
-    .action(async (pool: string, nodes: string, options) => {
+    .action(async (pool: string, nodes: number, options) => {
       const { scaleCommand } = await import('./orders.ts')
-      finish(await scaleCommand(pool, toCount(nodes), options, io))
+      finish(await scaleCommand(pool, nodes, options, io))
     })
   withStore(fleet, 'pin <node>', 'keep a node: the fleet does not end it, whatever its reason')
     .option('--until <time>', 'a time, or a duration such as 4h')
