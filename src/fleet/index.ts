@@ -14,7 +14,6 @@ export {
   toAllocationView,
   undrain,
   waitUntilEmpty,
-  whatStillRuns,
 } from './lifecycle/index.ts'
 export { isPolling, readPollingSettings, tickRunners, toRunnerGroup } from './polling/index.ts'
 export { createController, type Controller, type ControllerDeps, type Tick } from './controller.ts'

@@ -6,8 +6,6 @@ import {
   type BuildSummary,
   type BuildView,
   buildView,
-  type DemandAnswer,
-  demandAnswer,
   type DryRunAnswer,
   dryRunAnswer,
   type FollowEvent,
@@ -60,8 +58,6 @@ export interface ApiClient {
     ref: string,
     place: { slice: number; step: number; epoch?: number; offset?: number },
   ): Promise<AsyncIterable<Uint8Array>>
-  /** What slices ask of the cluster. */
-  readDemand(signal?: AbortSignal): Promise<DemandAnswer>
   readonly tokens: TokenCalls
   /** Also of a server that is not well. */
   health(): Promise<HealthAnswer>
@@ -145,10 +141,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     },
     follow: (ref, asked) => followEvents({ server, clock, random, ...toFollow(http, ref, asked) }),
     readOutput: (ref, place) => obeying(clock, () => readOutput(http, { server, ref, ...place })),
-    async readDemand(signal) {
-      const response = await call({ method: 'GET', path: `${API}/demand`, signal })
-      return readAnswer(server, response, demandAnswer)
-    },
     async health() {
       const response = await call({ method: 'GET', path: '/readyz' })
       // 503 tells that something is wrong, in the same shape.

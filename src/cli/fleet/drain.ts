@@ -5,10 +5,10 @@ import {
   findNodes,
   instanceOf,
   isDrained,
+  isLive,
   keepBeating,
   toAllocationView,
   waitUntilEmpty,
-  whatStillRuns,
 } from '../../fleet/index.ts'
 import type { DrainReport } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
@@ -78,7 +78,7 @@ async function begin(
   }
   const done = isDrained(node, wish)
   if (!dryRun && !done) await drain(nomad, node.ID, wish)
-  const left = whatStillRuns(await nomad.nodeAllocations(node.ID))
+  const left = (await nomad.nodeAllocations(node.ID)).filter(isLive)
   const outcome = dryRun ? 'planned' : done ? 'drained' : 'draining'
   return { ...toReport(node, outcome), allocations: left.map(toAllocationView) }
 }

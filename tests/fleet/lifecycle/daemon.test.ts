@@ -204,3 +204,28 @@ t.test('fleet B6: when the group waits no longer, what runs is stopped in order'
   t.match(await machine.until('completed'), { accepted: false })
   t.match(await machine.allocations('build'), [{ DesiredStatus: 'stop' }])
 })
+
+t.test('what a token may not see keeps an instance all the same', async (t) => {
+  const machine = await startInstance(t)
+  await machine.register(aSimulatedJob('secret'))
+  await untilStatus(machine, 'secret', 'running')
+  // As a server answers whose access control leaves out other namespaces.
+  const { nomad } = machine
+  const watch = nomad.watch.bind(nomad)
+  nomad.nodeAllocations = async () => []
+  nomad.watch = ((what: 'node' | 'nodeAllocations', id: string, signal: AbortSignal) =>
+    what === 'node' ? watch(what, id, signal) : nothing()) as typeof nomad.watch
+  machine.metadata.target = 'Terminated'
+  machine.startDaemon()
+  await eventually(() => machine.group.beats.length >= 1, 'a beat')
+  const drained = async () => (await nomad.readNode(machine.nodeId))?.Drain
+  await eventually(drained, 'the drain')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.strictSame(machine.group.completed, [], 'the lists show nothing, and the drain is not over')
+  await nomad.deregisterJob('secret')
+  t.match(await machine.until('completed'), { accepted: true })
+})
+
+async function* nothing(): AsyncGenerator<never[]> {
+  yield []
+}

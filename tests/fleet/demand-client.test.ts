@@ -1,9 +1,9 @@
 import t from 'tap'
-import { createApiClient } from '../../../src/cli/api/client.ts'
-import { createDemandSource, toDemand } from '../../../src/cli/fleet/demand-source.ts'
-import type { DemandAnswer, DemandClass, DemandSlice } from '../../../src/model/index.ts'
-import { systemClock } from '../../../src/platform/index.ts'
-import { startScripted } from '../../support/scripted-api.ts'
+import { createDemandClient, toDemand } from '../../src/fleet/demand-client.ts'
+import type { DemandAnswer, DemandClass, DemandSlice } from '../../src/model/index.ts'
+import { createHttpClient, systemClock } from '../../src/platform/index.ts'
+import { startScripted } from '../support/scripted-api.ts'
+import { serve } from '../support/serve.ts'
 
 function aClass(more: Partial<DemandClass> = {}): DemandClass {
   return {
@@ -52,19 +52,20 @@ const ANSWER: DemandAnswer = {
 }
 
 t.test('slices with a node are placed, all others wait for one', (t) => {
+  const need = { cpuMhz: 5000, memoryMiB: 8704 }
   t.same(toDemand(ANSWER), {
     classes: [
       {
         name: 'medium',
         pool: 'linux',
-        need: { cpuMhz: 5000, memoryMiB: 8704 },
+        need,
         waiting: 2,
-        oldestMs: 4000,
+        oldestMs: 9000,
       },
     ],
     placed: [
-      { slice: '5a4ea06b7d560d000116830f-0', nodeId: 'n1', remainingMs: 8000 },
-      { slice: '5a4ea06b7d560d000116830f-1', nodeId: 'n2', remainingMs: null },
+      { slice: '5a4ea06b7d560d000116830f-0', nodeId: 'n1', need, remainingMs: 8000 },
+      { slice: '5a4ea06b7d560d000116830f-1', nodeId: 'n2', need, remainingMs: null },
     ],
   })
   t.end()
@@ -87,7 +88,18 @@ t.test('a server tells it over HTTP', async (t) => {
       },
     },
   })
-  const client = createApiClient({ server: api.url, clock: systemClock })
-  t.teardown(() => client.close())
-  t.same(await createDemandSource(client).read(), toDemand(ANSWER))
+  const http = createHttpClient({ baseUrl: api.url, clock: systemClock })
+  t.teardown(() => http.close())
+  t.same(await createDemandClient(http, api.url).read(), toDemand(ANSWER))
+})
+
+t.test('what is no demand is an error, and never one that is empty', async (t) => {
+  const { api } = await startScripted(t, {}, { tokens: ['0123456789abcdef'] })
+  const http = createHttpClient({ baseUrl: api.url, clock: systemClock })
+  t.teardown(() => http.close())
+  await t.rejects(createDemandClient(http, api.url).read(), { message: /one with the role read/ })
+  const page = await serve(t, (_request, response) => response.end('<html></html>'))
+  const other = createHttpClient({ baseUrl: page, clock: systemClock })
+  t.teardown(() => other.close())
+  await t.rejects(createDemandClient(other, page).read(), { code: 'SERVER_ERROR' })
 })
