@@ -97,7 +97,7 @@ export const FLEET: Dashboard = {
     },
     {
       title: 'Until the most urgent hook ends',
-      why: 'Falls only when nobody beats, or near the end of what heartbeats can give.',
+      why: 'Goes up with every heartbeat, and towards 0 while nobody beats.',
       unit: 's',
       lines: { margin: { metric: 'circle.fleet.hooks.margin', as: 'min', by: ['pool'] } },
     },

@@ -14,15 +14,8 @@ export {
   toAllocationView,
   undrain,
   waitUntilEmpty,
-  whatStillRuns,
 } from './lifecycle/index.ts'
-export {
-  isPolling,
-  readPollingSettings,
-  type RunnerTick,
-  tickRunners,
-  toRunnerGroup,
-} from './polling/index.ts'
+export { isPolling, readPollingSettings, tickRunners, toRunnerGroup } from './polling/index.ts'
 export { createController, type Controller, type ControllerDeps, type Tick } from './controller.ts'
 export { createDemandClient } from './demand-client.ts'
 export { readDrainMark, toDrainMeta, type DrainMark } from './drain-mark.ts'

@@ -11,7 +11,11 @@ const of = (
 const POOL = ['pool'] as const
 
 export const FLEET_METRICS = {
-  'circle.fleet.active': of('gauge', '0 or 1', '1 on the controller that acts, 0 on those that wait'),
+  'circle.fleet.active': of(
+    'gauge',
+    '0 or 1',
+    '1 on the controller that acts, 0 on those that wait',
+  ),
   'circle.fleet.capacity.desired': of('gauge', 'nodes', 'what the group is told to have', POOL),
   'circle.fleet.capacity.actual': of('gauge', 'nodes', 'what the group has', POOL),
   'circle.fleet.units': of('gauge', 'nodes', 'machines of the pool, by what they count as', [

@@ -87,6 +87,8 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
     share: z.number(),
     cap_seconds: z.number(),
   }),
+  /** The group waits no longer, whatever still runs; its state of the instance, null in no group. */
+  z.object({ type: z.literal('lapsed'), at: z.iso.datetime(), state: z.string().nullable() }),
   z.object({ type: z.literal('empty'), at: z.iso.datetime() }),
   z.object({
     type: z.literal('completed'),
@@ -105,3 +107,16 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
   }),
 ])
 export type LifecycleEvent = z.infer<typeof lifecycleEvent>
+
+/** What `caravan fleet tick --json` prints for polling runners. */
+export const runnerTick = z.object({
+  group: z.string(),
+  /** Tasks that wait, and those that run. */
+  unclaimed: z.number().int(),
+  running: z.number().int(),
+  max: z.number().int(),
+  /** What the group was told, or would be. */
+  desired: z.number().int(),
+  dry_run: z.boolean(),
+})
+export type RunnerTick = z.infer<typeof runnerTick>

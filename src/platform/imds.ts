@@ -106,7 +106,8 @@ export function createImds({ endpoint, clock }: ImdsOptions): Imds {
   return {
     instanceId: () => readFact('/instance-id', /^i-[0-9a-f]{6,32}$/),
     region: () => readFact('/placement/region', /^[a-z0-9-]{3,32}$/),
-    targetState: () => readText('/autoscaling/target-lifecycle-state', /^[A-Za-z]+(?::[A-Za-z]+)*$/),
+    targetState: () =>
+      readText('/autoscaling/target-lifecycle-state', /^[A-Za-z]+(?::[A-Za-z]+)*$/),
     async spotNotice() {
       const text = await readText('/spot/instance-action', /^\{.*\}$/s)
       return text === null ? null : parseNotice(endpoint, text)

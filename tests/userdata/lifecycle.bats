@@ -33,6 +33,13 @@ setup() { load machine && new_machine; }
   [[ $(stat -c %a "$MACHINE/files/etc/caravan/lifecycle.env") == 600 ]]
 }
 
+@test "without a token that may drain, nothing holds the machine" {
+  boot NOMAD_ACL=true SECRETS_COMMAND='echo "{\"metrics_token\":\"00000000-1111-2222-3333-444444444444\"}"'
+  booted
+  [[ $output == *'without lifecycle_token, nobody waits for builds here'* ]]
+  ! called 'restart caravan-lifecycle.service'
+}
+
 @test "a token that holds anything but letters and digits ends the script" {
   boot NOMAD_ACL=true SECRETS_COMMAND='printf "%s" "{\"lifecycle_token\":\"x\\ny\"}"'
   failed_because 'a token holds characters that no token has'

@@ -1,11 +1,5 @@
 /** `caravan fleet complete`: tells the group that an instance may go, when nothing runs on it any more. */
-import {
-  findAction,
-  findNodes,
-  proveEmpty,
-  toAllocationView,
-  whatStillRuns,
-} from '../../fleet/index.ts'
+import { findAction, findNodes, isLive, proveEmpty, toAllocationView } from '../../fleet/index.ts'
 import { CaravanError, type CompleteReport } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
 import type { AwsRegion } from '../../platform/index.ts'
@@ -30,8 +24,8 @@ export async function completeCommand(options: CompleteOptions, io: Io): Promise
     return withNomad(options, io, async (nomad) => {
       const nodes = await findNodes(nomad, name)
       const instance = instanceIdOf(name, nodes)
-      const left = options.force ? [] : await whatHolds(nomad, nodes)
-      if (left.length === 0) return report(await complete(aws, instance, options), options, io)
+      const left = options.force ? null : await whatHolds(nomad, nodes)
+      if (left === null) return report(await complete(aws, instance, options), options, io)
       const action = await findAction(aws, { instanceId: instance, hook: options.hook })
       const { hook = '', group = '' } = action ?? {}
       const refused: CompleteReport = {
@@ -47,16 +41,22 @@ export async function completeCommand(options: CompleteOptions, io: Io): Promise
   })
 }
 
-/** @throws CaravanError CONFLICT for a node that takes work: what comes next could not be seen now. */
+/**
+ * Null when nothing does; a list without anything in it when Nomad says that something runs which it does
+ * not show.
+ *
+ * @throws CaravanError CONFLICT for a node that takes work: what comes next could not be seen now.
+ */
 async function whatHolds(
   nomad: NomadClient,
   nodes: readonly NomadNode[],
-): Promise<CompleteReport['allocations']> {
-  const left: CompleteReport['allocations'] = []
+): Promise<CompleteReport['allocations'] | null> {
+  let left: CompleteReport['allocations'] | null = null
   for (const { ID, Name, Status } of nodes) {
     const proof = await proveEmpty(nomad, ID)
     if (proof === 'busy') {
-      left.push(...whatStillRuns(await nomad.nodeAllocations(ID)).map(toAllocationView))
+      const live = (await nomad.nodeAllocations(ID)).filter(isLive)
+      left = [...(left ?? []), ...live.map(toAllocationView)]
     }
     // Nomad gives nothing to a node that is down.
     if (proof === 'eligible' && Status !== 'down') {

@@ -5,10 +5,10 @@ import {
   findNodes,
   instanceOf,
   isDrained,
+  isLive,
   keepBeating,
   toAllocationView,
   waitUntilEmpty,
-  whatStillRuns,
 } from '../../fleet/index.ts'
 import type { DrainReport } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
@@ -78,7 +78,7 @@ async function begin(
   }
   const done = isDrained(node, wish)
   if (!dryRun && !done) await drain(nomad, node.ID, wish)
-  const left = whatStillRuns(await nomad.nodeAllocations(node.ID))
+  const left = (await nomad.nodeAllocations(node.ID)).filter(isLive)
   const outcome = dryRun ? 'planned' : done ? 'drained' : 'draining'
   return { ...toReport(node, outcome), allocations: left.map(toAllocationView) }
 }
@@ -139,6 +139,8 @@ async function whileBeating<T>(
       beat: () => undefined,
       cap: (hook: string, _share: number, capMs: number) =>
         void io.stderr.write(`The hook ${hook} ends in ${Math.round(capMs / 1000)} s.\n`),
+      over: (lifecycle: string | null) =>
+        void io.stderr.write(`The group waits no longer: ${lifecycle ?? 'in no group'}.\n`),
       trouble(cause: unknown) {
         const text = describeCause(cause)
         if (text !== told) io.stderr.write(`A heartbeat failed, and is tried again: ${text}\n`)

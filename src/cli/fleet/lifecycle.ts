@@ -88,6 +88,8 @@ function describe(event: LifecycleEvent): string {
       return `heartbeat for ${event.hook}, which can wait ${event.cap_seconds} s more`
     case 'cap':
       return `the hook ${event.hook} ends in ${event.cap_seconds} s, whatever still runs`
+    case 'lapsed':
+      return `its group waits no longer (${event.state ?? 'it is in no group'})`
     case 'empty':
       return 'nothing runs on it any more'
     case 'completed':

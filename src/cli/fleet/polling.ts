@@ -21,10 +21,9 @@ export async function pollingTick(
     const runners = toRunnerGroup(settings, texts)
     const dryRun = options.dryRun === true
     const tick = await tickRunners({ http, aws }, runners, { dryRun })
-    const { group } = runners
-    if (options.json) await writeJsonLine(io.stdout, { group, ...tick, dry_run: dryRun })
+    if (options.json) await writeJsonLine(io.stdout, tick)
     else {
-      const { unclaimed, running, max, desired } = tick
+      const { group, unclaimed, running, max, desired } = tick
       io.stdout.write(
         `${group}: ${unclaimed} wait, ${running} run, at most ${max}: ${dryRun ? 'would be' : 'is'} ${desired}\n`,
       )

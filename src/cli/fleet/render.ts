@@ -16,8 +16,12 @@ export function drawCompletion(report: CompleteReport): string {
     refused: `hook ${hook} of ${group} goes on waiting`,
     planned: `hook ${hook} of ${group} would be completed with ${result}`,
   }[outcome]
-  return `${instance}: ${done}${drawLeft(allocations)}\n`
+  const isHidden = outcome === 'refused' && allocations.length === 0
+  return `${instance}: ${done}${isHidden ? HIDDEN : drawLeft(allocations)}\n`
 }
+
+const HIDDEN =
+  '; its drain is not over: something runs that NOMAD_TOKEN may not see, or nobody drained it'
 
 const OUTCOMES: Readonly<Record<DrainReport['outcome'], string>> = {
   draining: 'takes no new work',

@@ -36,6 +36,8 @@ export interface BeatNews {
   beat(hook: string, capMs: number): void
   /** So much of the hook's whole time is over; once for each share. */
   cap(hook: string, share: number, capMs: number): void
+  /** The group waits for nothing any more. @param lifecycle its state; null when it is in no group. */
+  over(lifecycle: string | null): void
   trouble(cause: unknown): void
 }
 
@@ -99,15 +101,20 @@ function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: Be
     return hook
   }
 
+  const end = (lifecycle: string | null): number => {
+    news.over(lifecycle)
+    return Infinity
+  }
+
   return async (signal: AbortSignal): Promise<number | null> => {
     if (group === null) await findMember(signal)
-    if (group === null) return absent >= ABSENT_MAX ? Infinity : null
+    if (group === null) return absent >= ABSENT_MAX ? end(null) : null
     const { name, timeoutMs, capMs } = await readHook(group, signal)
     const outcome = await aws.heartbeat({ group, hook: name, instanceId }, { signal })
     if (outcome === 'no_action') {
       const member = await findMember(signal)
-      if (member === null) return absent >= ABSENT_MAX ? Infinity : null
-      return mayHaveAction(member.lifecycle) ? null : Infinity
+      if (member === null) return absent >= ABSENT_MAX ? end(null) : null
+      return mayHaveAction(member.lifecycle) ? null : end(member.lifecycle)
     }
     const elapsedMs = Math.max(0, clock.now() - sinceMs)
     const leftMs = Math.max(0, capMs - elapsedMs)

@@ -212,6 +212,7 @@ function createTell({ clock, log, report }: LifecycleDeps): Tell & {
     },
     cap: (hook, share, capMs) =>
       event({ type: 'cap', hook, share, cap_seconds: Math.round(capMs / 1000) }),
+    lapsed: (state) => event({ type: 'lapsed', state }),
     empty: () => event({ type: 'empty' }),
     completed: (hook, accepted) => event({ type: 'completed', hook, accepted }),
     trouble(what, cause) {

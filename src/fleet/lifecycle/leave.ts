@@ -37,6 +37,8 @@ export interface Tell {
   left(allocations: readonly NomadAllocation[]): void
   beat(hook: string, capMs: number): void
   cap(hook: string, share: number, capMs: number): void
+  /** The group waits no longer, whatever still runs. */
+  lapsed(lifecycle: string | null): void
   empty(): void
   completed(hook: string, accepted: boolean): void
   /** @param what did not work: `nomad`, `aws` or `command`. */
@@ -73,11 +75,19 @@ export async function leave(
   const hurry = new AbortController()
   const stop = plan.stopAfterMs === null ? null : clock.after(plan.stopAfterMs, () => hurry.abort())
   const leaving: Leaving = { instanceId: plan.instanceId, hook: plan.hook, sinceMs: clock.now() }
+  // By us: that nothing waits any more is no news then.
+  let isLetGo = false
   const news = {
     ...tell,
     cap(hook: string, share: number, capMs: number) {
       tell.cap(hook, share, capMs)
       if (plan.stopAtShare !== null && share >= plan.stopAtShare) hurry.abort()
+    },
+    over(lifecycle: string | null) {
+      if (isLetGo) return
+      tell.lapsed(lifecycle)
+      // The machine ends within a moment: what is stopped in order tells the server, and begins elsewhere.
+      if (lifecycle !== null && /^Terminat(?:ing:Proceed|ed)$/.test(lifecycle)) hurry.abort()
     },
     trouble: (cause: unknown) => tell.trouble('aws', cause),
   }
@@ -100,6 +110,7 @@ export async function leave(
     } catch (cause) {
       tell.trouble('command', cause)
     }
+    isLetGo = true
     const completing = { signal, result: plan.result, trouble: news.trouble }
     const done = await completeAtLast({ aws, clock, random }, leaving, completing)
     if (done !== null) tell.completed(done.hook, done.completion === 'completed')

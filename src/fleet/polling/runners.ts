@@ -5,7 +5,7 @@
  * scale-in: a smaller desired size takes nothing away from anybody.
  */
 import { z } from 'zod'
-import { CaravanError } from '../../model/index.ts'
+import { CaravanError, type RunnerTick } from '../../model/index.ts'
 import type { AwsRegion, HttpClient } from '../../platform/index.ts'
 
 export interface RunnerGroup {
@@ -18,15 +18,10 @@ export interface RunnerGroup {
   token: string
 }
 
-export interface RunnerTick {
-  unclaimed: number
-  running: number
-  max: number
-  desired: number
-}
+type Counts = Pick<RunnerTick, 'unclaimed' | 'running' | 'max'>
 
 /** Everything that is not over needs a machine: those that run have theirs already. Pure. */
-export function desiredOf({ unclaimed, running, max }: Omit<RunnerTick, 'desired'>): number {
+export function desiredOf({ unclaimed, running, max }: Counts): number {
   return Math.min(unclaimed + running, max)
 }
 
@@ -57,7 +52,7 @@ export async function tickRunners(
   const [unclaimed, running] = [waiting.unclaimed_task_count, busy.running_runner_tasks]
   const desired = desiredOf({ unclaimed, running, max })
   if (!dryRun) await aws.updateGroup(group, { min: 0, max, desired })
-  return { unclaimed, running, max, desired }
+  return { group, unclaimed, running, max, desired, dry_run: dryRun }
 }
 
 async function ask<Answer>(

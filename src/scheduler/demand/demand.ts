@@ -78,9 +78,7 @@ function emptyClass(name: string, resourceClass: ResourceClass | undefined): Dem
     resource_class: name,
     pool: resourceClass?.pool ?? null,
     node_class: resourceClass?.nodeClass ?? null,
-    reservation: reserved
-      ? { cpu_mhz: reserved.cpuMhz, memory_mib: reserved.memoryMiB }
-      : null,
+    reservation: reserved ? { cpu_mhz: reserved.cpuMhz, memory_mib: reserved.memoryMiB } : null,
     waiting: 0,
     placing: 0,
     running: 0,

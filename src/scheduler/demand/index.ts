@@ -40,31 +40,34 @@ export function createDemand({ ledger, classes, clock }: DemandDeps): Demand {
   })
   ledger.onCommit(() => bell.ring())
 
-  const read = async (options: { slices: boolean }): Promise<DemandAnswer> => {
-    if (options.slices) await runTimes.load(buildsOf(live(open)))
-    // From here on nothing is awaited: all of it is of one moment.
+  /** Awaits nothing: all of it is of one moment. */
+  const tell = (wanted: readonly OpenSlice[]): DemandAnswer => {
     const nowMs = clock.now()
-    const entries = options.slices ? inOrder(live(open)) : []
     return {
       at: new Date(nowMs).toISOString(),
       classes: toDemandClasses({ open, classes, nowMs }),
-      slices: entries.slice(0, SLICES_MAX).map((each) => toDemandSlice(each, runTimes, nowMs)),
-      omitted: Math.max(0, entries.length - SLICES_MAX),
+      slices: wanted.slice(0, SLICES_MAX).map((each) => toDemandSlice(each, runTimes, nowMs)),
+      omitted: Math.max(0, wanted.length - SLICES_MAX),
     }
+  }
+
+  const read = async ({ slices }: { slices: boolean }): Promise<DemandAnswer> => {
+    if (slices) await runTimes.load(buildsOf(live(open)))
+    return tell(slices ? inOrder(live(open)) : [])
   }
 
   const follow = async function* (signal: AbortSignal): AsyncGenerator<DemandEvent> {
     const listener = bell.listen()
     try {
-      const demand = await read({ slices: true })
-      let seen = versionsOf(demand.slices.map(({ slice }) => open.get(slice as SliceKey)))
-      yield { type: 'demand', demand }
+      await runTimes.load(buildsOf(live(open)))
+      const all = inOrder(live(open))
+      const seen = versionsOf(all.slice(0, SLICES_MAX))
+      yield { type: 'demand', demand: tell(all) }
       for (;;) {
         await listener.wait(clock, { gatherMs: GATHER_MS, longestMs: LOOK_MS, signal })
         if (signal.aborted) return
         const changed = [...live(open)].filter(isOther(seen)).slice(0, SLICES_MAX)
         await runTimes.load(buildsOf(changed))
-        const nowMs = clock.now()
         const now = [...live(open)]
         const fresh = now.filter(isOther(seen)).slice(0, SLICES_MAX)
         const left = new Set(now.map(({ key }) => key))
@@ -72,13 +75,8 @@ export function createDemand({ ledger, classes, clock }: DemandDeps): Demand {
         if (fresh.length + gone.length === 0) continue
         for (const [key, version] of versionsOf(fresh)) seen.set(key, version)
         for (const key of gone) seen.delete(key)
-        yield {
-          type: 'changes',
-          at: new Date(nowMs).toISOString(),
-          classes: toDemandClasses({ open, classes, nowMs }),
-          slices: fresh.map((entry) => toDemandSlice(entry, runTimes, nowMs)),
-          gone,
-        }
+        const { omitted: _none, ...news } = tell(fresh)
+        yield { type: 'changes', ...news, gone }
       }
     } finally {
       listener.stop()
@@ -95,8 +93,8 @@ function* buildsOf(entries: Iterable<OpenSlice>): Generator<OpenSlice['build']> 
   for (const { build } of entries) yield build
 }
 
-function versionsOf(entries: readonly (OpenSlice | undefined)[]): Map<SliceKey, number> {
-  return new Map(entries.flatMap((each) => (each ? [[each.key, each.slice.version]] : [])))
+function versionsOf(entries: readonly OpenSlice[]): Map<SliceKey, number> {
+  return new Map(entries.map(({ key, slice }) => [key, slice.version]))
 }
 
 function isOther(seen: ReadonlyMap<SliceKey, number>) {

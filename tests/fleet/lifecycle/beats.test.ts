@@ -19,6 +19,7 @@ function start(hook?: string) {
         news: {
           beat: () => undefined,
           cap: (name, share, capMs) => void news.push(`${name} ${share} ${capMs}`),
+          over: (lifecycle) => void news.push(`over ${lifecycle}`),
           trouble: (cause) => void news.push(String(cause)),
         },
       },
@@ -82,12 +83,13 @@ t.test('fleet B7: a throttled call is tried again, well before the time is over'
 })
 
 t.test('fleet B6: when nothing waits any more it ends, and asks no further', async (t) => {
-  const { clock, group, begin } = start()
+  const { clock, group, begin, news } = start()
   const beating = begin()
   await clock.tick(15_000)
   group.lifecycle = 'Terminating:Proceed'
   await clock.tick(60_000)
   await beating
+  t.strictSame(news, ['over Terminating:Proceed'])
   const calls = group.calls.length
   await clock.tick(600_000)
   t.equal(group.calls.length, calls)

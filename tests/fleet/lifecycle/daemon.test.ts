@@ -26,7 +26,7 @@ t.test(
     t.equal(node?.DrainStrategy?.Deadline, 0, 'Nomad is given no deadline')
     t.match(node?.LastDrain?.Meta, { caravan_by: 'lifecycle' })
     t.match(await machine.until('left'), { allocations: [{ job: 'build', status: 'running' }] })
-    await eventually(() => machine.group.beats.length >= 3, 'three beats')
+    await eventually(() => machine.group.beats.length >= 2, 'two beats')
     t.strictSame(machine.group.completed, [], 'not while something runs')
     await machine.send('PUT', '/v1/jobs', { Job: aJob('next', 'true') })
     const beats = machine.group.beats.length
@@ -189,3 +189,43 @@ t.test('Nomad out of reach holds the instance, unless somebody said for how long
   machine.startDaemon({ giveUpMs: 500 })
   t.match(await machine.until('completed'), { accepted: true })
 })
+
+t.test('fleet B6: when the group waits no longer, what runs is stopped in order', async (t) => {
+  const machine = await startInstance(t)
+  await machine.register(aSimulatedJob('build'))
+  await untilStatus(machine, 'build', 'running')
+  machine.metadata.target = 'Terminated'
+  machine.group.hooks = [aHook({ timeoutMs: 3000 })]
+  machine.startDaemon()
+  await machine.until('left')
+  machine.group.lifecycle = 'Terminating:Proceed'
+  t.match(await machine.until('lapsed'), { state: 'Terminating:Proceed' })
+  await machine.until('empty')
+  t.match(await machine.until('completed'), { accepted: false })
+  t.match(await machine.allocations('build'), [{ DesiredStatus: 'stop' }])
+})
+
+t.test('what a token may not see keeps an instance all the same', async (t) => {
+  const machine = await startInstance(t)
+  await machine.register(aSimulatedJob('secret'))
+  await untilStatus(machine, 'secret', 'running')
+  // As a server answers whose access control leaves out other namespaces.
+  const { nomad } = machine
+  const watch = nomad.watch.bind(nomad)
+  nomad.nodeAllocations = async () => []
+  nomad.watch = ((what: 'node' | 'nodeAllocations', id: string, signal: AbortSignal) =>
+    what === 'node' ? watch(what, id, signal) : nothing()) as typeof nomad.watch
+  machine.metadata.target = 'Terminated'
+  machine.startDaemon()
+  await eventually(() => machine.group.beats.length >= 1, 'a beat')
+  const drained = async () => (await nomad.readNode(machine.nodeId))?.Drain
+  await eventually(drained, 'the drain')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.strictSame(machine.group.completed, [], 'the lists show nothing, and the drain is not over')
+  await nomad.deregisterJob('secret')
+  t.match(await machine.until('completed'), { accepted: true })
+})
+
+async function* nothing(): AsyncGenerator<never[]> {
+  yield []
+}

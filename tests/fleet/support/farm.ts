@@ -1,6 +1,10 @@
 /** A group on the emulator whose machines are nodes of the embedded engine, and commands that meet them. */
 import type { Test } from 'tap'
-import { startAwsEmulator, type AwsEmulatorOptions } from '../../../src/dev/index.ts'
+import {
+  connectCluster,
+  startAwsEmulator,
+  type AwsEmulatorOptions,
+} from '../../../src/dev/index.ts'
 import { silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
 import { eventually, startTestEngine } from '../../dev/nomad-engine/support.ts'
 import { startCaravan, type Ended, type Started } from '../../support/caravan.ts'
@@ -33,12 +37,7 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
   })
   t.teardown(() => emulator.close())
   const { aws } = emulator
-  const nodes = new Map<string, string>()
-  aws.subscribe((event) => {
-    if (event.type !== 'booted' || !registers) return
-    const attributes = { 'unique.platform.aws.instance-id': event.instance }
-    nodes.set(event.instance, engine.engine.addNode({ name: event.instance, attributes }))
-  })
+  const cluster = registers ? connectCluster({ aws, engine: engine.engine }) : null
   aws.call('autoscaling', 'CreateAutoScalingGroup', {
     AutoScalingGroupName: GROUP,
     MinSize: 0,
@@ -69,7 +68,10 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
     'their service',
   )
   if (registers) {
-    await eventually(() => instances().every((each) => nodes.has(each)), 'their nodes')
+    await eventually(
+      () => instances().every((each) => cluster?.nodeOf(each) !== undefined),
+      'their nodes',
+    )
   }
   const env = (instance = instances()[0] ?? '') => ({
     AWS_ENDPOINT_URL: emulator.endpoint,
@@ -94,7 +96,7 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
     env,
     instances,
     stateOf,
-    nodeOf: (instance: string) => nodes.get(instance) ?? '',
+    nodeOf: (instance: string) => cluster?.nodeOf(instance) ?? '',
     start,
     fleet: (...args: string[]): Promise<Ended> => start(args).ended,
     terminate: (instance: string) =>
