@@ -96,7 +96,10 @@ export class Cluster {
     this.call('CreateAutoScalingGroup', {
       AutoScalingGroupName: 'clients',
       LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      ...{ MinSize: min, MaxSize: max, DesiredCapacity: desired, AvailabilityZones: zones },
+      MinSize: min,
+      MaxSize: max,
+      DesiredCapacity: desired,
+      AvailabilityZones: zones,
     })
     if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
   }
@@ -108,7 +111,9 @@ export class Cluster {
 
   putHook(timeoutS: number, name = 'drain'): void {
     this.call('PutLifecycleHook', {
-      ...{ LifecycleHookName: name, AutoScalingGroupName: 'clients', DefaultResult: 'CONTINUE' },
+      LifecycleHookName: name,
+      AutoScalingGroupName: 'clients',
+      DefaultResult: 'CONTINUE',
       LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
       HeartbeatTimeout: timeoutS,
     })
@@ -134,9 +139,16 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      ...{ policies: [this.policy], awsOf: () => aws, clock, now: createSteadyTime(clock) },
-      ...{ nomad: mortal.nomad(this.nomad), demand: this.queue, store: mortal.store(this.store) },
-      ...{ random: this.random, metrics: noMetrics, holder },
+      policies: [this.policy],
+      awsOf: () => aws,
+      clock,
+      now: createSteadyTime(clock),
+      nomad: mortal.nomad(this.nomad),
+      demand: this.queue,
+      store: mortal.store(this.store),
+      random: this.random,
+      metrics: noMetrics,
+      holder,
       log: createLog((level, message, fields) => {
         this.lines.push({ at: this.clock.monotonic(), level, message, fields })
         this.#options.log?.(level, message, { at: this.clock.monotonic(), ...fields })

@@ -47,7 +47,7 @@ export class Queue implements DemandSource {
     this.#round()
   }
 
-  async *changes(signal: AbortSignal): AsyncGenerator<unknown> {
+  async *changes(signal: AbortSignal): AsyncGenerator {
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers()
       const ends = new Promise<void>((resolve) => {
@@ -63,7 +63,12 @@ export class Queue implements DemandSource {
       this.#count += 1
       const id = `slice-${this.#count}`
       this.slices.set(id, {
-        ...{ id, need, nodeId: null, allocation: null, startedMs: 0, lost: 0 },
+        id,
+        need,
+        nodeId: null,
+        allocation: null,
+        startedMs: 0,
+        lost: 0,
         durationMs: typeof durationMs === 'number' ? durationMs : durationMs(),
         waitingSinceMs: this.#clock.monotonic(),
       })
@@ -79,7 +84,10 @@ export class Queue implements DemandSource {
     const byNeed = Map.groupBy(waiting, ({ need }) => `${need.cpuMhz} ${need.memoryMiB}`)
     return {
       classes: [...byNeed].map(([name, slices]) => ({
-        ...{ name, pool: 'linux', need: slices[0]?.need ?? MEDIUM, waiting: slices.length },
+        name,
+        pool: 'linux',
+        need: slices[0]?.need ?? MEDIUM,
+        waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
       })),
       placed: all.flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
