@@ -20,26 +20,31 @@ const count = z.number().int().positive()
 
 export const DISTURBANCES = {
   /** EC2 takes a spot instance back: two minutes from now it ends. */
-  'spot-notice': z.strictObject({ instance }),
+  'spot-notice': z.strictObject({ do: z.literal('spot-notice'), instance }),
   /** EC2 recommends to replace an instance that is at risk. */
-  'rebalance-recommendation': z.strictObject({ instance }),
+  'rebalance-recommendation': z.strictObject({
+    do: z.literal('rebalance-recommendation'),
+    instance,
+  }),
   /** The machine shuts itself down. */
-  'self-shutdown': z.strictObject({ instance }),
+  'self-shutdown': z.strictObject({ do: z.literal('self-shutdown'), instance }),
   /** The machine is gone at once, as when its hardware fails. */
-  'machine-failure': z.strictObject({ instance }),
+  'machine-failure': z.strictObject({ do: z.literal('machine-failure'), instance }),
   /** The next launches fail. */
   'fail-launches': z.strictObject({
+    do: z.literal('fail-launches'),
     code: z.string().default('InsufficientInstanceCapacity'),
     zone: z.string().optional(),
     group: z.string().optional(),
     /** Until `mend-launches` when absent. */
     times: count.optional(),
   }),
-  'mend-launches': z.strictObject({}),
+  'mend-launches': z.strictObject({ do: z.literal('mend-launches') }),
   /** The next machines run, but their software never comes up. */
-  'break-boots': z.strictObject({ times: count.default(1) }),
+  'break-boots': z.strictObject({ do: z.literal('break-boots'), times: count.default(1) }),
   /** Answers become older: eventual consistency. */
   lag: z.strictObject({
+    do: z.literal('lag'),
     group: duration.optional(),
     instance: duration.optional(),
     ec2: duration.optional(),
@@ -48,14 +53,9 @@ export const DISTURBANCES = {
   }),
 } as const
 
-type Kinds = typeof DISTURBANCES
-export type Disturbance = {
-  [Kind in keyof Kinds]: { do: Kind } & z.input<Kinds[Kind]>
-}[keyof Kinds]
-
-type Parsed = {
-  [Kind in keyof Kinds]: { do: Kind } & z.output<Kinds[Kind]>
-}[keyof Kinds]
+type Schema = (typeof DISTURBANCES)[keyof typeof DISTURBANCES]
+export type Disturbance = z.input<Schema>
+type Parsed = z.output<Schema>
 
 const MESSAGES: Readonly<Record<string, string>> = {
   InsufficientInstanceCapacity:
@@ -69,8 +69,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
 
 /** @throws Refusal when it names an instance that is not there, ZodError when it makes no sense. */
 export function disturb(world: World, disturbance: Disturbance): void {
-  const { do: kind, ...fields } = disturbance
-  happen(world, { do: kind, ...DISTURBANCES[kind].parse(fields) } as Parsed)
+  happen(world, DISTURBANCES[disturbance.do].parse(disturbance))
 }
 
 function happen(world: World, what: Parsed): void {

@@ -152,8 +152,7 @@ function isDay(cron: Cron, wall: Wall): boolean {
 /** Whether the machine knows a time zone of that name. */
 export function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name })
-    return true
+    return Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
   } catch (cause) {
     if (cause instanceof RangeError) return false
     throw cause

@@ -36,8 +36,8 @@ export interface Conditions {
 
 export interface LaunchFailure {
   /** Every zone when absent. */
-  zone?: string
-  group?: string
+  zone?: string | undefined
+  group?: string | undefined
   /** Such as `InsufficientInstanceCapacity`. */
   code: string
   message: string

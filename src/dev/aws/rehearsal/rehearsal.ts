@@ -12,7 +12,7 @@ import { startAwsEmulator } from '../start.ts'
 import type { RunningAwsEmulator } from '../start.ts'
 import { toNomadJob } from './job.ts'
 import { play } from './player.ts'
-import type { Outcome } from './player.ts'
+import type { Outcome, PlayerDeps } from './player.ts'
 import type { Step } from './script.ts'
 
 export interface RehearsalOptions {
@@ -78,7 +78,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
       imds: running.imds,
       nomad: cluster?.url ?? null,
       async play(steps, signal) {
-        const runJob = cluster?.runJob ?? (() => Promise.resolve())
+        const runJob: PlayerDeps['runJob'] = async (job) => cluster?.runJob(job)
         const deps = { aws: running.aws, faults: running.faults, clock, log, runJob }
         // What stands at the very beginning is what the controller finds.
         const ground = steps.filter(({ at }) => at === 0)

@@ -82,11 +82,11 @@ export const ATTRIBUTE_ACTIONS: Actions = {
         machine?.isBooted === true ? '[    1.000000] system ready' : '',
         machine?.bootsBroken === true ? '[    1.000000] boot failed: no network' : '',
       ]
-      const text = lines.filter((line) => line !== '').join('\n')
+      const output = lines.filter((line) => line !== '').join('\n')
       return {
         InstanceId,
         Timestamp: new Date(world.now),
-        Output: Buffer.from(`${text}\n`).toString('base64'),
+        Output: Buffer.from(`${output}\n`).toString('base64'),
       }
     },
   ),
