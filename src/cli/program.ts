@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ROLES } from '../model/index.ts'
+import { addFleet } from './fleet/commands.ts'
 import { addDevAws } from './dev-aws-flags.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { EXIT, type Io } from './io.ts'
@@ -43,6 +44,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addBuilds(program, io, finish)
   addStore(program, io, finish)
   addTokens(program, io, finish)
+  addFleet(program, io, finish)
   addDoctor(program, io, finish)
   addUpgrade(program, io, finish)
   addAgent(program, finish)

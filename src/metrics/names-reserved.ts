@@ -11,23 +11,18 @@ const of = (
 const POOL = ['pool'] as const
 
 export const RESERVED_METRICS = {
-  'circle.fleet.capacity.desired': of('gauge', 'nodes', 'what the group is told to have', POOL),
-  'circle.fleet.capacity.actual': of('gauge', 'nodes', 'what the group has', POOL),
-  'circle.fleet.scale': of('count', 'nodes', 'nodes added or removed', ['pool', 'direction']),
   'circle.fleet.drain.duration': of(
     'distribution',
     'seconds',
     'from the hook to the last slice gone',
     POOL,
   ),
-  'circle.fleet.hooks.open': of('gauge', 'nodes', 'nodes whose termination waits for slices', POOL),
   'circle.fleet.hooks.abandoned': of(
     'count',
     'nodes',
     'nodes that ended before their slices did',
     POOL,
   ),
-  'circle.fleet.decision.duration': of('distribution', 'seconds', 'how long a decision took'),
   'circle.agent.output.bytes': of('count', 'bytes', 'masked output of the steps of a slice'),
   'circle.agent.spool.peak': of(
     'distribution',

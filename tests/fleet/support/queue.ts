@@ -1,0 +1,129 @@
+/** A scheduler with its queue, as far as the fleet feels it: slices are placed, run, report and end. */
+import type { Demand, DemandSource, Room } from '../../../src/fleet/index.ts'
+import type { Clock } from '../../../src/platform/index.ts'
+import type { FakeNomad } from './nomad.ts'
+import { MEDIUM } from './views.ts'
+
+export interface Slice {
+  id: string
+  need: Room
+  durationMs: number
+  waitingSinceMs: number
+  nodeId: string | null
+  allocation: string | null
+  startedMs: number
+  /** Its node went away under it so often. */
+  lost: number
+}
+
+/** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
+const WRITE_MS = 400
+const ROUND_MS = 1000
+/** Of the agent's last report, after the allocation has ended. */
+const REPORT_MS = 300
+
+export class Queue implements DemandSource {
+  readonly slices = new Map<string, Slice>()
+  done = 0
+  isSilent = false
+  readonly #nomad: FakeNomad
+  readonly #clock: Clock
+  #count = 0
+
+  constructor(nomad: FakeNomad, clock: Clock) {
+    this.#nomad = nomad
+    this.#clock = clock
+    this.#round()
+  }
+
+  add(count: number, durationMs: number | (() => number), need: Room = MEDIUM): void {
+    for (let at = 0; at < count; at++) {
+      this.#count += 1
+      const id = `slice-${this.#count}`
+      this.slices.set(id, {
+        ...{ id, need, nodeId: null, allocation: null, startedMs: 0, lost: 0 },
+        durationMs: typeof durationMs === 'number' ? durationMs : durationMs(),
+        waitingSinceMs: this.#clock.monotonic(),
+      })
+    }
+  }
+
+  async read(): Promise<Demand> {
+    if (this.isSilent) throw new Error('the scheduler does not answer')
+    const all = [...this.slices.values()]
+    const waiting = all.filter(({ nodeId }) => nodeId === null)
+    const nowMs = this.#clock.monotonic()
+    const byNeed = Map.groupBy(waiting, ({ need }) => `${need.cpuMhz} ${need.memoryMiB}`)
+    return {
+      classes: [...byNeed].map(([name, slices]) => ({
+        ...{ name, pool: 'linux', need: slices[0]?.need ?? MEDIUM, waiting: slices.length },
+        oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
+      })),
+      placed: all.flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
+        nodeId === null
+          ? []
+          : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
+      ),
+    }
+  }
+
+  /** On a node right now, by what Nomad says. */
+  runningOn(nodeId: string): Slice[] {
+    return [...this.slices.values()].filter(
+      ({ nodeId: own, allocation }) => own === nodeId && allocation !== null,
+    )
+  }
+
+  /** The node is gone: its slices begin again. @returns those that ran. */
+  lose(nodeId: string): Slice[] {
+    const lost = [...this.slices.values()].filter((slice) => slice.nodeId === nodeId)
+    for (const slice of lost) {
+      slice.lost += 1
+      Object.assign(slice, { nodeId: null, allocation: null })
+    }
+    return lost
+  }
+
+  #round(): void {
+    for (const slice of this.slices.values()) if (slice.nodeId === null) this.#place(slice)
+    this.#clock.after(ROUND_MS, () => this.#round())
+  }
+
+  #place(slice: Slice): void {
+    const node = [...this.#nomad.nodes.values()].find(
+      ({ ID, Status, SchedulingEligibility, NodeResources }) => {
+        if (Status !== 'ready' || SchedulingEligibility !== 'eligible') return false
+        const used = [...this.slices.values()].filter(({ nodeId }) => nodeId === ID)
+        const cpu = used.reduce((sum, { need }) => sum + need.cpuMhz, slice.need.cpuMhz)
+        const memory = used.reduce((sum, { need }) => sum + need.memoryMiB, slice.need.memoryMiB)
+        const own = NodeResources
+        return cpu <= (own?.Cpu?.CpuShares ?? 0) && memory <= (own?.Memory?.MemoryMB ?? 0)
+      },
+    )
+    if (node === undefined) return
+    slice.nodeId = node.ID
+    this.#clock.after(WRITE_MS, () => this.#start(slice, node.ID))
+  }
+
+  #start(slice: Slice, nodeId: string): void {
+    const node = this.#nomad.nodes.get(nodeId)
+    if (slice.nodeId !== nodeId) return
+    if (node === undefined || node.Status !== 'ready') {
+      slice.nodeId = null
+      return
+    }
+    const { ID } = this.#nomad.run(node, slice.id)
+    slice.allocation = ID
+    slice.startedMs = this.#clock.monotonic()
+    this.#clock.after(slice.durationMs, () => this.#end(slice, ID))
+  }
+
+  #end(slice: Slice, allocation: string): void {
+    if (slice.allocation !== allocation) return
+    this.#nomad.finish(allocation)
+    this.#clock.after(REPORT_MS, () => {
+      if (slice.allocation !== allocation || !this.slices.delete(slice.id)) return
+      this.done += 1
+    })
+  }
+}
