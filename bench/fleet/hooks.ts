@@ -10,6 +10,7 @@ import {
   type Clock,
 } from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
+import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
 import { aPolicy } from '../../tests/fleet/support/views.ts'
 
 type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
@@ -20,7 +21,8 @@ async function aFleet(clock: Clock, size: number) {
   const aws = new AwsEmulator({ clock, random: systemRandom, rate: null, bootMs: 10, passMs: 1 })
   const nomad = new FakeNomad(clock)
   aws.subscribe((event) => {
-    if (event.type === 'booted') nomad.run(nomad.add({ instanceId: event.instance }), event.instance)
+    if (event.type === 'booted')
+      nomad.run(nomad.add({ instanceId: event.instance }), event.instance)
   })
   aws.call('autoscaling', 'CreateAutoScalingGroup', {
     ...{ AutoScalingGroupName: 'clients', MinSize: 0, MaxSize: size, DesiredCapacity: size },
@@ -47,7 +49,7 @@ async function aFleet(clock: Clock, size: number) {
   const fleet = startFleet({
     ...{ policies: [aPolicy({ max: size })], awsOf: () => region, nomad, store, clock },
     ...{ now: createSteadyTime(clock), random: systemRandom, log: silentLog, metrics: noMetrics },
-    ...{ demand: { read: async () => ({ classes: [], placed: [] }) }, holder: 'bench' },
+    ...{ demand: NO_DEMAND, holder: 'bench' },
   })
   const group = aws.world.groups.get('clients')
   const until = async (isSo: () => boolean) => {

@@ -1,7 +1,19 @@
 /** How often AWS is called while nothing happens, on a virtual clock. */
-import { createSteadyTime, openFleetStore, startFleet, type FleetGroups } from '../../src/fleet/index.ts'
-import { noMetrics, silentLog, systemRandom, TestClock, type AwsGroup } from '../../src/platform/index.ts'
+import {
+  createSteadyTime,
+  openFleetStore,
+  startFleet,
+  type FleetGroups,
+} from '../../src/fleet/index.ts'
+import {
+  noMetrics,
+  silentLog,
+  systemRandom,
+  TestClock,
+  type AwsGroup,
+} from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
+import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
 import { aPolicy, HOOK } from '../../tests/fleet/support/views.ts'
 
 const GROUPS = 20
@@ -45,7 +57,7 @@ export async function quietCallsPerMinute(): Promise<number> {
   const fleet = startFleet({
     ...{ policies, awsOf: () => aws, nomad, store, clock, now: createSteadyTime(clock) },
     ...{ random: systemRandom, log: silentLog, metrics: noMetrics, holder: 'bench' },
-    demand: { read: async () => ({ classes: [], placed: [] }) },
+    demand: NO_DEMAND,
   })
   // What is read once, after a start, is not part of a quiet minute.
   await clock.tick(60_000)

@@ -218,7 +218,7 @@ class OneController implements Controller {
     const outcome = await carryOut(intent, { ...this.#deps, awsOf: this.#awsOfPool }, signal)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())
-    if (intent.kind === 'terminate') this.#observer.forgetSlow(intent.group)
+    this.#observer.forget()
     this.#teller.tell(intent, outcome)
     const id = stored.get(intent)
     if (id !== undefined) {

@@ -45,6 +45,8 @@ export type FleetNomad = Pick<
 export interface DemandSource {
   /** @throws CaravanError when the scheduler does not answer: the last demand is then the best there is. */
   read(signal?: AbortSignal): Promise<Demand>
+  /** Something for each change, until the signal aborts or the line is cut: hints to read again. */
+  changes(signal: AbortSignal): AsyncIterable<unknown>
 }
 
 export interface Demand {

@@ -9,6 +9,8 @@ import type {
 } from '../../platform/index.ts'
 import type { FleetGroups } from '../ports.ts'
 
+/** While nothing moves in any group, what they were like is good for so long: builds come and go all the time. */
+const GROUPS_MS = 4500
 /** What changes when people change it. Twenty groups cost a dozen calls a minute. */
 const SLOW_MS = 5 * 60_000
 /** While machines wait for a hook, its times count. */
@@ -37,7 +39,7 @@ interface GroupState {
 }
 
 export interface AwsSide {
-  groups: Map<string, AwsGroup>
+  groups: ReadonlyMap<string, AwsGroup>
   /** By group. */
   slow: Map<string, SlowFacts>
   activities: Map<string, AwsActivity[]>
@@ -53,6 +55,8 @@ export class AwsReader {
   readonly #states = new Map<string, GroupState>()
   readonly #facts = new Map<string, AwsInstance>()
   #factsAtMs = -Infinity
+  #groups: ReadonlyMap<string, AwsGroup> | null = null
+  #groupsAtMs = -Infinity
   #swept: AwsInstance[] | null = null
   #sweptAtMs = -Infinity
 
@@ -64,9 +68,7 @@ export class AwsReader {
 
   /** @throws CaravanError when the groups themselves can not be read: nothing is known then. */
   async read(nowMs: number, signal: AbortSignal): Promise<AwsSide> {
-    const groups = new Map(
-      (await this.#aws.readGroups(this.#names, { signal })).map((group) => [group.name, group]),
-    )
+    const groups = await this.#readGroups(nowMs, signal)
     for (const group of groups.values()) {
       await this.#refresh(group, nowMs, signal)
     }
@@ -82,10 +84,20 @@ export class AwsReader {
     }
   }
 
-  /** A refresh of the group may have begun since: asked again before the next look. */
-  forgetSlow(group: string): void {
-    const state = this.#states.get(group)
-    if (state?.slow) state.slow.atMs = -Infinity
+  /** Something was changed: the next look asks again. */
+  forget(): void {
+    this.#groupsAtMs = -Infinity
+  }
+
+  async #readGroups(nowMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, AwsGroup>> {
+    const isFresh = nowMs - this.#groupsAtMs < GROUPS_MS
+    if (this.#groups !== null && isFresh && [...this.#groups.values()].every(isSettled)) {
+      return this.#groups
+    }
+    const read = await this.#aws.readGroups(this.#names, { signal })
+    this.#groups = new Map(read.map((group) => [group.name, group]))
+    this.#groupsAtMs = nowMs
+    return this.#groups
   }
 
   async #refresh(group: AwsGroup, nowMs: number, signal: AbortSignal): Promise<void> {
@@ -169,4 +181,9 @@ export class AwsReader {
       return null
     }
   }
+}
+
+function isSettled({ instances, desired }: AwsGroup): boolean {
+  const inService = instances.filter(({ lifecycle }) => lifecycle === 'InService').length
+  return inService === desired && instances.length === inService
 }

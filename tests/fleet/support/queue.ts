@@ -16,6 +16,16 @@ export interface Slice {
   lost: number
 }
 
+/** Nothing waits, and nothing ever changes. */
+export const NO_DEMAND: DemandSource = {
+  read: async () => ({ classes: [], placed: [] }),
+  async *changes(signal) {
+    if (signal.aborted) return
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    yield null
+  },
+}
+
 /** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
 const WRITE_MS = 400
 const ROUND_MS = 1000
@@ -29,11 +39,23 @@ export class Queue implements DemandSource {
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
+  #changed = Promise.withResolvers<void>()
 
   constructor(nomad: FakeNomad, clock: Clock) {
     this.#nomad = nomad
     this.#clock = clock
     this.#round()
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<unknown> {
+    while (!signal.aborted) {
+      this.#changed = Promise.withResolvers()
+      const ends = new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([this.#changed.promise, ends])
+      yield null
+    }
   }
 
   add(count: number, durationMs: number | (() => number), need: Room = MEDIUM): void {
@@ -46,6 +68,7 @@ export class Queue implements DemandSource {
         waitingSinceMs: this.#clock.monotonic(),
       })
     }
+    this.#changed.resolve()
   }
 
   async read(): Promise<Demand> {

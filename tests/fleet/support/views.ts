@@ -49,10 +49,7 @@ export interface Pool {
 }
 
 /** Machines are `i-0`, `i-1`, ... in the order in which they are given, and nodes `n-0`, `n-1`, ... */
-export function aPool(
-  units: readonly UnitOptions[],
-  over: PoolOptions = {},
-): Pool {
+export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Pool {
   const memory = emptyMemory('linux')
   const seen = units.map((unit, at) => toUnit(unit, at, memory))
   const { group, ...rest } = over
