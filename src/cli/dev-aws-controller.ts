@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import type { StartController } from '../dev/index.ts'
+import type { DemandSource } from '../fleet/index.ts'
 import { createSteadyTime, openFleetStore, startFleet, toPolicies } from '../fleet/index.ts'
 import { settings } from '../model/index.ts'
 import {
@@ -14,6 +15,7 @@ import {
   systemRandom,
 } from '../platform/index.ts'
 import { openNomad } from './compose.ts'
+import { untilAborted } from './dev.ts'
 
 export const startRehearsalController: StartController = async (around) => {
   const { log } = around
@@ -45,7 +47,7 @@ export const startRehearsalController: StartController = async (around) => {
       policies: toPolicies(known),
       awsOf: () => aws,
       nomad,
-      demand: { read: () => Promise.resolve({ classes: [], placed: [] }) },
+      demand: NO_QUEUE,
       store,
       clock: systemClock,
       now: createSteadyTime(systemClock),
@@ -60,4 +62,13 @@ export const startRehearsalController: StartController = async (around) => {
     await shutdown.close()
     throw cause
   }
+}
+
+/** Nothing waits, and nothing ever changes. */
+const NO_QUEUE: DemandSource = {
+  read: () => Promise.resolve({ classes: [], placed: [] }),
+  async *changes(signal) {
+    await untilAborted(signal)
+    yield null
+  },
 }

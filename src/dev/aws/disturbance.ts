@@ -30,6 +30,8 @@ export const DISTURBANCES = {
   'self-shutdown': z.strictObject({ do: z.literal('self-shutdown'), instance }),
   /** The machine is gone at once, as when its hardware fails. */
   'machine-failure': z.strictObject({ do: z.literal('machine-failure'), instance }),
+  /** From now on its end takes so long. */
+  'slow-shutdown': z.strictObject({ do: z.literal('slow-shutdown'), instance, for: duration }),
   /** The next launches fail. */
   'fail-launches': z.strictObject({
     do: z.literal('fail-launches'),
@@ -57,12 +59,14 @@ type Schema = (typeof DISTURBANCES)[keyof typeof DISTURBANCES]
 export type Disturbance = z.input<Schema>
 type Parsed = z.output<Schema>
 
+/** As the activities of real groups tell them. */
 const MESSAGES: Readonly<Record<string, string>> = {
   InsufficientInstanceCapacity:
-    'We currently do not have sufficient capacity in the Availability Zone you requested.',
+    'We currently do not have sufficient {type} capacity in the Availability Zone you requested ({zone}).',
   InstanceLimitExceeded:
-    'You have requested more instances than your current instance limit allows.',
-  VcpuLimitExceeded: 'You have requested more vCPU capacity than your current vCPU limit allows.',
+    'You have requested more instances than your current instance limit of 20 allows for the specified instance type.',
+  VcpuLimitExceeded:
+    'You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to.',
   InvalidLaunchTemplateId: 'The launch template does not exist.',
   UnauthorizedOperation: 'You are not authorized to perform this operation.',
 }
@@ -82,6 +86,9 @@ function happen(world: World, what: Parsed): void {
       return shutDown(world, find(world, what.instance))
     case 'machine-failure':
       return fail(world, find(world, what.instance))
+    case 'slow-shutdown':
+      find(world, what.instance).shutdownMs = what.for
+      return undefined
     case 'fail-launches': {
       const { do: _do, times = Number.POSITIVE_INFINITY, code, ...where } = what
       const message = MESSAGES[code] ?? `The launch failed: ${code}.`

@@ -62,6 +62,7 @@ const disturbances = [
   }),
   DISTURBANCES['self-shutdown'].extend({ at, instance, group }),
   DISTURBANCES['machine-failure'].extend({ at, instance, group }),
+  DISTURBANCES['slow-shutdown'].extend({ at, instance, group, for: z.string() }),
   DISTURBANCES['fail-launches'].extend({ at }),
   DISTURBANCES['mend-launches'].extend({ at }),
   DISTURBANCES['break-boots'].extend({ at }),
