@@ -37,7 +37,7 @@ export const LOOP_TIMES: LoopTimes = {
   busyMs: 1000,
   quietMs: 5000,
   leastMs: 750,
-  standbyMs: 3000,
+  standbyMs: 1000,
 }
 
 const BACKOFF = { baseMs: 500, maxMs: 15_000 }

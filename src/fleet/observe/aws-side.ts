@@ -44,7 +44,7 @@ export interface AwsSide {
   slow: Map<string, SlowFacts>
   activities: Map<string, AwsActivity[]>
   facts: ReadonlyMap<string, AwsInstance>
-  /** Launched for a group and running, by the last sweep; null when there was none yet, or it failed. */
+  /** Launched for a group and running outside of it, by the last sweep; null when it failed. */
   swept: AwsInstance[] | null
 }
 
@@ -73,7 +73,7 @@ export class AwsReader {
       await this.#refresh(group, nowMs, signal)
     }
     await this.#readFacts(groups, nowMs, signal)
-    await this.#sweep(nowMs, signal)
+    await this.#sweep(groups, nowMs, signal)
     const states = [...this.#states]
     return {
       groups,
@@ -164,12 +164,23 @@ export class AwsReader {
     for (const id of this.#facts.keys()) if (!listed.has(id)) this.#facts.delete(id)
   }
 
-  async #sweep(nowMs: number, signal: AbortSignal): Promise<void> {
+  async #sweep(
+    groups: ReadonlyMap<string, AwsGroup>,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (nowMs - this.#sweptAtMs < SWEEP_MS) return
     this.#sweptAtMs = nowMs
-    this.#swept = await this.#try('all instances', () =>
+    const found = await this.#try('all instances', () =>
       this.#aws.findInstances(this.#names, { signal }),
     )
+    const members = new Set(
+      [...groups.values()].flatMap(({ instances }) =>
+        instances.map(({ instanceId }) => instanceId),
+      ),
+    )
+    // Of those in their group now, some will have gone their way when this is looked at again.
+    this.#swept = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */

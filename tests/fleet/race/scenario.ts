@@ -19,7 +19,11 @@ export interface Verdict {
   troubles: number
 }
 
-export async function runScenario(seed: number): Promise<Verdict> {
+/** @param look at the cluster before it runs, for who follows a seed. */
+export async function runScenario(
+  seed: number,
+  look: (cluster: Cluster) => void = () => undefined,
+): Promise<Verdict> {
   const random = seeded(seed).number
   const between = (from: number, to: number) => Math.round(from + random() * (to - from))
   const trouble = { rate: 0 }
@@ -36,6 +40,7 @@ export async function runScenario(seed: number): Promise<Verdict> {
     lagMs: random() < 0.5 ? 0 : between(1, 20) * SECOND,
     intercept: faulty(random, trouble),
   })
+  look(cluster)
   cluster.nomad.before = () => {
     if (random() < trouble.rate / 2) throw new Error('Nomad answers 500, by chance')
   }

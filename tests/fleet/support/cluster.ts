@@ -41,6 +41,13 @@ export interface ClusterOptions {
   log?: LogWriter
 }
 
+interface Line {
+  at: number
+  level: string
+  message: string
+  fields: Record<string, unknown>
+}
+
 export interface Running {
   mortal: Mortal
   fleet: FleetLoop
@@ -65,7 +72,8 @@ export class Cluster {
   readonly violations: string[] = []
   readonly events: WorldEvent[] = []
   readonly calls: string[] = []
-  readonly lines: { level: string; message: string; fields: Record<string, unknown> }[] = []
+  /** Of all controllers. */
+  readonly lines: Line[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
 
@@ -130,7 +138,7 @@ export class Cluster {
       ...{ nomad: mortal.nomad(this.nomad), demand: this.queue, store: mortal.store(this.store) },
       ...{ random: this.random, metrics: noMetrics, holder },
       log: createLog((level, message, fields) => {
-        this.lines.push({ level, message, fields })
+        this.lines.push({ at: this.clock.monotonic(), level, message, fields })
         this.#options.log?.(level, message, { at: this.clock.monotonic(), ...fields })
       }, 'debug'),
     })
