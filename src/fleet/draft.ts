@@ -54,7 +54,3 @@ export function act(draft: Draft, intent: Intent, reason: string): void {
   draft.intents.push(intent)
   draft.actions.push({ kind: intent.kind, about: subjectOf(intent), reason })
 }
-
-export function countStates(draft: Pick<Draft, 'units'>, ...states: Unit['state'][]): number {
-  return draft.units.filter(({ state }) => states.includes(state)).length
-}

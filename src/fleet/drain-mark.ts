@@ -24,12 +24,16 @@ export function toDrainMeta({ by, reason, sinceMs }: DrainMark): Record<string, 
   }
 }
 
-export function readDrainMark({
-  LastDrain,
-  SchedulingEligibility,
-}: Pick<NomadNode, 'LastDrain' | 'SchedulingEligibility'>): DrainMark | null {
+export function readDrainMark(
+  node: Pick<NomadNode, 'LastDrain' | 'SchedulingEligibility'>,
+): DrainMark | null {
+  return node.SchedulingEligibility === 'eligible' ? null : lastDrainMark(node)
+}
+
+/** The mark of the last drain, also when the node is eligible again. */
+export function lastDrainMark({ LastDrain }: Pick<NomadNode, 'LastDrain'>): DrainMark | null {
   const meta = LastDrain?.Meta
-  if (SchedulingEligibility === 'eligible' || LastDrain?.Status === 'canceled') return null
+  if (LastDrain?.Status === 'canceled') return null
   const by = meta?.[KEYS.by]
   if (by !== 'controller' && by !== 'command' && by !== 'lifecycle') return null
   const sinceMs = Date.parse(meta?.[KEYS.since] ?? '')

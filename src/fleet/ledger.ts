@@ -2,7 +2,7 @@
 import type { PoolMemory, UnitMemory } from './memory.ts'
 import { newUnit } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
-import type { PoolView, UnitView } from './view.ts'
+import type { NodeView, PoolView, UnitView } from './view.ts'
 
 export const UNIT_STATES = [
   /** Asked for; not in any list yet. */
@@ -88,9 +88,14 @@ function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: numbe
     return nowMs - own.firstSeenMs < launchMs ? 'booting' : 'missing'
   }
   if (!node.isEligible || node.isDraining) {
-    return node.mark?.by === 'controller' ? 'cordoned' : 'held'
+    return isOurs(node, own) ? 'cordoned' : 'held'
   }
   return isBusy(unit) ? 'busy' : 'idle'
+}
+
+/** A person who has given a node back, and takes it out again, leaves our old mark on it. */
+function isOurs({ mark }: NodeView, { voidMarkMs }: UnitMemory): boolean {
+  return mark?.by === 'controller' && mark.sinceMs !== voidMarkMs
 }
 
 export function isBusy({ live, placed }: Pick<UnitView, 'live' | 'placed'>): boolean {
@@ -106,12 +111,14 @@ function remember(
 ): void {
   if (unit.node?.status === 'ready' && own.readyMs === null) {
     own.readyMs = nowMs
+    delete memory.backoff.never_registered
     noteBoot(memory, nowMs - own.firstSeenMs)
   }
   own.emptySinceMs = unit.live.length > 0 ? null : (own.emptySinceMs ?? nowMs)
   if (isBusy(unit)) own.idleSinceMs = null
   else if (own.readyMs !== null) own.idleSinceMs ??= nowMs
-  own.unfitSinceMs = state === 'unfit' ? (own.unfitSinceMs ?? nowMs) : null
+  const isSilent = own.readyMs !== null && unit.node?.status !== 'ready'
+  own.unfitSinceMs = isSilent ? (own.unfitSinceMs ?? nowMs) : null
   if (state === 'waiting') own.waitingSinceMs ??= nowMs
   if (state !== 'committing' && state !== 'waiting' && state !== 'terminating') {
     own.committedMs = null
@@ -120,13 +127,15 @@ function remember(
   if (state === 'cordoned') {
     const mark = unit.node?.mark
     // Of a controller before us, whose store is lost.
-    own.cordon ??= { reason: 'idle', askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
+    const reason = mark?.reason === 'outdated' || mark?.reason === 'max_age' ? mark.reason : 'idle'
+    own.cordon ??= { reason, askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
     own.cordon.seenMs ??= nowMs
   } else if (unit.node?.isEligible && own.cordon !== null) {
     const { askedMs, seenMs } = own.cordon
     // Made eligible by somebody, or never made ineligible.
     if (seenMs !== null || nowMs - askedMs > CORDON_SHOWS_MS) own.cordon = null
   }
+  if (unit.node?.isEligible && unit.node.mark !== null) own.voidMarkMs = unit.node.mark.sinceMs
 }
 
 /** A call to Nomad shows with the next reading; one that failed is told, or found out by this. */

@@ -16,6 +16,8 @@ export interface UnitMemory {
   /** Without an allocation since then, whatever the scheduler says. */
   emptySinceMs: number | null
   cordon: Cordon | null
+  /** The mark of a drain that was seen to be over: it does not count again. */
+  voidMarkMs: number | null
   /** Its node was ready once, and is not since then. */
   unfitSinceMs: number | null
   /** The call to terminate it was begun then. */
@@ -82,6 +84,7 @@ export function newUnit(nowMs: number): UnitMemory {
     idleSinceMs: null,
     emptySinceMs: null,
     cordon: null,
+    voidMarkMs: null,
     unfitSinceMs: null,
     committedMs: null,
     isDecremented: false,

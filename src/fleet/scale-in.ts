@@ -4,7 +4,7 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
-import { act, countStates, type Draft } from './draft.ts'
+import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
 import { isBusy, type Unit } from './ledger.ts'
@@ -64,6 +64,7 @@ class Counts {
   /** By our own will under way. */
   going: number
   readonly budget: number
+  /** At least the minimum: what may go beside it takes nothing below. */
   readonly keep: number
 
   constructor(draft: Draft, { floor }: Placement) {
@@ -71,7 +72,7 @@ class Counts {
     this.budget = budgetOf(draft.policy, Math.max(draft.sizes.sure, 1))
     const ours = draft.units.filter(
       ({ state, memory }) =>
-        state === 'cordoned' ||
+        memory.cordon !== null ||
         state === 'committing' ||
         (memory.committedMs !== null && (state === 'waiting' || state === 'terminating')),
     )
@@ -127,10 +128,6 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   if (group === null) return
   // What is wanted in its place is launched by the group itself.
   const decrement = counts.size > counts.keep
-  if (decrement && counts.size - 1 < draft.sizes.min) {
-    draft.notes.push(`${unit.id} stays: the group is at its minimum of ${draft.sizes.min}`)
-    return
-  }
   if (decrement) counts.size -= 1
   unit.memory.committedMs = draft.nowMs
   unit.memory.isDecremented = decrement
@@ -212,7 +209,10 @@ function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void
         a.unit.id.localeCompare(b.unit.id),
     )
   // Cordoned ones will go, too: of the idle ones only what is above the floor besides them.
-  let spare = counts.size - counts.keep - countStates(draft, 'cordoned')
+  const leaving = draft.units.filter(
+    ({ memory }) => memory.cordon !== null && memory.committedMs === null,
+  ).length
+  let spare = counts.size - counts.keep - leaving
   let past = 0
   for (const { unit, reason } of candidates) {
     if (reason === 'idle' && spare <= 0) continue

@@ -59,7 +59,7 @@ export interface NodeView {
   status: 'initializing' | 'ready' | 'disconnected' | 'down'
   isEligible: boolean
   isDraining: boolean
-  /** Who made it ineligible, as the drain tells; null when nothing is told. */
+  /** Who drained it last, also when it is eligible again since; null when nothing is told. */
   mark: DrainMark | null
   /** For slices, all in all. */
   room: Room

@@ -13,7 +13,7 @@ import { SETTLE_MS } from './scale-in.ts'
 
 /** A node that has not come by then will not: nothing is lost with the machine. */
 const UNKNOWN_NODE_MS = 30_000
-/** A node that is down so long does not come back with its slices: they are lost already. */
+/** A node that is down, or gone from Nomad, so long does not come back with its slices: they are lost already. */
 const DOWN_NODE_MS = 2 * 60_000
 /** The scheduler may still take in what the agent sent last; longer than this it has no reason to. */
 const REPORT_MS = 60_000
@@ -83,16 +83,25 @@ const waits = (why: string): Proof => ({ isEmpty: false, why })
 function proofOfEmptiness({ view, nowMs }: Draft, { memory, view: unit }: Unit): Proof {
   const { node, live, placed } = unit
   const waitedMs = nowMs - (memory.waitingSinceMs ?? nowMs)
+  const silentMs = nowMs - (memory.unfitSinceMs ?? memory.waitingSinceMs ?? nowMs)
   if (!view.isNomadKnown) return waits('Nomad does not answer')
   if (node === null) {
-    if (memory.readyMs !== null) return empty('its node is gone from Nomad')
-    if (waitedMs < UNKNOWN_NODE_MS) return waits('its node may still come')
-    if (view.unmatched === 0) return empty('its node never came')
-    return waits(`${view.unmatched} nodes belong to no known machine, and one may be its own`)
+    if (view.unmatched > 0) {
+      return waits(`${view.unmatched} nodes belong to no known machine, and one may be its own`)
+    }
+    if (memory.readyMs === null) {
+      return waitedMs < UNKNOWN_NODE_MS
+        ? waits('its node may still come')
+        : empty('its node never came')
+    }
+    // A list that lacks it once proves nothing.
+    return silentMs < DOWN_NODE_MS
+      ? waits('its node is not in the list any more')
+      : empty('its node is gone from Nomad')
   }
   if (live.length > 0) return waits(`${live.length} allocations run`)
   if (node.status === 'down') {
-    return waitedMs < DOWN_NODE_MS
+    return silentMs < DOWN_NODE_MS
       ? waits('its node is down, and may come back')
       : empty('its node is down, and its slices are lost')
   }

@@ -70,7 +70,7 @@ t.test(
 t.test('17, 61, 64: a node that is down is waited for, then let go', async (t) => {
   const down = (waitedMs: number) => ({
     ...{ state: 'waiting' as const, node: { status: 'down' as const } },
-    memory: { waitingSinceMs: NOW - waitedMs },
+    memory: { waitingSinceMs: NOW - 60 * MINUTE, unfitSinceMs: NOW - waitedMs },
   })
   t.same(decide(aPool([down(MINUTE)])).kinds, [])
   t.match(decide(aPool([down(3 * MINUTE)])).intents, [{ kind: 'complete', nodeId: null }])

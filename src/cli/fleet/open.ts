@@ -84,9 +84,15 @@ export async function openController(
   const deps = {
     ...{ policies, awsOf, nomad, demand: createDemandClient(http, server), store },
     ...{ clock: systemClock, now: createSteadyTime(systemClock), random: systemRandom },
-    ...{ log, metrics, holder: `${hostname()}:${process.pid}` },
+    ...{ log, metrics, holder: nameOf() },
   }
   return { deps, shutdown }
+}
+
+/** Two that run in containers may have the same process id, and even the same host name. */
+function nameOf(): string {
+  const chance = Buffer.from(systemRandom.bytes(4)).toString('hex')
+  return `${hostname()}:${process.pid}:${chance}`
 }
 
 /** Where the server of these settings is reached from its own machine. */

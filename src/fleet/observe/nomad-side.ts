@@ -1,6 +1,6 @@
 /** What Nomad shows of the fleet: nodes, which machine each one is, and what runs on them. */
 import type { NomadAllocation, NomadNode } from '../../nomad/index.ts'
-import { readDrainMark } from '../drain-mark.ts'
+import { lastDrainMark } from '../drain-mark.ts'
 import type { FleetNomad } from '../ports.ts'
 import type { LiveAllocation, NodeView } from '../view.ts'
 
@@ -139,7 +139,7 @@ function toView(node: NomadNode): NodeView {
     status: node.Status,
     isEligible: node.SchedulingEligibility === 'eligible',
     isDraining: node.Drain,
-    mark: readDrainMark(node),
+    mark: lastDrainMark(node),
     room: {
       cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),
       memoryMiB: (own?.Memory?.MemoryMB ?? 0) - (reserved?.Memory?.MemoryMB ?? 0),

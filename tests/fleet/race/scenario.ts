@@ -104,8 +104,7 @@ class Trouble {
     cluster.aws.change((world) => void (world.conditions.brokenBoots = 0))
     for (const node of cluster.nomad.nodes.values()) {
       // What a person has taken out, a person gives back.
-      const isOurs = node.LastDrain?.Meta?.['caravan_by'] === 'controller'
-      if (!isOurs && node.Status === 'ready') node.SchedulingEligibility = 'eligible'
+      if (node.Status === 'ready') node.SchedulingEligibility = 'eligible'
     }
     await this.#settles('all slices have run', () => cluster.queue.slices.size === 0)
     await this.#settles('the pool is at its minimum', () => {
@@ -228,7 +227,6 @@ class Trouble {
       if (node === undefined) return
       const { SchedulingEligibility: before } = node
       node.SchedulingEligibility = before === 'eligible' ? 'ineligible' : 'eligible'
-      if (before === 'eligible') node.LastDrain = null
     }
     yield () => aws.change(() => undefined)
   }
