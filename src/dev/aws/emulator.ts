@@ -5,7 +5,7 @@
  */
 import type { Clock, RandomSource, Timer } from '../../platform/index.ts'
 import type { Output } from './actions/action.ts'
-import { perform } from './actions/index.ts'
+import { isAction, perform } from './actions/index.ts'
 import type { Service } from './actions/refusal.ts'
 import { advance } from './core/advance.ts'
 import type { WorldEvent } from './core/events.ts'
@@ -42,13 +42,18 @@ export class AwsEmulator {
     this.#clock = clock
     // The region's clock does not jump when ours is corrected.
     this.#wallOffset = clock.now() - clock.monotonic() + skewMs
-    this.#world = createWorld({ now: this.#now(), settings: completeSettings(settings), random })
+    this.#world = createWorld({ now: this.now(), settings: completeSettings(settings), random })
     this.#throttle = new Throttle(() => rate)
   }
 
   /** The state itself, for tests and scripts: read it, and change it only through `change`. */
   get world(): Readonly<World> {
     return this.#world
+  }
+
+  /** By the region's own clock. */
+  now(): number {
+    return Math.floor(this.#wallOffset + this.#clock.monotonic())
   }
 
   /**
@@ -58,7 +63,7 @@ export class AwsEmulator {
    */
   call(service: Service, action: string, input: unknown): Output {
     return this.change((world) => {
-      this.#throttle.take(service, action, world.now)
+      if (isAction(service, action)) this.#throttle.take(service, action, world.now)
       return perform(world, { service, action, input })
     })
   }
@@ -86,7 +91,7 @@ export class AwsEmulator {
   /** Lets happen what is due, and tells of it. */
   catchUp(): void {
     if (this.#closed) return
-    advance(this.#world, this.#now())
+    advance(this.#world, this.now())
     this.#tellAll()
     this.#setTimer()
   }
@@ -101,10 +106,6 @@ export class AwsEmulator {
     this.#closed = true
     this.#timer?.cancel()
     this.#listeners.clear()
-  }
-
-  #now(): number {
-    return Math.floor(this.#wallOffset + this.#clock.monotonic())
   }
 
   #tellAll(): void {
@@ -124,6 +125,6 @@ export class AwsEmulator {
       this.#timer = null
       this.catchUp()
     }
-    this.#timer = this.#clock.after(nextAt - this.#now(), wait).unref()
+    this.#timer = this.#clock.after(nextAt - this.now(), wait).unref()
   }
 }

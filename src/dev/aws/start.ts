@@ -14,6 +14,8 @@ export interface AwsEmulatorOptions extends AwsOptions {
   /** 0, the default, takes a free one. */
   port?: number
   imdsPort?: number
+  /** How far a caller's clock may be off before its calls are refused; nobody's is looked at when absent. */
+  clockLimitMs?: number
   /** Stands around every call of the API, inside of `faults`. */
   intercept?: AwsIntercept
 }
@@ -31,7 +33,15 @@ export interface RunningAwsEmulator {
 
 /** @throws Error with Node's own code, such as EADDRINUSE, when it can not listen. */
 export async function startAwsEmulator(options: AwsEmulatorOptions): Promise<RunningAwsEmulator> {
-  const { log, host = '127.0.0.1', port = 0, imdsPort = 0, intercept, ...own } = options
+  const {
+    log,
+    host = '127.0.0.1',
+    port = 0,
+    imdsPort = 0,
+    intercept,
+    clockLimitMs,
+    ...own
+  } = options
   const aws = new AwsEmulator(own)
   const faults = new Faults()
   const around: AwsIntercept = (call, next) =>
@@ -41,7 +51,10 @@ export async function startAwsEmulator(options: AwsEmulatorOptions): Promise<Run
       return outcome
     })
   const { random } = options
-  const api = await startApiServer({ aws, random, log, intercept: around }, { host, port })
+  const api = await startApiServer(
+    { aws, random, log, intercept: around, clockLimitMs },
+    { host, port },
+  )
   try {
     const imds = await startImdsServer({ aws, random }, { host, port: imdsPort })
     return {

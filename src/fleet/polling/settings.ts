@@ -95,8 +95,8 @@ function parseSecret(
   told: { resourceClass: string | null; token: string | null },
 ): { resourceClass: string; token: string } {
   const shape = z.object({
-    resource_class: told.resourceClass === null ? name : z.unknown(),
-    circle_token: told.token === null ? name : z.unknown(),
+    resource_class: told.resourceClass === null ? name : z.unknown().optional(),
+    circle_token: told.token === null ? name : z.unknown().optional(),
   })
   try {
     const { resource_class, circle_token } = shape.parse(JSON.parse(text))

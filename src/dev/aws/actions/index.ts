@@ -11,13 +11,17 @@ const ACTIONS: Readonly<Record<Service, Actions>> = {
   ec2: EC2_ACTIONS,
 }
 
+export function isAction(service: Service, action: string): boolean {
+  return Object.hasOwn(ACTIONS[service], action)
+}
+
 /** @throws Refusal, also for an action that is unknown: nothing is ever pretended. */
 export function perform(
   world: World,
   call: { service: Service; action: string; input: unknown },
 ): Output {
-  const actions = ACTIONS[call.service]
-  const run = Object.hasOwn(actions, call.action) ? actions[call.action] : undefined
-  if (run === undefined) throw unknownAction(call.service, call.action)
+  const { service, action } = call
+  const run = isAction(service, action) ? ACTIONS[service][action] : undefined
+  if (run === undefined) throw unknownAction(service, action)
   return run(world, call.input)
 }

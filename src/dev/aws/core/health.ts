@@ -30,7 +30,8 @@ export function markUnhealthy(world: World, member: Member, evidence: string): v
     member.health = 'Unhealthy'
     tell(world, { type: 'unhealthy', instance: machine.id, group: group.name })
   }
-  if (isLeaving(member.state.value)) return
+  // Those in standby are nobody's business, whatever their health.
+  if (isLeaving(member.state.value) || member.state.value === 'Standby') return
   if (group.suspended.has('ReplaceUnhealthy') || group.suspended.has('Terminate')) {
     world.agenda.add(world.now + world.settings.healthCheckMs, {
       kind: 'health-check',

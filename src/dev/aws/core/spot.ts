@@ -5,7 +5,7 @@ import { checkLater } from './health.ts'
 import { REASONS, haltMachine, isAlive } from './machines.ts'
 import { startReplacement } from './replacement.ts'
 import { memberOf } from './world.ts'
-import type { Machine, Member, World } from './world.ts'
+import type { Machine, World } from './world.ts'
 
 /** The machine ends when the notice runs out, whatever hooks say. */
 export function giveSpotNotice(world: World, machine: Machine): void {
@@ -14,6 +14,7 @@ export function giveSpotNotice(world: World, machine: Machine): void {
   machine.spotNotice = { at: world.now, time, action: 'terminate' }
   world.agenda.add(time, { kind: 'spot-interruption', instance: machine.id })
   tell(world, { type: 'spot-notice', instance: machine.id, time })
+  replaceAtRisk(world, machine)
 }
 
 export function interrupt(world: World, machine: Machine): void {
@@ -27,13 +28,14 @@ export function recommendRebalance(world: World, machine: Machine): void {
   if (machine.rebalanceAt !== null || !isAlive(machine)) return
   machine.rebalanceAt = world.now
   tell(world, { type: 'rebalance-recommendation', instance: machine.id })
-  const member = memberOf(world, machine.id)
-  if (member === undefined || !member.group.capacityRebalance) return
-  if (member.state.value === 'InService') replaceAtRisk(world, member)
+  replaceAtRisk(world, machine)
 }
 
-/** On top of what is desired, so that no capacity is missing in between. */
-function replaceAtRisk(world: World, member: Member): void {
+/** Only with capacity rebalancing: on top of what is desired, so that no capacity is missing in between. */
+function replaceAtRisk(world: World, machine: Machine): void {
+  const member = memberOf(world, machine.id)
+  if (member === undefined || !member.group.capacityRebalance) return
+  if (member.state.value !== 'InService') return
   const why = `${atTime(world)} an instance was taken out of service in response to an EC2 instance rebalance recommendation.`
-  startReplacement(world, member, { zone: member.machine.zone, why })
+  startReplacement(world, member, { zone: machine.zone, why })
 }

@@ -23,6 +23,8 @@ export interface ApiServerOptions {
   random: RandomSource
   log: Log
   intercept: AwsIntercept | undefined
+  /** How far a caller's clock may be off; nobody's is looked at when absent. */
+  clockLimitMs?: number | undefined
 }
 
 export interface Listening {
@@ -40,7 +42,8 @@ export async function startApiServer(
   app.all('/', async (request, reply) => {
     const query = request.url.includes('?') ? request.url.slice(request.url.indexOf('?') + 1) : ''
     const body = typeof request.body === 'string' ? request.body : ''
-    return answer(options, new URLSearchParams(body === '' ? query : body), reply)
+    const form = new URLSearchParams(body === '' ? query : body)
+    return answer(options, form, reply, request.headers['x-amz-date'])
   })
   await app.listen({ host, port })
   const address = app.server.address()
@@ -52,16 +55,21 @@ async function answer(
   options: ApiServerOptions,
   form: URLSearchParams,
   reply: FastifyReply,
+  sentAt: string | string[] | undefined,
 ): Promise<FastifyReply> {
   const requestId = toRequestId(options.random)
   const service = SERVICES[form.get('Version') ?? '']
   const action = form.get('Action') ?? ''
+  const now = options.aws.now()
+  // SDKs correct their own clock by this one.
+  reply.header('date', new Date(now).toUTCString())
   reply.type('text/xml;charset=UTF-8').header('x-amzn-requestid', requestId)
   try {
     if (service === undefined) {
       const message = `Could not find operation ${action} for version ${form.get('Version') ?? 'none'}`
       throw new Refusal('InvalidAction', message)
     }
+    checkClock(now, options.clockLimitMs, sentAt)
     const input = readInput(service, form)
     const { aws, intercept } = options
     const output = await makeCall(aws, intercept, { service, action, input })
@@ -71,6 +79,15 @@ async function answer(
     const refusal = cause instanceof Refusal ? cause : toOwnFault(options.log, action, cause)
     return reply.code(refusal.status).send(toFault(service ?? 'autoscaling', refusal, requestId))
   }
+}
+
+/** The time of a signature, such as `20260101T120000Z`. @throws Refusal when it is too far off. */
+function checkClock(now: number, limitMs: number | undefined, sentAt: unknown): void {
+  if (limitMs === undefined || typeof sentAt !== 'string') return
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(sentAt)?.slice(1)
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts?.map(Number) ?? []
+  const at = Date.UTC(year, month - 1, day, hour, minute, second)
+  if (Math.abs(now - at) > limitMs) throw new Refusal('RequestExpired', 'Request has expired.')
 }
 
 /** @throws Refusal */

@@ -83,6 +83,7 @@ async function aBusyRegion(t: { teardown(run: () => void): unknown }): Promise<R
   const region = aRegion(t)
   makeGroup(region, { DesiredCapacity: 4, MinSize: 1, MaxSize: 6, CapacityRebalance: true })
   putHook(region)
+  putHook(region, { LifecycleHookName: 'upload' })
   await region.clock.tick(3000)
   return region
 }
@@ -99,13 +100,14 @@ function tryStep(region: Region, step: Step): void {
 function perform(region: Region, { do: what, pick, flag }: Step): void {
   const ids = [...(region.aws.world.groups.get(GROUP)?.members.keys() ?? [])]
   const id = ids[pick % Math.max(ids.length, 1)] ?? 'i-0'
+  const hook = pick % 2 === 0 ? 'drain' : 'upload'
   const group = { AutoScalingGroupName: GROUP }
   const one = { ...group, InstanceIds: [id] }
   const acts: Record<string, () => unknown> = {
     terminate: () => region.terminate(id, flag),
     desired: () => region.call('SetDesiredCapacity', { ...group, DesiredCapacity: pick % 8 }),
-    complete: () => region.complete(id, flag ? 'CONTINUE' : 'ABANDON'),
-    beat: () => region.beat(id),
+    complete: () => region.complete(id, flag ? 'CONTINUE' : 'ABANDON', hook),
+    beat: () => region.beat(id, hook),
     protect: () => region.call('SetInstanceProtection', { ...one, ProtectedFromScaleIn: flag }),
     kill: () => region.aws.disturb({ do: 'machine-failure', instance: id }),
     unhealthy: () =>
@@ -144,8 +146,8 @@ function check(aws: AwsEmulator): void {
     const waits = actions.some((action) => open.has(action))
     if (waits !== isWaiting(state.value))
       throw new Error(`${state.value} with open actions: ${waits}`)
-    for (const { deadlineAt } of actions) {
-      if (deadlineAt < world.now) throw new Error('an action outlived its deadline')
+    for (const { deadlineAt, result } of actions) {
+      if (result === null && deadlineAt < world.now) throw new Error('an action outlived its deadline')
     }
     if (isEnding && machine.state.value === 'terminated') throw new Error('a dead member stays')
   }

@@ -258,3 +258,30 @@ t.test('an action or a version that is unknown is an error', async (t) => {
   t.match((await post('Action=X&Version=1999-01-01'))[1], 'InvalidAction')
   t.match((await post('Version=2016-11-15&Action=RunInstances'))[1], '<Response><Errors><Error>')
 })
+
+t.test('a client whose clock is off is refused once, and corrects itself', async (t) => {
+  // The region's clock stands where the test's does, years from that of this machine.
+  const { endpoint } = await aCloud(t)
+  const strict = await startAwsEmulator({
+    clock: new TestClock(),
+    random: countingRandom(),
+    log: silentLog,
+    clockLimitMs: 5 * 60 * SECOND,
+  })
+  const options = {
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  }
+  const client = new AutoScalingClient({ ...options, endpoint: strict.endpoint, maxAttempts: 2 })
+  t.teardown(async () => {
+    client.destroy()
+    await strict.close()
+  })
+  t.same((await client.send(new DescribeAutoScalingGroupsCommand({}))).AutoScalingGroups, [])
+  const lenient = new AutoScalingClient({ ...options, endpoint, maxAttempts: 1 })
+  t.teardown(() => lenient.destroy())
+  t.equal(
+    (await lenient.send(new DescribeAutoScalingGroupsCommand({}))).AutoScalingGroups?.length,
+    1,
+  )
+})

@@ -60,7 +60,7 @@ export const DESCRIBE_ACTIONS: Actions = {
     }),
     (world, input) => {
       const wanted = input.InstanceIds?.length ? new Set(input.InstanceIds) : null
-      const seen = [...world.groups.values()]
+      const seen = groupsOf(world, wanted)
         .flatMap((group) => listMembers(world, group, 'instanceMs', 'all'))
         .filter(({ member }) => wanted?.has(member.machine.id) ?? true)
       const sorted = byKey(seen, ({ member }) => member.machine.id)
@@ -100,6 +100,13 @@ export const DESCRIBE_ACTIONS: Actions = {
       return { Activities: items.map(toActivityView), NextToken: next }
     },
   ),
+}
+
+/** Those that have one of the instances: a few ids must not cost as much as all of them. */
+function groupsOf(world: World, instances: ReadonlySet<string> | null): Group[] {
+  if (instances === null) return [...world.groups.values()]
+  const names = new Set([...instances].map((id) => world.machines.get(id)?.group))
+  return [...world.groups.values()].filter(({ name }) => names.has(name))
 }
 
 /** `tag:NAME`, `tag-key` and `tag-value` are all there is. @throws Refusal */

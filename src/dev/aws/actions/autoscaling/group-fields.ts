@@ -7,7 +7,7 @@ import { invalid } from '../refusal.ts'
 
 const templateFields = z.strictObject({
   LaunchTemplateId: text().optional(),
-  LaunchTemplateName: text(3, 128).optional(),
+  LaunchTemplateName: text(1, 128).optional(),
   Version: text(1, 255).optional(),
 })
 

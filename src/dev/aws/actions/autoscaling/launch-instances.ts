@@ -39,7 +39,7 @@ export const LAUNCH_ACTIONS: Actions = {
       throw invalid(`The Launch process of AutoScalingGroup ${group.name} is suspended.`)
     }
     const output = launchNow(world, group, input)
-    if (token !== undefined) group.launchRequests.set(token, { input, output })
+    if (token !== undefined) remember(group, token, { input, output })
     return output
   }),
 
@@ -61,6 +61,17 @@ export const LAUNCH_ACTIONS: Actions = {
       'OldestLaunchTemplate',
     ],
   })),
+}
+
+/** More than a controller asks for while an answer can still be lost. */
+const REMEMBERED_MAX = 1000
+
+function remember(group: Group, token: string, request: { input: unknown; output: Output }): void {
+  group.launchRequests.set(token, request)
+  const [oldest] = group.launchRequests.keys()
+  if (group.launchRequests.size > REMEMBERED_MAX && oldest !== undefined) {
+    group.launchRequests.delete(oldest)
+  }
 }
 
 /** The same token gives the same answer, and refuses other parameters. */

@@ -112,7 +112,7 @@ export const ATTRIBUTE_ACTIONS: Actions = {
 
   /** The data of a template are not looked at: a version is told apart from the others by its number. */
   CreateLaunchTemplate: define(
-    z.looseObject({ LaunchTemplateName: text(3, 128) }),
+    z.looseObject({ LaunchTemplateName: text(1, 128) }),
     (world, { LaunchTemplateName: name }) => {
       if (world.templates.has(name)) {
         const message = 'Launch template name already in use.'
