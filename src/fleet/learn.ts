@@ -27,6 +27,7 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     }
     return
   }
+  if (!('instanceId' in intent)) return
   const unit = memory.units[intent.instanceId]
   if (unit === undefined) return
   if (intent.kind === 'terminate') {

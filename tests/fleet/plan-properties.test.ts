@@ -8,7 +8,7 @@ const unit: fc.Arbitrary<UnitOptions> = fc.record({
   state: fc.constantFrom('idle', 'busy', 'booting', 'cordoned', 'held', 'waiting'),
   idleMs: fc.integer({ min: 0, max: 60 * MINUTE }),
   slices: fc.integer({ min: 0, max: 2 }),
-  remainingMs: fc.option(fc.integer({ min: 0, max: 10 * MINUTE })),
+  remainingMs: fc.option(fc.integer({ min: 0, max: 10 * MINUTE }), { nil: null }),
   member: fc.record({
     isProtected: fc.boolean(),
     zone: fc.constantFrom('a', 'b'),

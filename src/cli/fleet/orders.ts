@@ -91,7 +91,7 @@ function toTime(text: string, nowMs: number): number {
 }
 
 const toText = (ms: number) => new Date(ms).toISOString()
-const stored = ({ dryRun }: OrderOptions) => (dryRun ? 'planned' : 'stored')
+const stored = ({ dryRun }: OrderOptions): 'planned' | 'stored' => (dryRun ? 'planned' : 'stored')
 
 /** Whether a controller is there that will see it. */
 function isLed(store: FleetStore, nowMs: number): boolean {

@@ -146,7 +146,8 @@ class Trouble {
       }
     }
     for (const machine of aws.world.machines.values()) {
-      const lives = machine.state === 'running' || machine.state === 'pending'
+      const state = machine.state.value
+      const lives = state === 'running' || state === 'pending'
       if (lives && !group.members.has(machine.id)) violations.push(`${machine.id} is leaked`)
     }
     const open = store.openIntents()

@@ -41,16 +41,15 @@ export interface UnitOptions {
   memory?: Partial<UnitMemory>
 }
 
+export type PoolOptions = Partial<Omit<PoolView, 'group'>> & { group?: Partial<AwsGroup> }
+
 export interface Pool {
   view: PoolView
   memory: PoolMemory
 }
 
 /** Machines are `i-0`, `i-1`, ... in the order in which they are given, and nodes `n-0`, `n-1`, ... */
-export function aPool(
-  units: readonly UnitOptions[],
-  over: Partial<PoolView> & { group?: Partial<AwsGroup> } = {},
-): Pool {
+export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Pool {
   const memory = emptyMemory('linux')
   const seen = units.map((unit, at) => toUnit(unit, at, memory))
   const { group, ...rest } = over
