@@ -28,6 +28,12 @@ const ec2 = (
   differences: Pick<ComparedCall, 'onlyOurs' | 'onlyTheirs'> = {},
 ): ComparedCall => ({ service: 'ec2', action, input, ...differences })
 
+const groupTag = {
+  'Tags.member.1.ResourceId': 'clients',
+  'Tags.member.1.ResourceType': 'auto-scaling-group',
+  'Tags.member.1.Key': 'note',
+  'Tags.member.1.PropagateAtLaunch': 'false',
+}
 const groupMember =
   'DescribeAutoScalingGroupsResponse/DescribeAutoScalingGroupsResult/AutoScalingGroups/member'
 const hookMember =
@@ -122,13 +128,24 @@ export const CALLS: readonly ComparedCall[] = [
     },
   ),
   ec2('DescribeInstanceStatus', { 'InstanceId.1': 'THE INSTANCE' }),
-  // EC2 answers so; moto's answer is empty.
+  // To changes EC2 answers `true`; some of moto's answers are empty.
   ec2(
     'CreateTags',
     { 'ResourceId.1': 'THE INSTANCE', 'Tag.1.Key': 'pinned', 'Tag.1.Value': 'yes' },
     { onlyOurs: ['CreateTagsResponse/return'] },
   ),
   ec2('DescribeTags', { 'Filter.1.Name': 'resource-id', 'Filter.1.Value.1': 'THE INSTANCE' }),
+  ec2(
+    'DeleteTags',
+    { 'ResourceId.1': 'THE INSTANCE', 'Tag.1.Key': 'pinned' },
+    { onlyOurs: ['DeleteTagsResponse/return'] },
+  ),
+  ec2('GetConsoleOutput', { InstanceId: 'THE INSTANCE' }),
+  ec2(
+    'ModifyInstanceAttribute',
+    { InstanceId: 'THE INSTANCE', 'DisableApiTermination.Value': 'false' },
+    { onlyOurs: ['ModifyInstanceAttributeResponse/return'] },
+  ),
   // What a template holds is not looked at here.
   ec2(
     'DescribeLaunchTemplateVersions',
@@ -158,12 +175,25 @@ export const CALLS: readonly ComparedCall[] = [
     { InstanceId: 'THE INSTANCE', ShouldDecrementDesiredCapacity: 'true' },
     activityOf('TerminateInstanceInAutoScalingGroup', 'Activity', true),
   ),
+  autoscaling('BatchPutScheduledUpdateGroupAction', {
+    ...group,
+    'ScheduledUpdateGroupActions.member.1.ScheduledActionName': 'evenings',
+    'ScheduledUpdateGroupActions.member.1.Recurrence': '0 19 * * *',
+    'ScheduledUpdateGroupActions.member.1.DesiredCapacity': '1',
+  }),
+  autoscaling('BatchDeleteScheduledAction', {
+    ...group,
+    'ScheduledActionNames.member.1': 'evenings',
+  }),
+  autoscaling('CreateOrUpdateTags', { ...groupTag, 'Tags.member.1.Value': 'x' }),
+  autoscaling('DeleteTags', groupTag),
   autoscaling('PutWarmPool', { ...group, MinSize: '0' }),
   // moto keeps the pool as a record, without machines.
   autoscaling('DescribeWarmPool', group, {
     onlyOurs: ['DescribeWarmPoolResponse/DescribeWarmPoolResult/Instances/member'],
   }),
   autoscaling('DeleteWarmPool', group),
+  autoscaling('DeleteAutoScalingGroup', { ...group, ForceDelete: 'true' }),
   ec2('TerminateInstances', { 'InstanceId.1': 'THE INSTANCE' }),
   ec2('DescribeInstances', { 'InstanceId.1': 'i-0123456789abcdef0' }),
   ec2('DescribeInstances', { 'InstanceId.1': 'nonsense' }),
