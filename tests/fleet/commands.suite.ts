@@ -103,7 +103,10 @@ t.test(
     farm.faults.add({ action: 'RecordLifecycleActionHeartbeat', fault: 'Throttling', times: 3 })
     farm.faults.add({ action: 'CompleteLifecycleAction', fault: 'Throttling', times: 2 })
     const second = farm.start(['lifecycle', '--self', '--json'])
+    let said = ''
+    second.child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()))
     await second.firstLine
+    await eventually(() => said.includes('"beat"'), 'a beat', 30_000)
     t.equal(farm.stateOf(instance), 'Terminating:Wait')
     await farm.send('DELETE', '/v1/job/build')
     await farm.untilState(instance, null)

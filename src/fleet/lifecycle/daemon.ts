@@ -186,7 +186,7 @@ function createTell({ clock, log, report }: LifecycleDeps): Tell & {
   const troubles = new Map<string, string>()
   let lastLeft = ''
   const event = (news: WithoutTime<LifecycleEvent>) => {
-    report({ ...news, at: new Date(clock.now()).toISOString() } as LifecycleEvent)
+    report({ ...news, at: new Date(clock.now()).toISOString() })
   }
   const well = (what: string) => {
     if (troubles.delete(what)) log.info('works again', { what })

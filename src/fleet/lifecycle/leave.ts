@@ -152,7 +152,8 @@ async function becomeEmpty(
         onDrained(node)
         await drainOnce(deps, node, { isUrgent: hurry.aborted, sinceMs: sinceMsOf() })
         const rest = AbortSignal.any(hurry.aborted ? [signal] : [signal, hurry])
-        const found = await waitUntilEmpty(nomad, nodeId, { signal: rest, onLeft: tell.left })
+        const onLeft = (left: readonly NomadAllocation[]) => tell.left(left)
+        const found = await waitUntilEmpty(nomad, nodeId, { signal: rest, onLeft })
         if (found === 'empty') return true
         // Somebody gave it back, or it is time to hurry: once more from the start.
         if (found !== 'gone') continue

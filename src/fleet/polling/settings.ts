@@ -68,10 +68,7 @@ export function readPollingSettings(env: Environment): PollingSettings {
   }
 }
 
-const secretShape = z.object({
-  resource_class: z.string().min(1),
-  circle_token: z.string().min(1),
-})
+const name = z.string().min(1)
 
 /**
  * What is told outright stands over what is in the secret.
@@ -88,24 +85,29 @@ export function toRunnerGroup(
   return {
     group,
     max,
-    resourceClass: told.resourceClass ?? kept?.resource_class ?? '',
-    token: told.token || (kept?.circle_token ?? ''),
+    resourceClass: told.resourceClass ?? kept?.resourceClass ?? '',
+    token: told.token || (kept?.token ?? ''),
   }
 }
 
 function parseSecret(
   text: string,
   told: { resourceClass: string | null; token: string | null },
-): Partial<z.infer<typeof secretShape>> {
-  const needed = secretShape.partial({
-    ...(told.resourceClass === null ? {} : { resource_class: true }),
-    ...(told.token === null ? {} : { circle_token: true }),
+): { resourceClass: string; token: string } {
+  const shape = z.object({
+    resource_class: told.resourceClass === null ? name : z.unknown().optional(),
+    circle_token: told.token === null ? name : z.unknown().optional(),
   })
   try {
-    return needed.parse(JSON.parse(text))
+    const { resource_class, circle_token } = shape.parse(JSON.parse(text))
+    return { resourceClass: toText(resource_class), token: toText(circle_token) }
   } catch {
     // Whatever the parser says may hold a piece of what it read.
     const message = 'the secret is no JSON object with resource_class and circle_token'
     throw new CaravanError('SETTINGS_INVALID', message)
   }
+}
+
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

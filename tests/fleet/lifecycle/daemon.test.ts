@@ -174,8 +174,7 @@ t.test(
 t.test('Nomad out of reach holds the instance, unless somebody said for how long', async (t) => {
   const machine = await startInstance(t)
   const away = new CaravanError('NOMAD_UNREACHABLE', 'Nomad does not answer')
-  const nomad = machine.nomad as { agentSelf: () => Promise<never> }
-  nomad.agentSelf = () => Promise.reject(away)
+  machine.nomad.agentSelf = () => Promise.reject(away)
   machine.metadata.target = 'Terminated'
   const patient = machine.startDaemon()
   await machine.until('beat')

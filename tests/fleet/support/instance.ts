@@ -56,7 +56,11 @@ export async function startInstance(t: Test) {
       pollMs: 50,
       ...more,
     }
-    const done = runLifecycle(deps, options, abort.signal).finally(() => imds.close())
+    const run = async () => {
+      await runLifecycle(deps, options, abort.signal)
+      await imds.close()
+    }
+    const done = run()
     const daemon = { abort, done }
     daemons.push(daemon)
     return daemon

@@ -147,7 +147,8 @@ function check(aws: AwsEmulator): void {
     if (waits !== isWaiting(state.value))
       throw new Error(`${state.value} with open actions: ${waits}`)
     for (const { deadlineAt, result } of actions) {
-      if (result === null && deadlineAt < world.now) throw new Error('an action outlived its deadline')
+      if (result === null && deadlineAt < world.now)
+        throw new Error('an action outlived its deadline')
     }
     if (isEnding && machine.state.value === 'terminated') throw new Error('a dead member stays')
   }
