@@ -38,10 +38,7 @@ async function aFleet(clock: Clock, size: number) {
     HeartbeatTimeout: 30,
     LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
   })
-  const client = (service: 'autoscaling' | 'ec2') =>
-    createInProcessClient(aws, service, async (call, next) =>
-      call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next(),
-    ) as unknown
+  const client = (service: 'autoscaling' | 'ec2') => createInProcessClient(aws, service) as unknown
   const region = createAws({
     region: 'us-east-1',
     clock,

@@ -53,10 +53,6 @@ export interface Running {
   fleet: FleetLoop
 }
 
-/** The SDK's answers for actions that the emulator leaves out. */
-const withRefreshes: AwsIntercept = (call, next) =>
-  call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next()
-
 type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']>['ec2']>
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
@@ -126,8 +122,7 @@ export class Cluster {
     const around: AwsIntercept = (call, next) => {
       this.calls.push(call.action)
       return mortal.intercept(call, async () => {
-        const inner = () => Promise.resolve(withRefreshes(call, next) as ReturnType<typeof next>)
-        const answer = intercept === undefined ? inner() : intercept(call, inner)
+        const answer = intercept === undefined ? next() : intercept(call, next)
         return answer as ReturnType<typeof next>
       })
     }
