@@ -30,6 +30,8 @@ export interface UnitMemory {
   waitingSinceMs: number | null
   /** When we asked Nomad to drain it for that; null before. */
   drainedMs: number | null
+  /** Its hook was completed then: lists that lag still show it waiting. */
+  completedMs: number | null
   /** The end of its hook was told to be near. */
   isReported: boolean
 }
@@ -114,6 +116,7 @@ export function newUnit(nowMs: number): UnitMemory {
     isProtectedByUs: false,
     waitingSinceMs: null,
     drainedMs: null,
+    completedMs: null,
     isReported: false,
   }
 }
