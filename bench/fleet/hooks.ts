@@ -25,18 +25,20 @@ async function aFleet(clock: Clock, size: number) {
       nomad.run(nomad.add({ instanceId: event.instance }), event.instance)
   })
   aws.call('autoscaling', 'CreateAutoScalingGroup', {
-    ...{ AutoScalingGroupName: 'clients', MinSize: 0, MaxSize: size, DesiredCapacity: size },
+    AutoScalingGroupName: 'clients',
+    MinSize: 0,
+    MaxSize: size,
+    DesiredCapacity: size,
     LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
     AvailabilityZones: ['us-east-1a'],
   })
   aws.call('autoscaling', 'PutLifecycleHook', {
-    ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'drain', HeartbeatTimeout: 30 },
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'drain',
+    HeartbeatTimeout: 30,
     LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
   })
-  const client = (service: 'autoscaling' | 'ec2') =>
-    createInProcessClient(aws, service, async (call, next) =>
-      call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next(),
-    ) as unknown
+  const client = (service: 'autoscaling' | 'ec2') => createInProcessClient(aws, service) as unknown
   const region = createAws({
     region: 'us-east-1',
     clock,
@@ -47,9 +49,17 @@ async function aFleet(clock: Clock, size: number) {
   })
   const store = await openFleetStore(':memory:')
   const fleet = startFleet({
-    ...{ policies: [aPolicy({ max: size })], awsOf: () => region, nomad, store, clock },
-    ...{ now: createSteadyTime(clock), random: systemRandom, log: silentLog, metrics: noMetrics },
-    ...{ demand: NO_DEMAND, holder: 'bench' },
+    policies: [aPolicy({ max: size })],
+    awsOf: () => region,
+    nomad,
+    store,
+    clock,
+    now: createSteadyTime(clock),
+    random: systemRandom,
+    log: silentLog,
+    metrics: noMetrics,
+    demand: NO_DEMAND,
+    holder: 'bench',
   })
   const group = aws.world.groups.get('clients')
   const until = async (isSo: () => boolean) => {

@@ -50,13 +50,25 @@ export async function quietCallsPerMinute(): Promise<number> {
     readTemplateVersion: counted({ version: '1', imageId: null }),
     readInstances: counted([], pages),
     findInstances: counted([], pages),
-    ...{ setDesired: refused, terminateInGroup: refused, setProtection: refused },
-    ...{ heartbeat: refused, completeAction: refused, terminateInstance: refused },
+    setDesired: refused,
+    terminateInGroup: refused,
+    setProtection: refused,
+    heartbeat: refused,
+    completeAction: refused,
+    terminateInstance: refused,
   }
   const store = await openFleetStore(':memory:')
   const fleet = startFleet({
-    ...{ policies, awsOf: () => aws, nomad, store, clock, now: createSteadyTime(clock) },
-    ...{ random: systemRandom, log: silentLog, metrics: noMetrics, holder: 'bench' },
+    policies,
+    awsOf: () => aws,
+    nomad,
+    store,
+    clock,
+    now: createSteadyTime(clock),
+    random: systemRandom,
+    log: silentLog,
+    metrics: noMetrics,
+    holder: 'bench',
     demand: NO_DEMAND,
   })
   // What is read once, after a start, is not part of a quiet minute.
@@ -77,12 +89,27 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     const instanceId = `i-${name}-${at}`
     nomad.add({ instanceId })
     return {
-      ...{ instanceId, group: name, zone: 'a', type: 'm5.4xlarge', lifecycle: 'InService' },
-      ...{ isHealthy: true, isProtected: false, template },
+      instanceId,
+      group: name,
+      zone: 'a',
+      type: 'm5.4xlarge',
+      lifecycle: 'InService',
+      isHealthy: true,
+      isProtected: false,
+      template,
     }
   })
   return {
-    ...{ name, min: NODES, max: NODES, desired: NODES, instances, suspended: [], status: null },
-    ...{ protectsNew: false, template, maxLifetimeMs: null, hasWarmPool: false },
+    name,
+    min: NODES,
+    max: NODES,
+    desired: NODES,
+    instances,
+    suspended: [],
+    status: null,
+    protectsNew: false,
+    template,
+    maxLifetimeMs: null,
+    hasWarmPool: false,
   }
 }

@@ -201,7 +201,7 @@ class OneController implements Controller {
     // Before all that may take long.
     for (const [pool, { hooks }] of plans) this.#beats.set(pool, hooks)
     for (const [pool, { memory }] of plans) this.#memory.set(pool, memory)
-    const { store, now } = this.#deps
+    const { now } = this.#deps
     const intents = [...plans.values()].flatMap((each) => each.intents)
     const lease = this.#holdLease()
     const stored = new Map(

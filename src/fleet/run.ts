@@ -138,7 +138,7 @@ async function inTime(
   }
 }
 
-async function* nomadChanges(nomad: FleetNomad, signal: AbortSignal): AsyncGenerator<unknown> {
+async function* nomadChanges(nomad: FleetNomad, signal: AbortSignal): AsyncGenerator {
   const topics = [{ topic: 'Node' }, { topic: 'Allocation' }] as const
   for await (const item of nomad.events({ topics, namespace: '*' }, signal)) {
     if (item.kind === 'batch') yield item
@@ -156,7 +156,8 @@ async function watch(
   let failures = 0
   while (!signal.aborted) {
     try {
-      for await (const _change of open(signal)) {
+      const changes = open(signal)[Symbol.asyncIterator]()
+      for (let next = await changes.next(); next.done !== true; next = await changes.next()) {
         failures = 0
         wake()
       }

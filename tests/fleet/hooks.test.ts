@@ -78,7 +78,9 @@ t.test(
     const instance = terminateOne(cluster)
     await cluster.pass(10_000)
     cluster.call('CompleteLifecycleAction', {
-      ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'drain', InstanceId: instance },
+      AutoScalingGroupName: 'clients',
+      LifecycleHookName: 'drain',
+      InstanceId: instance,
       LifecycleActionResult: 'CONTINUE',
     })
     cluster.violations.length = 0
@@ -155,7 +157,9 @@ t.test('10: of two hooks only ours is completed', async (t) => {
   t.same(cluster.members('Terminating:Wait'), [instance], 'the other one still holds it')
   t.match(closings(cluster), ['complete'])
   cluster.call('CompleteLifecycleAction', {
-    ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'backup', InstanceId: instance },
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'backup',
+    InstanceId: instance,
     LifecycleActionResult: 'CONTINUE',
   })
   await cluster.pass(10_000)

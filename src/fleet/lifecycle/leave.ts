@@ -138,16 +138,15 @@ async function becomeEmpty(
   { signal, hurry, onDrained, sinceMsOf }: Emptying,
 ): Promise<boolean> {
   const { nomad, clock, random, tell } = deps
-  let goneCount = 0
+  let goneMs: number | null = null
   let reachedMs = clock.monotonic()
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
       const nodeId = await ownNodeId(nomad)
       const node = await nomad.readNode(nodeId)
       reachedMs = clock.monotonic()
-      goneCount = node === null ? goneCount + 1 : 0
-      // A purged node registers again when it lives: once more tells.
-      if (goneCount >= GONE_MAX) return true
+      goneMs = node === null ? (goneMs ?? reachedMs) : null
+      if (goneMs !== null && reachedMs - goneMs >= GONE_MS) return true
       if (node !== null) {
         onDrained(node)
         await drainOnce(deps, node, { isUrgent: hurry.aborted, sinceMs: sinceMsOf() })
@@ -169,7 +168,11 @@ async function becomeEmpty(
   return false
 }
 
-const GONE_MAX = 3
+/**
+ * A node that Nomad does not know may be about to register, or was purged and lives: by then it is there
+ * again, or it does not come.
+ */
+const GONE_MS = 60_000
 
 async function drainOnce(
   { nomad, tell }: Pick<LeaveDeps, 'nomad' | 'tell'>,

@@ -228,3 +228,25 @@ t.test('what a token may not see keeps an instance all the same', async (t) => {
 async function* nothing(): AsyncGenerator<never[]> {
   yield []
 }
+
+t.test(
+  'fleet B30: a node that Nomad does not know yet is waited for, and drained when it comes',
+  async (t) => {
+    const machine = await startInstance(t)
+    await machine.register(aSimulatedJob('build'))
+    await untilStatus(machine, 'build', 'running')
+    const { nomad } = machine
+    const readNode = nomad.readNode.bind(nomad)
+    let isKnown = false
+    nomad.readNode = async (id) => (isKnown ? readNode(id) : null)
+    machine.metadata.target = 'Terminated'
+    machine.startDaemon()
+    await eventually(() => machine.group.beats.length >= 1, 'a beat')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    t.strictSame(machine.group.completed, [])
+    isKnown = true
+    t.match(await machine.until('left'), { allocations: [{ job: 'build' }] })
+    await machine.nomad.deregisterJob('build')
+    t.match(await machine.until('completed'), { accepted: true })
+  },
+)

@@ -53,10 +53,6 @@ export interface Running {
   fleet: FleetLoop
 }
 
-/** The SDK's answers for actions that the emulator leaves out. */
-const withRefreshes: AwsIntercept = (call, next) =>
-  call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next()
-
 type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']>['ec2']>
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
@@ -96,7 +92,10 @@ export class Cluster {
     this.call('CreateAutoScalingGroup', {
       AutoScalingGroupName: 'clients',
       LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      ...{ MinSize: min, MaxSize: max, DesiredCapacity: desired, AvailabilityZones: zones },
+      MinSize: min,
+      MaxSize: max,
+      DesiredCapacity: desired,
+      AvailabilityZones: zones,
     })
     if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
   }
@@ -108,7 +107,9 @@ export class Cluster {
 
   putHook(timeoutS: number, name = 'drain'): void {
     this.call('PutLifecycleHook', {
-      ...{ LifecycleHookName: name, AutoScalingGroupName: 'clients', DefaultResult: 'CONTINUE' },
+      LifecycleHookName: name,
+      AutoScalingGroupName: 'clients',
+      DefaultResult: 'CONTINUE',
       LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
       HeartbeatTimeout: timeoutS,
     })
@@ -121,8 +122,7 @@ export class Cluster {
     const around: AwsIntercept = (call, next) => {
       this.calls.push(call.action)
       return mortal.intercept(call, async () => {
-        const inner = () => Promise.resolve(withRefreshes(call, next) as ReturnType<typeof next>)
-        const answer = intercept === undefined ? inner() : intercept(call, inner)
+        const answer = intercept === undefined ? next() : intercept(call, next)
         return answer as ReturnType<typeof next>
       })
     }
@@ -134,9 +134,16 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      ...{ policies: [this.policy], awsOf: () => aws, clock, now: createSteadyTime(clock) },
-      ...{ nomad: mortal.nomad(this.nomad), demand: this.queue, store: mortal.store(this.store) },
-      ...{ random: this.random, metrics: noMetrics, holder },
+      policies: [this.policy],
+      awsOf: () => aws,
+      clock,
+      now: createSteadyTime(clock),
+      nomad: mortal.nomad(this.nomad),
+      demand: this.queue,
+      store: mortal.store(this.store),
+      random: this.random,
+      metrics: noMetrics,
+      holder,
       log: createLog((level, message, fields) => {
         this.lines.push({ at: this.clock.monotonic(), level, message, fields })
         this.#options.log?.(level, message, { at: this.clock.monotonic(), ...fields })
