@@ -10,6 +10,7 @@ import {
   type Clock,
 } from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
+import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
 import { aPolicy } from '../../tests/fleet/support/views.ts'
 
 type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
@@ -20,21 +21,24 @@ async function aFleet(clock: Clock, size: number) {
   const aws = new AwsEmulator({ clock, random: systemRandom, rate: null, bootMs: 10, passMs: 1 })
   const nomad = new FakeNomad(clock)
   aws.subscribe((event) => {
-    if (event.type === 'booted') nomad.run(nomad.add({ instanceId: event.instance }), event.instance)
+    if (event.type === 'booted')
+      nomad.run(nomad.add({ instanceId: event.instance }), event.instance)
   })
   aws.call('autoscaling', 'CreateAutoScalingGroup', {
-    ...{ AutoScalingGroupName: 'clients', MinSize: 0, MaxSize: size, DesiredCapacity: size },
+    AutoScalingGroupName: 'clients',
+    MinSize: 0,
+    MaxSize: size,
+    DesiredCapacity: size,
     LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
     AvailabilityZones: ['us-east-1a'],
   })
   aws.call('autoscaling', 'PutLifecycleHook', {
-    ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'drain', HeartbeatTimeout: 30 },
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'drain',
+    HeartbeatTimeout: 30,
     LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
   })
-  const client = (service: 'autoscaling' | 'ec2') =>
-    createInProcessClient(aws, service, async (call, next) =>
-      call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next(),
-    ) as unknown
+  const client = (service: 'autoscaling' | 'ec2') => createInProcessClient(aws, service) as unknown
   const region = createAws({
     region: 'us-east-1',
     clock,
@@ -45,9 +49,17 @@ async function aFleet(clock: Clock, size: number) {
   })
   const store = await openFleetStore(':memory:')
   const fleet = startFleet({
-    ...{ policies: [aPolicy({ max: size })], awsOf: () => region, nomad, store, clock },
-    ...{ now: createSteadyTime(clock), random: systemRandom, log: silentLog, metrics: noMetrics },
-    ...{ demand: { read: async () => ({ classes: [], placed: [] }) }, holder: 'bench' },
+    policies: [aPolicy({ max: size })],
+    awsOf: () => region,
+    nomad,
+    store,
+    clock,
+    now: createSteadyTime(clock),
+    random: systemRandom,
+    log: silentLog,
+    metrics: noMetrics,
+    demand: NO_DEMAND,
+    holder: 'bench',
   })
   const group = aws.world.groups.get('clients')
   const until = async (isSo: () => boolean) => {

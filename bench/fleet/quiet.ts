@@ -1,7 +1,19 @@
 /** How often AWS is called while nothing happens, on a virtual clock. */
-import { createSteadyTime, openFleetStore, startFleet, type FleetGroups } from '../../src/fleet/index.ts'
-import { noMetrics, silentLog, systemRandom, TestClock, type AwsGroup } from '../../src/platform/index.ts'
+import {
+  createSteadyTime,
+  openFleetStore,
+  startFleet,
+  type FleetGroups,
+} from '../../src/fleet/index.ts'
+import {
+  noMetrics,
+  silentLog,
+  systemRandom,
+  TestClock,
+  type AwsGroup,
+} from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
+import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
 import { aPolicy, HOOK } from '../../tests/fleet/support/views.ts'
 
 const GROUPS = 20
@@ -38,14 +50,26 @@ export async function quietCallsPerMinute(): Promise<number> {
     readTemplateVersion: counted({ version: '1', imageId: null }),
     readInstances: counted([], pages),
     findInstances: counted([], pages),
-    ...{ setDesired: refused, terminateInGroup: refused, setProtection: refused },
-    ...{ heartbeat: refused, completeAction: refused, terminateInstance: refused },
+    setDesired: refused,
+    terminateInGroup: refused,
+    setProtection: refused,
+    heartbeat: refused,
+    completeAction: refused,
+    terminateInstance: refused,
   }
   const store = await openFleetStore(':memory:')
   const fleet = startFleet({
-    ...{ policies, awsOf: () => aws, nomad, store, clock, now: createSteadyTime(clock) },
-    ...{ random: systemRandom, log: silentLog, metrics: noMetrics, holder: 'bench' },
-    demand: { read: async () => ({ classes: [], placed: [] }) },
+    policies,
+    awsOf: () => aws,
+    nomad,
+    store,
+    clock,
+    now: createSteadyTime(clock),
+    random: systemRandom,
+    log: silentLog,
+    metrics: noMetrics,
+    holder: 'bench',
+    demand: NO_DEMAND,
   })
   // What is read once, after a start, is not part of a quiet minute.
   await clock.tick(60_000)
@@ -65,12 +89,27 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     const instanceId = `i-${name}-${at}`
     nomad.add({ instanceId })
     return {
-      ...{ instanceId, group: name, zone: 'a', type: 'm5.4xlarge', lifecycle: 'InService' },
-      ...{ isHealthy: true, isProtected: false, template },
+      instanceId,
+      group: name,
+      zone: 'a',
+      type: 'm5.4xlarge',
+      lifecycle: 'InService',
+      isHealthy: true,
+      isProtected: false,
+      template,
     }
   })
   return {
-    ...{ name, min: NODES, max: NODES, desired: NODES, instances, suspended: [], status: null },
-    ...{ protectsNew: false, template, maxLifetimeMs: null, hasWarmPool: false },
+    name,
+    min: NODES,
+    max: NODES,
+    desired: NODES,
+    instances,
+    suspended: [],
+    status: null,
+    protectsNew: false,
+    template,
+    maxLifetimeMs: null,
+    hasWarmPool: false,
   }
 }

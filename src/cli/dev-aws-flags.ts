@@ -13,6 +13,7 @@ export function addDevAws(dev: Command, io: Io, finish: (exitCode: number) => vo
     .option('--nomad-port <n>', 'machines become nodes of an embedded Nomad engine here', toPort)
     .option('--boot <duration>', 'from launch to a machine that is up', '2s')
     .option('--script <file>', 'play these steps on a whole cluster (JSON)')
+    .option('--no-controller', 'play the script without a controller of the fleet')
     .addOption(
       new Option('--log-level <level>', 'least important line to log')
         .choices(['debug', 'info', 'warn', 'error'])

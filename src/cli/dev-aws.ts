@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Rehearsal } from '../dev/index.ts'
+import type { Rehearsal, StartController } from '../dev/index.ts'
 import { CaravanError, parseDurationMs } from '../model/index.ts'
 import type { Log, LogLevel } from '../platform/index.ts'
 import { createLog, createTextWriter, systemClock, systemRandom } from '../platform/index.ts'
@@ -16,11 +16,13 @@ export interface DevAwsOptions {
   nomadPort?: number
   boot: string
   script?: string
+  /** False with `--no-controller`. */
+  controller?: boolean
   logLevel?: LogLevel
 }
 
 /** Nodes of a rehearsal are as large as the machines of the settings' example: 16 vCPU, 64 GiB. */
-const NODE = { cpuMhz: 16_000, memoryMiB: 65_536 }
+const INSTANCE = { vcpu: 16, memory: 65_536 }
 
 export async function devAws(options: DevAwsOptions, io: Io): Promise<number> {
   const bootMs = parseDurationMs(options.boot)
@@ -41,7 +43,15 @@ export async function devAws(options: DevAwsOptions, io: Io): Promise<number> {
       port: options.port,
       imdsPort: options.imdsPort,
       bootMs,
-      cluster: dataDir === null ? null : { dataDir, nomadPort: options.nomadPort ?? 0, node: NODE },
+      cluster:
+        dataDir === null
+          ? null
+          : {
+              dataDir,
+              nomadPort: options.nomadPort ?? 0,
+              instance: INSTANCE,
+              startController: await loadController(options),
+            },
     }).catch((cause: NodeJS.ErrnoException) => {
       throw cause.code === 'EADDRINUSE' ? portTaken(cause) : cause
     })
@@ -60,6 +70,12 @@ export async function devAws(options: DevAwsOptions, io: Io): Promise<number> {
 
 async function present({ endpoint, imds, nomad }: Rehearsal, io: Io): Promise<void> {
   await writeJsonLine(io.stdout, { endpoint, imds, ...(nomad === null ? {} : { nomad }) })
+}
+
+/** A rehearsal of somebody else's scripts does without it. */
+async function loadController({ controller }: DevAwsOptions): Promise<StartController | undefined> {
+  if (controller === false) return undefined
+  return (await import('./dev-aws-controller.ts')).startRehearsalController
 }
 
 type Steps = Parameters<Rehearsal['play']>[0]

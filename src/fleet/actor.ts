@@ -67,7 +67,11 @@ async function setDesired(
   { awsOf }: ActorDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const outcome = await awsOf(pool).setDesired(group, desired, { signal })
+  const aws = awsOf(pool)
+  const [seen] = await aws.readGroups([group], { signal })
+  // Somebody else asked for more meanwhile: ours would take it back.
+  if (seen !== undefined && seen.desired >= desired) return refused(`it is ${seen.desired} already`)
+  const outcome = await aws.setDesired(group, desired, { signal })
   return outcome.kind === 'set' ? done(`desired is ${desired}`) : refused(outcome.text)
 }
 

@@ -5,7 +5,7 @@
  * from which the next one goes on: what is seen decides, and what is remembered only saves time.
  */
 import { CaravanError, isCaravanError } from '../model/index.ts'
-import type { Clock, Log, MetricSink, RandomSource } from '../platform/index.ts'
+import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
 import { carryOut } from './actor.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
 import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
@@ -59,10 +59,11 @@ export interface Controller {
 }
 
 /**
- * Longer than a tick takes at worst, so that a slow one is not taken for a dead one; short beside the 30 s
- * that the shortest hook waits.
+ * Renewed on a timer of its own, however long a tick takes: a controller that is killed is followed within
+ * seconds, also beside the 30 s that the shortest hook waits.
  */
-const LEASE_MS = 15_000
+const LEASE_MS = 5000
+const RENEWALS_PER_LEASE = 3
 
 /** One after the other: what gives before what takes, and what is cordoned before what is ended. */
 const ORDER: readonly (readonly IntentKind[])[] = [
@@ -83,6 +84,7 @@ class OneController implements Controller {
   readonly #beats: Heartbeats
   readonly #regions: ReadonlyMap<string, string>
   #lease: Lease | null = null
+  #renewal: Timer | null = null
   #memory = new Map<string, PoolMemory>()
   readonly #teller: Teller
 
@@ -126,6 +128,7 @@ class OneController implements Controller {
 
   async close(): Promise<void> {
     await this.#beats.stop()
+    this.#renewal?.cancel()
     if (this.#lease !== null) this.#deps.store.releaseLease(this.#lease)
     this.#lease = null
   }
@@ -141,7 +144,22 @@ class OneController implements Controller {
       return false
     }
     if (before?.fence !== this.#lease.fence) this.#takeOver(this.#lease)
+    this.#renewal ??= this.#renewLater()
     return true
+  }
+
+  #renewLater(): Timer {
+    const { clock, log } = this.#deps
+    return clock.after(LEASE_MS / RENEWALS_PER_LEASE, () => {
+      this.#renewal = null
+      try {
+        this.#holdLease()
+        this.#renewal = this.#renewLater()
+      } catch (cause) {
+        // The tick that runs finds out as well, before it does anything.
+        log.warn('the lease could not be renewed', { cause })
+      }
+    })
   }
 
   /** What the one before us left is seen in AWS and Nomad; what it remembered is read. */
@@ -183,7 +201,7 @@ class OneController implements Controller {
     // Before all that may take long.
     for (const [pool, { hooks }] of plans) this.#beats.set(pool, hooks)
     for (const [pool, { memory }] of plans) this.#memory.set(pool, memory)
-    const { store, now } = this.#deps
+    const { now } = this.#deps
     const intents = [...plans.values()].flatMap((each) => each.intents)
     const lease = this.#holdLease()
     const stored = new Map(
@@ -218,7 +236,7 @@ class OneController implements Controller {
     const outcome = await carryOut(intent, { ...this.#deps, awsOf: this.#awsOfPool }, signal)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())
-    if (intent.kind === 'terminate') this.#observer.forgetSlow(intent.group)
+    this.#observer.forget()
     this.#teller.tell(intent, outcome)
     const id = stored.get(intent)
     if (id !== undefined) {

@@ -7,6 +7,9 @@ const TIMEOUT_MS = 5000
 /** Ten thousand slices of 300 bytes, and room. */
 const BYTES_MAX = 16 * 1024 * 1024
 
+/** The server sends something now and then, also when nothing changes. */
+const FOLLOW = { idleTimeoutMs: 60_000 }
+
 /** @param server for messages. */
 export function createDemandClient(http: HttpClient, server: string): DemandSource {
   return {
@@ -23,6 +26,19 @@ export function createDemandClient(http: HttpClient, server: string): DemandSour
           throw new CaravanError('SERVER_UNREACHABLE', `${server} does not answer`, { cause })
         })
       return toDemand(readDemand(response, server))
+    },
+    async *changes(signal) {
+      const path = '/api/v1/demand/follow'
+      const { status, body } = await http.stream({ method: 'GET', path, signal, ...FOLLOW })
+      try {
+        if (status !== 200) throw new CaravanError('SERVER_ERROR', `${path} answers ${status}`)
+        for await (const part of body) {
+          // What changed is read with the next look, whole: that something did is enough.
+          if (/^event: changes/m.test(String(part))) yield part
+        }
+      } finally {
+        body.destroy()
+      }
     },
   }
 }

@@ -46,7 +46,7 @@ export interface Sizes {
   max: number
   /** What the group will have when all that was accepted has shown: for deciding what may go. */
   sure: number
-  /** The same, and what was asked for: for deciding what to ask for. */
+  /** The most that it may have been told to have: for deciding what to ask for. */
   asked: number
 }
 

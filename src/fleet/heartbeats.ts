@@ -93,8 +93,13 @@ class Wheel implements Heartbeats {
       const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
       const { instanceId } = hook
       const armed: Armed = {
-        ...{ pool, instanceId, hook, expiresMs },
-        ...{ lastMs: null, failures: 0, timer: null },
+        pool,
+        instanceId,
+        hook,
+        expiresMs,
+        lastMs: null,
+        failures: 0,
+        timer: null,
       }
       this.#armed.set(key, armed)
       this.#due.push(armed)
@@ -114,7 +119,7 @@ class Wheel implements Heartbeats {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the controller is closing'))
-    for (const key of [...this.#armed.keys()]) this.#disarm(key)
+    for (const key of this.#armed.keys()) this.#disarm(key)
     await Promise.all(this.#calls)
   }
 

@@ -20,10 +20,14 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     return
   }
   if (intent.kind === 'protect' || intent.kind === 'unprotect') {
-    if (outcome.kind !== 'done') return
+    const isProtect = intent.kind === 'protect'
     for (const id of intent.instanceIds) {
       const unit = memory.units[id]
-      if (unit && !outcome.except?.includes(id)) unit.isProtectedByUs = intent.kind === 'protect'
+      if (unit === undefined) continue
+      const isRefused = outcome.kind === 'refused' || outcome.except?.includes(id)
+      // One that may still be protected is ours to look after.
+      if (isProtect === (isRefused ?? false) && outcome.kind !== 'unknown')
+        unit.isProtectedByUs = false
     }
     return
   }

@@ -45,7 +45,13 @@ export function plan(
   const sizes = findSizes(group, units, policy, memory, nowMs)
   const notes = foreign === null ? [] : [foreign]
   const draft: Draft = {
-    ...{ view, policy, memory, units, nowMs, sizes, notes },
+    view,
+    policy,
+    memory,
+    units,
+    nowMs,
+    sizes,
+    notes,
     intents: [],
     hooks: [],
     alarms: [],
@@ -70,8 +76,15 @@ export function plan(
 function frozen(view: PoolView, policy: PoolPolicy, memory: PoolMemory): Plan {
   const text = `there is no Auto Scaling group ${policy.group} in ${policy.region}`
   const why: PoolWhy = {
-    ...{ pool: policy.name, desired: 0, target: 0, min: policy.min, max: policy.max },
-    ...{ demand: toDemand(view), ledger: {}, notes: [text], actions: [] },
+    pool: policy.name,
+    desired: 0,
+    target: 0,
+    min: policy.min,
+    max: policy.max,
+    demand: toDemand(view),
+    ledger: {},
+    notes: [text],
+    actions: [],
   }
   const alarms = [{ key: 'no group', text, about: policy.name }]
   return { intents: [], hooks: [], alarms, memory, units: [], why }

@@ -45,6 +45,8 @@ export type FleetNomad = Pick<
 export interface DemandSource {
   /** @throws CaravanError when the scheduler does not answer: the last demand is then the best there is. */
   read(signal?: AbortSignal): Promise<Demand>
+  /** Something for each change, until the signal aborts or the line is cut: hints to read again. */
+  changes(signal: AbortSignal): AsyncIterable<unknown>
 }
 
 export interface Demand {
@@ -83,7 +85,10 @@ export interface Room {
  * one has taken the lease since.
  */
 export interface FleetStore {
-  /** Takes or renews the lease; null while another holder has it. A new holder gets a higher fence. */
+  /**
+   * Takes or renews the lease; null while another holder has it: until its time is over, or it has not been
+   * renewed for as long as it is asked for here. A new holder gets a higher fence.
+   */
   takeLease(holder: string, nowMs: number, forMs: number): Lease | null
   /** Ends it early, so that the next one need not wait. */
   releaseLease(lease: Lease): void

@@ -21,6 +21,8 @@ export function syncProtection(draft: Draft): void {
   const unprotected = inService.filter(
     (unit) => isBusy(unit.view) && !unit.view.member.isProtected && unit.state !== 'committing',
   )
+  // Remembered before it is done: a protection whose answer is lost would be taken for somebody else's.
+  for (const { memory } of unprotected) memory.isProtectedByUs = true
   change('protect', unprotected, 'slices run on them')
   const idle = inService.filter(
     (unit) => !isBusy(unit.view) && unit.view.member.isProtected && unit.memory.isProtectedByUs,

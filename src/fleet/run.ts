@@ -36,8 +36,8 @@ export interface LoopTimes {
 export const LOOP_TIMES: LoopTimes = {
   busyMs: 1000,
   quietMs: 5000,
-  leastMs: 500,
-  standbyMs: 3000,
+  leastMs: 750,
+  standbyMs: 1000,
 }
 
 const BACKOFF = { baseMs: 500, maxMs: 15_000 }
@@ -87,7 +87,13 @@ export function startFleet(
     }
   }
   const done = Promise.resolve().then(run)
-  const watching = watchNomad(deps.nomad, wake, { clock, random, log }, stopping.signal)
+  const hints: Record<string, (signal: AbortSignal) => AsyncIterable<unknown>> = {
+    Nomad: (signal) => nomadChanges(deps.nomad, signal),
+    demand: (signal) => deps.demand.changes(signal),
+  }
+  const watching = Object.entries(hints).map(([what, open]) =>
+    watch(what, open, wake, { clock, random, log }, stopping.signal),
+  )
   return {
     gauges: () => fleetGauges(last, controller.beats(), clock.monotonic()),
     faults: () => [
@@ -96,7 +102,7 @@ export function startFleet(
     ],
     async close() {
       stopping.abort(new Error('the controller is closing'))
-      await Promise.all([done, watching])
+      await Promise.all([done, ...watching])
       await controller.close()
     },
   }
@@ -132,9 +138,17 @@ async function inTime(
   }
 }
 
-/** Nomad's events are hints: they only let the next tick come now. */
-async function watchNomad(
-  nomad: FleetNomad,
+async function* nomadChanges(nomad: FleetNomad, signal: AbortSignal): AsyncGenerator {
+  const topics = [{ topic: 'Node' }, { topic: 'Allocation' }] as const
+  for await (const item of nomad.events({ topics, namespace: '*' }, signal)) {
+    if (item.kind === 'batch') yield item
+  }
+}
+
+/** Changes that others tell of are hints: they only let the next tick come now. */
+async function watch(
+  what: string,
+  open: (signal: AbortSignal) => AsyncIterable<unknown>,
   wake: () => void,
   { clock, random, log }: { clock: Clock; random: RandomSource; log: Log },
   signal: AbortSignal,
@@ -142,14 +156,14 @@ async function watchNomad(
   let failures = 0
   while (!signal.aborted) {
     try {
-      const topics = [{ topic: 'Node' }, { topic: 'Allocation' }] as const
-      for await (const item of nomad.events({ topics, namespace: '*' }, signal)) {
+      const changes = open(signal)[Symbol.asyncIterator]()
+      for (let next = await changes.next(); next.done !== true; next = await changes.next()) {
         failures = 0
-        if (item.kind === 'batch') wake()
+        wake()
       }
     } catch (cause) {
       if (signal.aborted) return
-      log.warn('the events of Nomad can not be followed', { cause })
+      log.debug('changes can not be followed', { what, cause })
     }
     failures += 1
     await sleep(clock, backoffMs(failures, { ...BACKOFF, random: () => random.number() }), signal)

@@ -222,7 +222,7 @@ function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void
     }
     if (reason === 'idle') spare -= 1
     counts.going += 1
-    cordon(draft, unit, reason)
+    takeOut(draft, unit, reason)
   }
   if (past > 0) draft.notes.push(`${past} more may go; the budget is ${counts.budget} at once`)
 }
@@ -242,7 +242,7 @@ function victimReason(
   return draft.nowMs - unit.memory.idleSinceMs >= draft.policy.idleOffMs ? 'idle' : null
 }
 
-function cordon(draft: Draft, unit: Unit, reason: VictimReason): void {
+function takeOut(draft: Draft, unit: Unit, reason: VictimReason): void {
   const nodeId = unit.view.node?.id
   if (nodeId === undefined) return
   unit.memory.cordon = { reason, askedMs: draft.nowMs, seenMs: null }

@@ -32,7 +32,7 @@ export function findSizes(
     min: Math.max(policy.min, group.min),
     max: Math.min(policy.max, group.max),
     sure,
-    asked: isFresh ? Math.max(sure, asked.desired) : sure,
+    asked: isFresh ? Math.max(group.desired, asked.desired) : group.desired,
   }
 }
 

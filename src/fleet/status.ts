@@ -30,8 +30,14 @@ function nodesOf({ units, hooks, why: { pool } }: Plan, nowMs: number): FleetSta
     const sinceMs = memory.waitingSinceMs ?? memory.cordon?.askedMs ?? view.node?.mark?.sinceMs
     const hook = hooks.find(({ instanceId }) => instanceId === id)
     return {
-      ...{ instance: id, pool, state, zone: view.member.zone, node_id: view.node?.id ?? null },
-      ...{ slices: view.live.length, protected: view.member.isProtected, pinned },
+      instance: id,
+      pool,
+      state,
+      zone: view.member.zone,
+      node_id: view.node?.id ?? null,
+      slices: view.live.length,
+      protected: view.member.isProtected,
+      pinned,
       draining_seconds: sinceMs === undefined ? null : toSeconds(nowMs - sinceMs),
       cap_seconds: hook === undefined ? null : toSeconds(hook.capAtMs - nowMs),
     }

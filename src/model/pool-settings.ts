@@ -94,7 +94,7 @@ function problemsOf(
   const add = (key: string, message: string) => problems.push({ path: [...path, key], message })
   if (min > max) add('min', `is above max, which is ${max}`)
   if (instance.vcpu <= reserve.vcpu || instance.memory <= reserve.memory) {
-    add('reserve', 'leaves nothing of the instance for slices')
+    add('instance', 'leaves nothing for slices beside the reserve')
   }
   if (budget.percent !== undefined && budget.count !== undefined) {
     add('budget', 'takes percent or count, not both')

@@ -6,7 +6,11 @@ import { silentLog, TestClock } from '../../src/platform/index.ts'
 import { HOOK } from './support/views.ts'
 
 const hook = (instanceId: string, timeoutMs = 30_000): OpenHook => ({
-  ...{ group: 'clients', hook: HOOK.name, instanceId, timeoutMs, capAtMs: 0 },
+  group: 'clients',
+  hook: HOOK.name,
+  instanceId,
+  timeoutMs,
+  capAtMs: 0,
 })
 
 function wheel(
@@ -24,7 +28,9 @@ function wheel(
       },
       readHooks: async () => [{ ...HOOK, timeoutMs: state.timeoutMs }],
     }),
-    ...{ clock, random: { number: () => 0.5 }, log: silentLog },
+    clock,
+    random: { number: () => 0.5 },
+    log: silentLog,
     onGone: () => void (state.gone += 1),
   }
   const heartbeats = createHeartbeats(deps)

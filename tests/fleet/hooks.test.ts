@@ -34,9 +34,9 @@ function closings({ events }: Cluster): string[] {
 }
 
 t.test('1, 15: a drain that outlasts the hook by far, of which no event ever came', async (t) => {
-  const cluster = await busyCluster(t, 40 * MINUTE, { hook: { timeoutS: 30 } })
+  const cluster = await busyCluster(t, 12 * MINUTE, { hook: { timeoutS: 30 } })
   const instance = terminateOne(cluster)
-  await cluster.pass(30 * MINUTE)
+  await cluster.pass(10 * MINUTE)
   t.same(cluster.members('Terminating:Wait'), [instance], 'it is held')
   await cluster.until('it is completed', () => closings(cluster).length > 0)
   t.same(closings(cluster), ['complete'])
@@ -44,7 +44,7 @@ t.test('1, 15: a drain that outlasts the hook by far, of which no event ever cam
 })
 
 t.test('3: a timeout that is shortened during a drain counts from the next beat on', async (t) => {
-  const cluster = await busyCluster(t, 40 * MINUTE, { hook: { timeoutS: 3600 } })
+  const cluster = await busyCluster(t, 25 * MINUTE, { hook: { timeoutS: 3600 } })
   terminateOne(cluster)
   await cluster.pass(MINUTE)
   cluster.putHook(60)
@@ -78,7 +78,9 @@ t.test(
     const instance = terminateOne(cluster)
     await cluster.pass(10_000)
     cluster.call('CompleteLifecycleAction', {
-      ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'drain', InstanceId: instance },
+      AutoScalingGroupName: 'clients',
+      LifecycleHookName: 'drain',
+      InstanceId: instance,
       LifecycleActionResult: 'CONTINUE',
     })
     cluster.violations.length = 0
@@ -155,7 +157,9 @@ t.test('10: of two hooks only ours is completed', async (t) => {
   t.same(cluster.members('Terminating:Wait'), [instance], 'the other one still holds it')
   t.match(closings(cluster), ['complete'])
   cluster.call('CompleteLifecycleAction', {
-    ...{ AutoScalingGroupName: 'clients', LifecycleHookName: 'backup', InstanceId: instance },
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'backup',
+    InstanceId: instance,
     LifecycleActionResult: 'CONTINUE',
   })
   await cluster.pass(10_000)
@@ -168,7 +172,7 @@ t.test('24, 25: what fails for one machine, or at one reading, holds up no other
   cluster.nomad.before = (call) => {
     if (call !== 'drainNode' && call !== 'listNodes') return
     failures += 1
-    if (failures % 2 === 0) throw new Error('504')
+    if (failures % 3 === 0) throw new Error('504')
   }
   terminateOne(cluster)
   terminateOne(cluster)
@@ -195,7 +199,7 @@ t.test('91: a hundred hooks at once are all beaten for within a second', async (
   t.teardown(() => cluster.close())
   cluster.start()
   await cluster.until('all are there', () => cluster.members('InService').length === 100)
-  cluster.queue.add(200, 10 * MINUTE)
+  cluster.queue.add(200, 2 * MINUTE)
   await cluster.until('all run', () => running(cluster) === 200)
   for (let at = 0; at < 100; at++) terminateOne(cluster)
   await cluster.until('all wait', () => cluster.members('Terminating:Wait').length === 100)

@@ -132,7 +132,12 @@ t.test('68: a group that is above its maximum is not made smaller by its size', 
 
 t.test('43, 69: launches that fail are classified, and asked for again later', async (t) => {
   const failed = (message: string) => ({
-    ...{ id: 'a', status: 'Failed', message, cause: '', startedMs: NOW - 1000, endedMs: NOW },
+    id: 'a',
+    status: 'Failed',
+    message,
+    cause: '',
+    startedMs: NOW - 1000,
+    endedMs: NOW,
     description: 'Launching a new EC2 instance.',
   })
   const cases: [string, string][] = [

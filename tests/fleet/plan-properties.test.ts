@@ -38,7 +38,7 @@ const situation = fc
     return { pool, policy }
   })
 
-t.test('nothing that may run is ended, and nothing goes below or above by our hand', async (t) => {
+t.test('nothing that may run is ended, and nothing goes below or above by our hand', async () => {
   fc.assert(
     fc.property(situation, ({ pool: { view, memory }, policy }) => {
       const { intents, why } = plan(view, policy, memory, NOW)
@@ -64,7 +64,7 @@ t.test('nothing that may run is ended, and nothing goes below or above by our ha
   )
 })
 
-t.test('what is pinned or protected by others is left alone', async (t) => {
+t.test('what is pinned or protected by others is left alone', async () => {
   fc.assert(
     fc.property(situation, ({ pool: { view, memory }, policy }) => {
       const { intents } = plan(view, policy, memory, NOW)
@@ -79,7 +79,7 @@ t.test('what is pinned or protected by others is left alone', async (t) => {
   )
 })
 
-t.test('each machine is told one thing at most, and cordons keep within the budget', async (t) => {
+t.test('each machine is told one thing at most, and cordons keep within the budget', async () => {
   fc.assert(
     fc.property(situation, ({ pool: { view, memory }, policy }) => {
       const { intents } = plan(view, policy, memory, NOW)
@@ -95,7 +95,7 @@ t.test('each machine is told one thing at most, and cordons keep within the budg
   )
 })
 
-t.test('every cordon is taken back or carried out', async (t) => {
+t.test('every cordon is taken back or carried out', async () => {
   fc.assert(
     fc.property(situation, ({ pool: { view, memory }, policy }) => {
       // Time passes, slices end, and nothing else happens.

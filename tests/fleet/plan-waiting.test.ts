@@ -51,7 +51,8 @@ t.test(
   '29, 30, 63: a machine whose node never came is let go soon, one whose node comes late is drained',
   async (t) => {
     const gone = (waitedMs: number) => ({
-      ...{ state: 'waiting' as const, node: null },
+      state: 'waiting' as const,
+      node: null,
       memory: { readyMs: null, waitingSinceMs: NOW - waitedMs, drainedMs: null },
     })
     t.same(decide(aPool([gone(10_000)])).kinds, [])
@@ -69,7 +70,8 @@ t.test(
 
 t.test('17, 61, 64: a node that is down is waited for, then let go', async (t) => {
   const down = (waitedMs: number) => ({
-    ...{ state: 'waiting' as const, node: { status: 'down' as const } },
+    state: 'waiting' as const,
+    node: { status: 'down' as const },
     memory: { waitingSinceMs: NOW - 60 * MINUTE, unfitSinceMs: NOW - waitedMs },
   })
   t.same(decide(aPool([down(MINUTE)])).kinds, [])
@@ -108,8 +110,16 @@ t.test('10, 11: of several hooks ours is the one that says so', async (t) => {
 
 const stray = (launchedMs: number) => ({
   instance: {
-    ...{ instanceId: 'i-9', state: 'running' as const, launchedMs, group: 'clients', zone: 'a' },
-    ...{ privateIp: null, imageId: '', isSpot: false, hopLimit: null, requiresTokens: true },
+    instanceId: 'i-9',
+    state: 'running' as const,
+    launchedMs,
+    group: 'clients',
+    zone: 'a',
+    privateIp: null,
+    imageId: '',
+    isSpot: false,
+    hopLimit: null,
+    requiresTokens: true,
   },
   node: null,
   live: [] as { id: string; job: string }[],

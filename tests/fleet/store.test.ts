@@ -14,7 +14,14 @@ async function aStore(t: Test): Promise<{ store: FleetStore; file: string }> {
 }
 
 const why = (pool: string, about = 'i-1'): PoolWhy => ({
-  ...{ pool, desired: 1, target: 1, min: 0, max: 5, demand: {}, ledger: {}, notes: [] },
+  pool,
+  desired: 1,
+  target: 1,
+  min: 0,
+  max: 5,
+  demand: {},
+  ledger: {},
+  notes: [],
   actions: [{ kind: 'cordon', about, reason: 'idle' }],
 })
 
@@ -38,7 +45,11 @@ t.test('26: what was begun is known to the next process', async (t) => {
   const { store, file } = await aStore(t)
   const lease = store.takeLease('one', NOW, 1000)!
   const intent = {
-    ...{ kind: 'set_desired' as const, pool: 'a', group: 'g', desired: 3, reason: 'r' },
+    kind: 'set_desired' as const,
+    pool: 'a',
+    group: 'g',
+    desired: 3,
+    reason: 'r',
   }
   const memory = { ...emptyMemory('a'), seenDesired: 7 }
   const intents = [{ id: 'x', fence: lease.fence, atMs: NOW, intent }]

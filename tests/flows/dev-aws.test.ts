@@ -58,31 +58,44 @@ t.test('one line when ready; groups are made through the API; events on stderr',
   t.match(stderr, `lifecycle state changed instance=${id} group=clients from=Pending to=InService`)
 })
 
-t.test('a script is played on a whole cluster, to its end', async (t) => {
-  const folder = t.testdir()
-  const create = {
-    AutoScalingGroupName: 'clients',
-    MinSize: 0,
-    MaxSize: 1,
-    DesiredCapacity: 1,
-    AvailabilityZones: ['us-east-1a'],
-    LaunchTemplate: { LaunchTemplateName: 'client' },
-  }
-  const script = [
-    { at: '0s', do: 'call', action: 'CreateAutoScalingGroup', input: create },
-    { at: '300ms', do: 'run', job: 'slices', for: '100ms' },
-    { at: '600ms', do: 'terminate' },
-    { at: '700ms', do: 'end', when: 'settled' },
-  ]
-  writeFileSync(join(folder, 'script.json'), JSON.stringify(script))
-  const { code, stdout, stderr } = await caravan(
-    ['dev', 'aws', '--boot', '200ms', '--script', 'script.json'],
-    folder,
-  )
-  t.equal(code, 0, stderr)
-  t.same(Object.keys(JSON.parse(stdout) as object), ['endpoint', 'imds', 'nomad'])
-  t.match(stderr, /from=Terminating to=Terminated/)
-})
+t.test(
+  'a script is played on a whole cluster, whose controller drains what has to go',
+  async (t) => {
+    const folder = t.testdir()
+    const create = {
+      AutoScalingGroupName: 'clients',
+      MinSize: 0,
+      MaxSize: 1,
+      DesiredCapacity: 1,
+      AvailabilityZones: ['us-east-1a'],
+      LaunchTemplate: { LaunchTemplateName: 'client' },
+      LifecycleHookSpecificationList: [
+        {
+          LifecycleHookName: 'drain',
+          LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+          HeartbeatTimeout: 30,
+        },
+      ],
+    }
+    const script = [
+      { at: '0s', do: 'call', action: 'CreateAutoScalingGroup', input: create },
+      { at: '1s', do: 'run', job: 'slices', for: '2s' },
+      { at: '2s', do: 'terminate' },
+      { at: '3s', do: 'end', when: 'settled' },
+    ]
+    writeFileSync(join(folder, 'script.json'), JSON.stringify(script))
+    const { code, stdout, stderr } = await caravan(
+      ['dev', 'aws', '--boot', '200ms', '--script', 'script.json'],
+      folder,
+    )
+    t.equal(code, 0, stderr)
+    t.same(Object.keys(JSON.parse(stdout) as object), ['endpoint', 'imds', 'nomad'])
+    t.match(stderr, /heartbeat recorded instance=i-[0-9a-f]+ hook=drain/)
+    t.match(stderr, /node drain complete/)
+    t.match(stderr, /hook completed .* result=CONTINUE by=complete/)
+    t.match(stderr, /from=Terminating:Proceed to=Terminated/)
+  },
+)
 
 t.test('flags and scripts that make no sense are told, with exit code 2', async (t) => {
   const folder = t.testdir({ 'bad.json': '[{"at":"5s","do":"dance"}]' })

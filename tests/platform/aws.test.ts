@@ -18,7 +18,11 @@ process.env['AWS_EC2_METADATA_DISABLED'] = 'true'
 
 async function aRegion(t: Test) {
   const emulator = await startAwsEmulator({
-    ...{ clock: systemClock, random: systemRandom, log: silentLog, bootMs: 20, rate: null },
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    bootMs: 20,
+    rate: null,
   })
   process.env['AWS_ENDPOINT_URL'] = emulator.endpoint
   const aws = createAws({ region: 'us-east-1', clock: systemClock })
@@ -29,12 +33,17 @@ async function aRegion(t: Test) {
   const call = (action: string, input: object) => emulator.aws.call('autoscaling', action, input)
   const create = (name: string, size: number, min = 0) => {
     call('CreateAutoScalingGroup', {
-      ...{ AutoScalingGroupName: name, MinSize: min, MaxSize: 200, DesiredCapacity: size },
+      AutoScalingGroupName: name,
+      MinSize: min,
+      MaxSize: 200,
+      DesiredCapacity: size,
       LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
       AvailabilityZones: ['us-east-1a'],
     })
     call('PutLifecycleHook', {
-      ...{ AutoScalingGroupName: name, LifecycleHookName: 'drain', HeartbeatTimeout: 300 },
+      AutoScalingGroupName: name,
+      LifecycleHookName: 'drain',
+      HeartbeatTimeout: 300,
       LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
     })
   }
@@ -137,7 +146,9 @@ t.test('9: a write whose answer is lost may have been done; a read has not', asy
 t.test('errors are told apart by their code, and only then by their words', async (t) => {
   const fromAws = (name: string, message = '', status = 400) =>
     Object.assign(new Error(message), {
-      ...{ name, $fault: 'client', $metadata: { httpStatusCode: status } },
+      name,
+      $fault: 'client',
+      $metadata: { httpStatusCode: status },
     })
   const cases: [Error, string][] = [
     [fromAws('Throttling', 'No active Lifecycle Action found'), 'throttled'],

@@ -92,9 +92,9 @@ class "medium" {
       'caravan.hcl:4: pool.linux.min: is above max, which is 10',
       'caravan.hcl:7: pool.linux.budget: takes percent or count, not both',
       "caravan.hcl:12: pool.linux.schedule.work.floor: is above the pool's max, which is 10",
-      'caravan.hcl:15: pool.other.group: is the group of pool "linux" already',
-      'caravan.hcl:19: class.medium.pool: there is no pool "linus"',
-      'caravan.hcl:1: pool.linux.reserve: leaves nothing of the instance for slices',
+      'caravan.hcl:16: pool.other.group: is the group of pool "linux" already',
+      'caravan.hcl:24: class.medium.pool: there is no pool "linus"',
+      'caravan.hcl:6: pool.linux.instance: leaves nothing for slices beside the reserve',
     ].sort((a, b) => Number(a.split(':')[1]) - Number(b.split(':')[1])),
   )
 })

@@ -82,9 +82,17 @@ export async function openController(
   }
   shutdown.add('AWS', async () => regions.forEach((aws) => aws.close()))
   const deps = {
-    ...{ policies, awsOf, nomad, demand: createDemandClient(http, server), store },
-    ...{ clock: systemClock, now: createSteadyTime(systemClock), random: systemRandom },
-    ...{ log, metrics, holder: nameOf() },
+    policies,
+    awsOf,
+    nomad,
+    demand: createDemandClient(http, server),
+    store,
+    clock: systemClock,
+    now: createSteadyTime(systemClock),
+    random: systemRandom,
+    log,
+    metrics,
+    holder: nameOf(),
   }
   return { deps, shutdown }
 }

@@ -35,7 +35,7 @@ export async function makeCall(
   if (intercept === undefined) return next()
   const outcome = await intercept(call, next)
   if (outcome === 'cut') throw new ConnectionCut('the connection was cut')
-  return outcome as Output
+  return outcome
 }
 
 export interface FaultRule {

@@ -22,7 +22,7 @@ export interface Cluster {
  */
 export function connectCluster({ aws, engine, describe }: ClusterOptions): Cluster {
   const nodes = new Map<string, string>()
-  const stop = aws.subscribe((event) => {
+  const close = aws.subscribe((event) => {
     if (event.type === 'booted') {
       const machine = aws.world.machines.get(event.instance)
       if (machine === undefined) return
@@ -32,7 +32,7 @@ export function connectCluster({ aws, engine, describe }: ClusterOptions): Clust
     const node = nodes.get(event.instance)
     if (node !== undefined) engine.setNodeStatus(node, 'down')
   })
-  return { nodeOf: (instance) => nodes.get(instance), close: () => void stop() }
+  return { nodeOf: (instance) => nodes.get(instance), close }
 }
 
 function toNode(

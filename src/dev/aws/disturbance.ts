@@ -20,26 +20,33 @@ const count = z.number().int().positive()
 
 export const DISTURBANCES = {
   /** EC2 takes a spot instance back: two minutes from now it ends. */
-  'spot-notice': z.strictObject({ instance }),
+  'spot-notice': z.strictObject({ do: z.literal('spot-notice'), instance }),
   /** EC2 recommends to replace an instance that is at risk. */
-  'rebalance-recommendation': z.strictObject({ instance }),
+  'rebalance-recommendation': z.strictObject({
+    do: z.literal('rebalance-recommendation'),
+    instance,
+  }),
   /** The machine shuts itself down. */
-  'self-shutdown': z.strictObject({ instance }),
+  'self-shutdown': z.strictObject({ do: z.literal('self-shutdown'), instance }),
   /** The machine is gone at once, as when its hardware fails. */
-  'machine-failure': z.strictObject({ instance }),
+  'machine-failure': z.strictObject({ do: z.literal('machine-failure'), instance }),
+  /** From now on its end takes so long. */
+  'slow-shutdown': z.strictObject({ do: z.literal('slow-shutdown'), instance, for: duration }),
   /** The next launches fail. */
   'fail-launches': z.strictObject({
+    do: z.literal('fail-launches'),
     code: z.string().default('InsufficientInstanceCapacity'),
     zone: z.string().optional(),
     group: z.string().optional(),
     /** Until `mend-launches` when absent. */
     times: count.optional(),
   }),
-  'mend-launches': z.strictObject({}),
+  'mend-launches': z.strictObject({ do: z.literal('mend-launches') }),
   /** The next machines run, but their software never comes up. */
-  'break-boots': z.strictObject({ times: count.default(1) }),
+  'break-boots': z.strictObject({ do: z.literal('break-boots'), times: count.default(1) }),
   /** Answers become older: eventual consistency. */
   lag: z.strictObject({
+    do: z.literal('lag'),
     group: duration.optional(),
     instance: duration.optional(),
     ec2: duration.optional(),
@@ -48,29 +55,25 @@ export const DISTURBANCES = {
   }),
 } as const
 
-type Kinds = typeof DISTURBANCES
-export type Disturbance = {
-  [Kind in keyof Kinds]: { do: Kind } & z.input<Kinds[Kind]>
-}[keyof Kinds]
+type Schema = (typeof DISTURBANCES)[keyof typeof DISTURBANCES]
+export type Disturbance = z.input<Schema>
+type Parsed = z.output<Schema>
 
-type Parsed = {
-  [Kind in keyof Kinds]: { do: Kind } & z.output<Kinds[Kind]>
-}[keyof Kinds]
-
+/** As the activities of real groups tell them. */
 const MESSAGES: Readonly<Record<string, string>> = {
   InsufficientInstanceCapacity:
-    'We currently do not have sufficient capacity in the Availability Zone you requested.',
+    'We currently do not have sufficient {type} capacity in the Availability Zone you requested ({zone}).',
   InstanceLimitExceeded:
-    'You have requested more instances than your current instance limit allows.',
-  VcpuLimitExceeded: 'You have requested more vCPU capacity than your current vCPU limit allows.',
+    'You have requested more instances than your current instance limit of 20 allows for the specified instance type.',
+  VcpuLimitExceeded:
+    'You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to.',
   InvalidLaunchTemplateId: 'The launch template does not exist.',
   UnauthorizedOperation: 'You are not authorized to perform this operation.',
 }
 
 /** @throws Refusal when it names an instance that is not there, ZodError when it makes no sense. */
 export function disturb(world: World, disturbance: Disturbance): void {
-  const { do: kind, ...fields } = disturbance
-  happen(world, { do: kind, ...DISTURBANCES[kind].parse(fields) } as Parsed)
+  happen(world, DISTURBANCES[disturbance.do].parse(disturbance))
 }
 
 function happen(world: World, what: Parsed): void {
@@ -83,6 +86,9 @@ function happen(world: World, what: Parsed): void {
       return shutDown(world, find(world, what.instance))
     case 'machine-failure':
       return fail(world, find(world, what.instance))
+    case 'slow-shutdown':
+      find(world, what.instance).shutdownMs = what.for
+      return undefined
     case 'fail-launches': {
       const { do: _do, times = Number.POSITIVE_INFINITY, code, ...where } = what
       const message = MESSAGES[code] ?? `The launch failed: ${code}.`

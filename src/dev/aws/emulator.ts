@@ -99,7 +99,7 @@ export class AwsEmulator {
   /** @returns what ends it. Listeners are called in order, while the world stands still. */
   subscribe(listener: (event: WorldEvent) => void): () => void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   close(): void {

@@ -63,9 +63,9 @@ function tellActivity(log: Log, { activity }: Extract<WorldEvent, { type: 'activ
   else log.debug('activity', { group, description, status })
 }
 
-function pick<Event extends object, Key extends keyof Event & string>(
+function pick<Event extends object>(
   event: Event,
-  keys: readonly Key[],
+  keys: readonly (keyof Event & string)[],
 ): Record<string, unknown> {
   return Object.fromEntries(keys.map((key) => [key, event[key]]))
 }

@@ -9,6 +9,8 @@ import type {
 } from '../../platform/index.ts'
 import type { FleetGroups } from '../ports.ts'
 
+/** While nothing moves in any group, what they were like is good for so long: builds come and go all the time. */
+const GROUPS_MS = 4500
 /** What changes when people change it. Twenty groups cost a dozen calls a minute. */
 const SLOW_MS = 5 * 60_000
 /** While machines wait for a hook, its times count. */
@@ -37,12 +39,12 @@ interface GroupState {
 }
 
 export interface AwsSide {
-  groups: Map<string, AwsGroup>
+  groups: ReadonlyMap<string, AwsGroup>
   /** By group. */
   slow: Map<string, SlowFacts>
   activities: Map<string, AwsActivity[]>
   facts: ReadonlyMap<string, AwsInstance>
-  /** Launched for a group and running, by the last sweep; null when there was none yet, or it failed. */
+  /** Launched for a group and running outside of it, by the last sweep; null when it failed. */
   swept: AwsInstance[] | null
 }
 
@@ -53,6 +55,8 @@ export class AwsReader {
   readonly #states = new Map<string, GroupState>()
   readonly #facts = new Map<string, AwsInstance>()
   #factsAtMs = -Infinity
+  #groups: ReadonlyMap<string, AwsGroup> | null = null
+  #groupsAtMs = -Infinity
   #swept: AwsInstance[] | null = null
   #sweptAtMs = -Infinity
 
@@ -64,14 +68,12 @@ export class AwsReader {
 
   /** @throws CaravanError when the groups themselves can not be read: nothing is known then. */
   async read(nowMs: number, signal: AbortSignal): Promise<AwsSide> {
-    const groups = new Map(
-      (await this.#aws.readGroups(this.#names, { signal })).map((group) => [group.name, group]),
-    )
+    const groups = await this.#readGroups(nowMs, signal)
     for (const group of groups.values()) {
       await this.#refresh(group, nowMs, signal)
     }
     await this.#readFacts(groups, nowMs, signal)
-    await this.#sweep(nowMs, signal)
+    await this.#sweep(groups, nowMs, signal)
     const states = [...this.#states]
     return {
       groups,
@@ -82,10 +84,20 @@ export class AwsReader {
     }
   }
 
-  /** A refresh of the group may have begun since: asked again before the next look. */
-  forgetSlow(group: string): void {
-    const state = this.#states.get(group)
-    if (state?.slow) state.slow.atMs = -Infinity
+  /** Something was changed: the next look asks again. */
+  forget(): void {
+    this.#groupsAtMs = -Infinity
+  }
+
+  async #readGroups(nowMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, AwsGroup>> {
+    const isFresh = nowMs - this.#groupsAtMs < GROUPS_MS
+    if (this.#groups !== null && isFresh && [...this.#groups.values()].every(isSettled)) {
+      return this.#groups
+    }
+    const read = await this.#aws.readGroups(this.#names, { signal })
+    this.#groups = new Map(read.map((group) => [group.name, group]))
+    this.#groupsAtMs = nowMs
+    return this.#groups
   }
 
   async #refresh(group: AwsGroup, nowMs: number, signal: AbortSignal): Promise<void> {
@@ -152,12 +164,23 @@ export class AwsReader {
     for (const id of this.#facts.keys()) if (!listed.has(id)) this.#facts.delete(id)
   }
 
-  async #sweep(nowMs: number, signal: AbortSignal): Promise<void> {
+  async #sweep(
+    groups: ReadonlyMap<string, AwsGroup>,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (nowMs - this.#sweptAtMs < SWEEP_MS) return
     this.#sweptAtMs = nowMs
-    this.#swept = await this.#try('all instances', () =>
+    const found = await this.#try('all instances', () =>
       this.#aws.findInstances(this.#names, { signal }),
     )
+    const members = new Set(
+      [...groups.values()].flatMap(({ instances }) =>
+        instances.map(({ instanceId }) => instanceId),
+      ),
+    )
+    // Of those in their group now, some will have gone their way when this is looked at again.
+    this.#swept = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */
@@ -169,4 +192,9 @@ export class AwsReader {
       return null
     }
   }
+}
+
+function isSettled({ instances, desired }: AwsGroup): boolean {
+  const inService = instances.filter(({ lifecycle }) => lifecycle === 'InService').length
+  return inService === desired && instances.length === inService
 }

@@ -98,9 +98,9 @@ export class Observer {
     return { views, faults }
   }
 
-  /** Something is about to go: whether a refresh runs is asked again with the next look. */
-  forgetSlow(group: string): void {
-    for (const { reader } of this.#readers) reader.forgetSlow(group)
+  /** Something was changed in AWS: the next look asks again. */
+  forget(): void {
+    for (const { reader } of this.#readers) reader.forget()
   }
 
   /**

@@ -8,6 +8,7 @@ import { CaravanError } from '../../model/index.ts'
 import type { Intent } from '../intents.ts'
 import { emptyMemory, type PoolMemory } from '../memory.ts'
 import type { FleetStore, Lease, PoolWhy, StoredIntent, TickQuery, TickRecord } from '../ports.ts'
+import { leaseCalls, readLeaseRow } from './lease.ts'
 import { openFile, type Statements } from './statements.ts'
 
 /** About two weeks of a pool that changes once a minute; a quiet one keeps months. */
@@ -26,45 +27,11 @@ export async function openFleetStore(file: string): Promise<FleetStore> {
   }
 }
 
-type LeaseCalls = Pick<FleetStore, 'takeLease' | 'releaseLease' | 'readLease'>
 type TickCalls = Pick<
   FleetStore,
   'loadMemory' | 'openIntents' | 'commitTick' | 'endIntent' | 'readTicks'
 >
 type OrderCalls = Pick<FleetStore, 'readOrders' | 'pin' | 'unpin' | 'orderSize'>
-
-function readLeaseRow(sql: Statements): Lease | null {
-  const [row] = sql.all<{ holder: string; fence: number; until_ms: number }>(
-    'SELECT holder, fence, until_ms FROM lease',
-  )
-  return row === undefined ? null : { holder: row.holder, fence: row.fence, untilMs: row.until_ms }
-}
-
-function leaseCalls(sql: Statements): LeaseCalls {
-  return {
-    takeLease: (holder, nowMs, forMs) =>
-      sql.inTransaction(() => {
-        const held = readLeaseRow(sql)
-        if (held !== null && held.holder !== holder && held.untilMs > nowMs) return null
-        const isOwn = held?.holder === holder
-        const fence = isOwn ? held.fence : (held?.fence ?? 0) + 1
-        const untilMs = nowMs + forMs
-        sql.run(
-          `INSERT INTO lease (one, holder, fence, until_ms) VALUES (1, ?, ?, ?)
-           ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, fence = excluded.fence,
-             until_ms = excluded.until_ms`,
-          holder,
-          fence,
-          untilMs,
-        )
-        return { holder, fence, untilMs }
-      }),
-    releaseLease({ holder, fence }) {
-      sql.run('UPDATE lease SET until_ms = 0 WHERE holder = ? AND fence = ?', holder, fence)
-    },
-    readLease: () => readLeaseRow(sql),
-  }
-}
 
 /** @throws CaravanError FLEET_LEASED when another one has the lease now. */
 function checkFence(sql: Statements, { fence }: Lease): void {

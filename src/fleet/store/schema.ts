@@ -7,7 +7,8 @@ const MIGRATIONS: readonly string[] = [
      one INTEGER PRIMARY KEY CHECK (one = 1),
      holder TEXT NOT NULL,
      fence INTEGER NOT NULL,
-     until_ms INTEGER NOT NULL
+     until_ms INTEGER NOT NULL,
+     renewals INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE memory (pool TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
    CREATE TABLE intents (

@@ -11,6 +11,8 @@ export interface AwsSettings {
   clock: Clock
   /** How long one call may take, the repetitions inside included. */
   callMs: number
+  /** Address of an emulator in place of AWS, which takes any credentials. */
+  emulator?: string
   /** In place of those that go over the network: an emulator in the same process, on its clock. */
   clients?: { autoScaling: AutoScalingClient; ec2: EC2Client }
 }
@@ -24,13 +26,19 @@ export const BEAT_MS = 5000
 const ATTEMPTS = 3
 
 /** For the constructor of a client. Endpoints come from the SDK's own settings (`AWS_ENDPOINT_URL`). */
-export function clientOptions({ region }: Pick<AwsSettings, 'region'>, maxAttempts = ATTEMPTS) {
+export function clientOptions(
+  { region, emulator }: Pick<AwsSettings, 'region' | 'emulator'>,
+  maxAttempts = ATTEMPTS,
+) {
   return {
     region,
     maxAttempts,
     requestHandler: { connectionTimeout: 3000, requestTimeout: CALL_MS },
+    ...(emulator === undefined ? {} : { endpoint: emulator, credentials: ANYBODY }),
   }
 }
+
+const ANYBODY = { accessKeyId: 'emulator', secretAccessKey: 'emulator' }
 
 export interface CallPlan {
   /** For the message: "could not" goes before it. */

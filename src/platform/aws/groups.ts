@@ -47,6 +47,7 @@ export function createGroupCalls(
   return {
     ...createReads(deps),
     ...createWrites(deps),
+    ...createProtection(deps),
     ...createHookWrites(deps),
     close() {
       void opened?.then(
@@ -139,9 +140,7 @@ function createReads({ connect, call }: Deps): GroupReads {
 /** Of a refresh; everything else, also what is new, may still replace instances. */
 const ENDED = new Set(['Successful', 'Failed', 'Cancelled', 'RollbackFailed', 'RollbackSuccessful'])
 
-const PROTECTED_PER_CALL = 50
-
-function createWrites({ connect, call }: Deps): GroupWrites {
+function createWrites({ connect, call }: Deps): Omit<GroupWrites, 'setProtection'> {
   return {
     async setDesired(group, desired, options) {
       const { sdk, client } = await connect()
@@ -196,6 +195,13 @@ function createWrites({ connect, call }: Deps): GroupWrites {
         throw error
       }
     },
+  }
+}
+
+const PROTECTED_PER_CALL = 50
+
+function createProtection({ connect, call }: Deps): Pick<GroupWrites, 'setProtection'> {
+  return {
     async setProtection(group, instanceIds, isProtected, options) {
       const { sdk, client } = await connect()
       const set = async (InstanceIds: string[]): Promise<string[]> => {

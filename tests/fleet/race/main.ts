@@ -18,6 +18,7 @@ for (let at = 0; at < Number(seeds); at++) {
   const verdict = await runScenario(Number(seed) + at)
   slices += verdict.slices
   troubles += verdict.troubles
+  if ((at + 1) % 20 === 0) process.stderr.write(`${at + 1} runs, ${failed.length} failed\n`)
   if (verdict.violations.length === 0) continue
   failed.push(verdict.seed)
   process.stdout.write(

@@ -19,14 +19,21 @@ export interface Verdict {
   troubles: number
 }
 
-export async function runScenario(seed: number): Promise<Verdict> {
-  const random = seeded(seed).number
+/** @param look at the cluster before it runs, for who follows a seed. */
+export async function runScenario(
+  seed: number,
+  look: (cluster: Cluster) => void = () => undefined,
+): Promise<Verdict> {
+  const source = seeded(seed)
+  const random = () => source.number()
   const between = (from: number, to: number) => Math.round(from + random() * (to - from))
   const trouble = { rate: 0 }
   const cluster = await aCluster({
     seed,
     policy: {
-      ...{ min: between(0, 2), max: between(5, 14), idleOffMs: between(20, 180) * SECOND },
+      min: between(0, 2),
+      max: between(5, 14),
+      idleOffMs: between(20, 180) * SECOND,
       maxAgeMs: random() < 0.3 ? between(10, 20) * MINUTE : null,
       budget: random() < 0.5 ? { percent: between(10, 100) } : { count: between(1, 4) },
     },
@@ -36,6 +43,7 @@ export async function runScenario(seed: number): Promise<Verdict> {
     lagMs: random() < 0.5 ? 0 : between(1, 20) * SECOND,
     intercept: faulty(random, trouble),
   })
+  look(cluster)
   cluster.nomad.before = () => {
     if (random() < trouble.rate / 2) throw new Error('Nomad answers 500, by chance')
   }

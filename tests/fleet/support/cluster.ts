@@ -41,14 +41,17 @@ export interface ClusterOptions {
   log?: LogWriter
 }
 
+interface Line {
+  at: number
+  level: string
+  message: string
+  fields: Record<string, unknown>
+}
+
 export interface Running {
   mortal: Mortal
   fleet: FleetLoop
 }
-
-/** The SDK's answers for actions that the emulator leaves out. */
-const withRefreshes: AwsIntercept = (call, next) =>
-  call.action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [] } : next()
 
 type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']>['ec2']>
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
@@ -65,7 +68,8 @@ export class Cluster {
   readonly violations: string[] = []
   readonly events: WorldEvent[] = []
   readonly calls: string[] = []
-  readonly lines: { level: string; message: string; fields: Record<string, unknown> }[] = []
+  /** Of all controllers. */
+  readonly lines: Line[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
 
@@ -88,7 +92,10 @@ export class Cluster {
     this.call('CreateAutoScalingGroup', {
       AutoScalingGroupName: 'clients',
       LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      ...{ MinSize: min, MaxSize: max, DesiredCapacity: desired, AvailabilityZones: zones },
+      MinSize: min,
+      MaxSize: max,
+      DesiredCapacity: desired,
+      AvailabilityZones: zones,
     })
     if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
   }
@@ -100,7 +107,9 @@ export class Cluster {
 
   putHook(timeoutS: number, name = 'drain'): void {
     this.call('PutLifecycleHook', {
-      ...{ LifecycleHookName: name, AutoScalingGroupName: 'clients', DefaultResult: 'CONTINUE' },
+      LifecycleHookName: name,
+      AutoScalingGroupName: 'clients',
+      DefaultResult: 'CONTINUE',
       LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
       HeartbeatTimeout: timeoutS,
     })
@@ -113,8 +122,7 @@ export class Cluster {
     const around: AwsIntercept = (call, next) => {
       this.calls.push(call.action)
       return mortal.intercept(call, async () => {
-        const inner = () => Promise.resolve(withRefreshes(call, next) as ReturnType<typeof next>)
-        const answer = intercept === undefined ? inner() : intercept(call, inner)
+        const answer = intercept === undefined ? next() : intercept(call, next)
         return answer as ReturnType<typeof next>
       })
     }
@@ -126,11 +134,18 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      ...{ policies: [this.policy], awsOf: () => aws, clock, now: createSteadyTime(clock) },
-      ...{ nomad: mortal.nomad(this.nomad), demand: this.queue, store: mortal.store(this.store) },
-      ...{ random: this.random, metrics: noMetrics, holder },
+      policies: [this.policy],
+      awsOf: () => aws,
+      clock,
+      now: createSteadyTime(clock),
+      nomad: mortal.nomad(this.nomad),
+      demand: this.queue,
+      store: mortal.store(this.store),
+      random: this.random,
+      metrics: noMetrics,
+      holder,
       log: createLog((level, message, fields) => {
-        this.lines.push({ level, message, fields })
+        this.lines.push({ at: this.clock.monotonic(), level, message, fields })
         this.#options.log?.(level, message, { at: this.clock.monotonic(), ...fields })
       }, 'debug'),
     })

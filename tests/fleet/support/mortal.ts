@@ -51,27 +51,16 @@ export class Mortal {
   }
 
   store(store: FleetStore): FleetStore {
-    const guard =
-      <Args extends unknown[], Result>(call: (...args: Args) => Result) =>
-      (...args: Args): Result => {
-        if (!this.isAlive) throw new Error('this process is dead')
-        return call(...args)
-      }
-    return {
-      takeLease: guard(store.takeLease),
-      releaseLease: guard(store.releaseLease),
-      readLease: guard(store.readLease),
-      loadMemory: guard(store.loadMemory),
-      openIntents: guard(store.openIntents),
-      commitTick: guard(store.commitTick),
-      endIntent: guard(store.endIntent),
-      readTicks: guard(store.readTicks),
-      readOrders: guard(store.readOrders),
-      pin: guard(store.pin),
-      unpin: guard(store.unpin),
-      orderSize: guard(store.orderSize),
-      close: () => undefined,
-    }
+    return new Proxy(store, {
+      get: (target, name) => {
+        const call: unknown = Reflect.get(target, name)
+        return (...args: unknown[]): unknown => {
+          if (!this.isAlive) throw new Error('this process is dead')
+          // The file outlives the process.
+          return name === 'close' ? undefined : Reflect.apply(call as () => unknown, target, args)
+        }
+      },
+    })
   }
 
   async #around<Result>(next: () => Promise<Result>): Promise<Result> {

@@ -77,9 +77,19 @@ export class FakeNomad implements FleetNomad {
   run(node: NomadNode, job: string, type = 'batch'): NomadAllocation {
     this.#count += 1
     const allocation: NomadAllocation = {
-      ...{ ID: `alloc-${this.#count}`, EvalID: '', Name: job, Namespace: 'default' },
-      ...{ NodeID: node.ID, NodeName: node.Name, JobID: job, JobType: type, TaskGroup: 'slice' },
-      ...{ DesiredStatus: 'run', ClientStatus: 'running', CreateTime: 0, ModifyTime: 0 },
+      ID: `alloc-${this.#count}`,
+      EvalID: '',
+      Name: job,
+      Namespace: 'default',
+      NodeID: node.ID,
+      NodeName: node.Name,
+      JobID: job,
+      JobType: type,
+      TaskGroup: 'slice',
+      DesiredStatus: 'run',
+      ClientStatus: 'running',
+      CreateTime: 0,
+      ModifyTime: 0,
       CreateIndex: this.#next(),
       ModifyIndex: this.#index,
     }

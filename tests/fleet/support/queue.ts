@@ -16,6 +16,16 @@ export interface Slice {
   lost: number
 }
 
+/** Nothing waits, and nothing ever changes. */
+export const NO_DEMAND: DemandSource = {
+  read: async () => ({ classes: [], placed: [] }),
+  async *changes(signal) {
+    if (signal.aborted) return
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    yield null
+  },
+}
+
 /** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
 const WRITE_MS = 400
 const ROUND_MS = 1000
@@ -29,6 +39,7 @@ export class Queue implements DemandSource {
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
+  #changed = Promise.withResolvers<void>()
 
   constructor(nomad: FakeNomad, clock: Clock) {
     this.#nomad = nomad
@@ -36,16 +47,33 @@ export class Queue implements DemandSource {
     this.#round()
   }
 
+  async *changes(signal: AbortSignal): AsyncGenerator {
+    while (!signal.aborted) {
+      this.#changed = Promise.withResolvers()
+      const ends = new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([this.#changed.promise, ends])
+      yield null
+    }
+  }
+
   add(count: number, durationMs: number | (() => number), need: Room = MEDIUM): void {
     for (let at = 0; at < count; at++) {
       this.#count += 1
       const id = `slice-${this.#count}`
       this.slices.set(id, {
-        ...{ id, need, nodeId: null, allocation: null, startedMs: 0, lost: 0 },
+        id,
+        need,
+        nodeId: null,
+        allocation: null,
+        startedMs: 0,
+        lost: 0,
         durationMs: typeof durationMs === 'number' ? durationMs : durationMs(),
         waitingSinceMs: this.#clock.monotonic(),
       })
     }
+    this.#changed.resolve()
   }
 
   async read(): Promise<Demand> {
@@ -56,7 +84,10 @@ export class Queue implements DemandSource {
     const byNeed = Map.groupBy(waiting, ({ need }) => `${need.cpuMhz} ${need.memoryMiB}`)
     return {
       classes: [...byNeed].map(([name, slices]) => ({
-        ...{ name, pool: 'linux', need: slices[0]?.need ?? MEDIUM, waiting: slices.length },
+        name,
+        pool: 'linux',
+        need: slices[0]?.need ?? MEDIUM,
+        waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
       })),
       placed: all.flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
@@ -85,24 +116,37 @@ export class Queue implements DemandSource {
   }
 
   #round(): void {
-    for (const slice of this.slices.values()) if (slice.nodeId === null) this.#place(slice)
+    const waiting = [...this.slices.values()].filter(({ nodeId }) => nodeId === null)
+    if (waiting.length > 0) {
+      const rooms = this.#rooms()
+      for (const slice of waiting) this.#place(slice, rooms)
+    }
     this.#clock.after(ROUND_MS, () => this.#round())
   }
 
-  #place(slice: Slice): void {
-    const node = [...this.#nomad.nodes.values()].find(
-      ({ ID, Status, SchedulingEligibility, NodeResources }) => {
-        if (Status !== 'ready' || SchedulingEligibility !== 'eligible') return false
-        const used = [...this.slices.values()].filter(({ nodeId }) => nodeId === ID)
-        const cpu = used.reduce((sum, { need }) => sum + need.cpuMhz, slice.need.cpuMhz)
-        const memory = used.reduce((sum, { need }) => sum + need.memoryMiB, slice.need.memoryMiB)
-        const own = NodeResources
-        return cpu <= (own?.Cpu?.CpuShares ?? 0) && memory <= (own?.Memory?.MemoryMB ?? 0)
-      },
-    )
-    if (node === undefined) return
-    slice.nodeId = node.ID
-    this.#clock.after(WRITE_MS, () => this.#start(slice, node.ID))
+  /** What is free on nodes that take slices, by node id. */
+  #rooms(): Map<string, Room> {
+    const rooms = new Map<string, Room>()
+    for (const node of this.#nomad.nodes.values()) {
+      if (node.Status !== 'ready' || node.SchedulingEligibility !== 'eligible') continue
+      const { Cpu, Memory } = node.NodeResources ?? {}
+      rooms.set(node.ID, { cpuMhz: Cpu?.CpuShares ?? 0, memoryMiB: Memory?.MemoryMB ?? 0 })
+    }
+    for (const { nodeId, need } of this.slices.values()) {
+      const room = rooms.get(nodeId ?? '')
+      if (room !== undefined) take(room, need)
+    }
+    return rooms
+  }
+
+  #place(slice: Slice, rooms: ReadonlyMap<string, Room>): void {
+    for (const [nodeId, room] of rooms) {
+      if (room.cpuMhz < slice.need.cpuMhz || room.memoryMiB < slice.need.memoryMiB) continue
+      take(room, slice.need)
+      slice.nodeId = nodeId
+      this.#clock.after(WRITE_MS, () => this.#start(slice, nodeId))
+      return
+    }
   }
 
   #start(slice: Slice, nodeId: string): void {
@@ -126,4 +170,9 @@ export class Queue implements DemandSource {
       this.done += 1
     })
   }
+}
+
+function take(room: Room, need: Room): void {
+  room.cpuMhz -= need.cpuMhz
+  room.memoryMiB -= need.memoryMiB
 }

@@ -18,16 +18,27 @@ export const MEDIUMS_PER_NODE = 2
 
 export function aPolicy(over: Partial<PoolPolicy> = {}): PoolPolicy {
   return {
-    ...{ name: 'linux', group: 'clients', region: 'us-east-1', min: 0, max: 20 },
-    ...{ idleOffMs: 10 * MINUTE, maxAgeMs: null, isSpot: false, shape: SHAPE },
-    ...{ budget: { percent: 50 }, schedules: [] },
+    name: 'linux',
+    group: 'clients',
+    region: 'us-east-1',
+    min: 0,
+    max: 20,
+    idleOffMs: 10 * MINUTE,
+    maxAgeMs: null,
+    isSpot: false,
+    shape: SHAPE,
+    budget: { percent: 50 },
+    schedules: [],
     ...over,
   }
 }
 
 export const HOOK: AwsHook = {
-  ...{ name: 'drain', transition: 'terminating', defaultResult: 'CONTINUE' },
-  ...{ timeoutMs: 30 * MINUTE, capMs: 48 * 60 * MINUTE },
+  name: 'drain',
+  transition: 'terminating',
+  defaultResult: 'CONTINUE',
+  timeoutMs: 30 * MINUTE,
+  capMs: 48 * 60 * MINUTE,
 }
 
 export interface UnitOptions {
@@ -58,8 +69,15 @@ export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Po
   const view: PoolView = {
     startedMs: NOW,
     group: {
-      ...{ name: 'clients', min: 0, max: 20, desired: counted, status: null, suspended: [] },
-      ...{ protectsNew: false, template: { id: 'lt-1', version: '1' }, maxLifetimeMs: null },
+      name: 'clients',
+      min: 0,
+      max: 20,
+      desired: counted,
+      status: null,
+      suspended: [],
+      protectsNew: false,
+      template: { id: 'lt-1', version: '1' },
+      maxLifetimeMs: null,
       hasWarmPool: false,
       ...group,
       instances: seen.map(({ member }) => member),
@@ -103,7 +121,11 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
   }
   const isOut = state === 'cordoned' || state === 'held' || state === 'waiting'
   const node: NodeView = {
-    ...{ id: `n-${at}`, name: instanceId, status: 'ready', isEligible: !isOut, isDraining: false },
+    id: `n-${at}`,
+    name: instanceId,
+    status: 'ready',
+    isEligible: !isOut,
+    isDraining: false,
     mark:
       isOut && state !== 'held'
         ? { by: 'controller', reason: 'idle', sinceMs: NOW - MINUTE }
@@ -114,9 +136,14 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
   const indices = Array.from({ length: slices }, (_, index) => index)
   return {
     member: {
-      ...{ instanceId, group: 'clients', zone: 'us-east-1a', type: 'm5.4xlarge' },
+      instanceId,
+      group: 'clients',
+      zone: 'us-east-1a',
+      type: 'm5.4xlarge',
       lifecycle: state === 'waiting' ? 'Terminating:Wait' : 'InService',
-      ...{ isHealthy: true, isProtected: false, template: { id: 'lt-1', version: '1' } },
+      isHealthy: true,
+      isProtected: false,
+      template: { id: 'lt-1', version: '1' },
       ...options.member,
     },
     launchedMs: NOW - 60 * MINUTE,

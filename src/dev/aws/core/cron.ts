@@ -1,77 +1,5 @@
-/** Cron expressions of five fields, in a time zone of the IANA list. */
-
-const FIELDS = [
-  { name: 'minute', min: 0, max: 59 },
-  { name: 'hour', min: 0, max: 23 },
-  { name: 'day of month', min: 1, max: 31 },
-  { name: 'month', min: 1, max: 12 },
-  { name: 'day of week', min: 0, max: 7 },
-] as const
-
-const NAMES: readonly (readonly string[])[] = [
-  [],
-  [],
-  [],
-  ['', 'jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'],
-  ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'],
-]
-
-export interface Cron {
-  minutes: ReadonlySet<number>
-  hours: ReadonlySet<number>
-  days: ReadonlySet<number>
-  months: ReadonlySet<number>
-  weekdays: ReadonlySet<number>
-  /** With both days given, either one is enough; with one of them, that one decides. */
-  anyDay: boolean
-  anyWeekday: boolean
-}
-
-/** @returns null when the text is no such expression. */
-export function parseCron(text: string): Cron | null {
-  const parts = text.trim().split(/\s+/)
-  if (parts.length !== FIELDS.length) return null
-  const sets = parts.map((part, at) => parseField(part, at))
-  const [minutes, hours, days, months, weekdays] = sets
-  if (!minutes || !hours || !days || !months || !weekdays) return null
-  // Sunday has two numbers.
-  if (weekdays.has(7)) weekdays.add(0)
-  const isAny = (part: string | undefined) => part === '*' || part === '?'
-  return {
-    minutes,
-    hours,
-    days,
-    months,
-    weekdays,
-    anyDay: isAny(parts[2]),
-    anyWeekday: isAny(parts[4]),
-  }
-}
-
-function parseField(text: string, at: number): Set<number> | null {
-  const field = FIELDS[at]
-  if (field === undefined) return null
-  const values = new Set<number>()
-  for (const item of text.split(',')) {
-    const match = /^(\*|\?|\w+)(?:-(\w+))?(?:\/(\d+))?$/.exec(item)
-    if (match === null) return null
-    const [, first = '', last, step] = match
-    const isAny = first === '*' || first === '?'
-    const from = isAny ? field.min : toNumber(first, at)
-    const to =
-      isAny || (last === undefined && step !== undefined) ? field.max : toNumber(last ?? first, at)
-    const stride = Number(step ?? 1)
-    if (!(from >= field.min && to <= field.max && from <= to && stride > 0)) return null
-    for (let value = from; value <= to; value += stride) values.add(value)
-  }
-  return values
-}
-
-function toNumber(text: string, at: number): number {
-  const index = NAMES[at]?.indexOf(text.toLowerCase()) ?? -1
-  if (index >= 0 && text !== '') return index
-  return /^\d+$/.test(text) ? Number(text) : Number.NaN
-}
+/** When a line of cron comes true next, in a time zone of the IANA list. */
+import type { Cron } from '../../../model/index.ts'
 
 const MINUTE_MS = 60_000
 
@@ -145,17 +73,6 @@ function isDay(cron: Cron, wall: Wall): boolean {
   if (!cron.months.has(wall.month)) return false
   const day = cron.days.has(wall.day)
   const weekday = cron.weekdays.has(wall.weekday)
-  if (cron.anyDay || cron.anyWeekday) return day && weekday
+  if (cron.isAnyDay || cron.isAnyWeekday) return day && weekday
   return day || weekday
-}
-
-/** Whether the machine knows a time zone of that name. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name })
-    return true
-  } catch (cause) {
-    if (cause instanceof RangeError) return false
-    throw cause
-  }
 }

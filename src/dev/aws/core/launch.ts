@@ -158,7 +158,8 @@ function takeFailure(world: World, group: Group, zone: string): LaunchFailure | 
   if (found === undefined) return null
   found.remaining--
   conditions.launchFailures = conditions.launchFailures.filter(({ remaining }) => remaining > 0)
-  return found
+  const message = found.message.replaceAll('{type}', group.instanceType).replaceAll('{zone}', zone)
+  return { ...found, message }
 }
 
 function subnetOf(group: Group, zone: string): string {

@@ -37,6 +37,7 @@ export function createMachine(
     stateReason: null,
     isTerminationDisabled: false,
     onShutdown: 'terminate',
+    shutdownMs: world.settings.shutdownMs,
   }
   for (const [key, tag] of group.tags) if (tag.propagate) machine.tags.set(key, tag.value)
   world.machines.set(machine.id, machine)
@@ -99,7 +100,7 @@ export function haltMachine(
   if (to === 'stopped' && !isAlive(machine)) return
   machine.stateReason = reason
   setMachineState(world, machine, to === 'stopped' ? 'stopping' : 'shutting-down')
-  const at = world.now + world.settings.shutdownMs
+  const at = world.now + machine.shutdownMs
   world.agenda.add(at, { kind: 'machine-halted', instance: machine.id })
 }
 

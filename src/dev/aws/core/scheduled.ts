@@ -1,5 +1,6 @@
 /** Scheduled actions: sizes of a group that change by the calendar. */
-import { nextAfter, parseCron } from './cron.ts'
+import { parseCron } from '../../../model/index.ts'
+import { nextAfter } from './cron.ts'
 import { setDesired } from './settle.ts'
 import type { Group, ScheduledAction, World } from './world.ts'
 
@@ -20,7 +21,7 @@ export function nextRun(world: World, action: ScheduledAction): number | null {
   const { startAt, endAt, recurrence, timeZone } = action
   if (recurrence === null) return startAt !== null && startAt > world.now ? startAt : null
   const cron = parseCron(recurrence)
-  if (cron === null) return null
+  if (typeof cron === 'string') return null
   // The start itself counts when it fits.
   const from = startAt !== null && startAt > world.now ? startAt - 1 : world.now
   const at = nextAfter(cron, from, timeZone ?? 'UTC')

@@ -31,7 +31,7 @@ export function expireAction(world: World, group: Group, token: string): void {
 export function removeHook(world: World, group: Group, hook: Hook): void {
   const isLaunch = hook.transition === 'autoscaling:EC2_INSTANCE_LAUNCHING'
   const result = isLaunch ? 'ABANDON' : 'CONTINUE'
-  for (const { member, action } of [...group.openActions.values()]) {
+  for (const { member, action } of group.openActions.values()) {
     if (action.hook !== hook.name || action.result !== null) continue
     endWait(world, member, closeAction(world, member, action, { result, by: 'hook deleted' }))
   }

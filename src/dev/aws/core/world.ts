@@ -36,10 +36,11 @@ export interface Conditions {
 
 export interface LaunchFailure {
   /** Every zone when absent. */
-  zone?: string
-  group?: string
+  zone?: string | undefined
+  group?: string | undefined
   /** Such as `InsufficientInstanceCapacity`. */
   code: string
+  /** With `{type}` and `{zone}` for those of the launch. */
   message: string
   /** Infinity until it is lifted. */
   remaining: number
@@ -185,6 +186,8 @@ export interface Machine {
   stateReason: { code: string; message: string } | null
   isTerminationDisabled: boolean
   onShutdown: 'stop' | 'terminate'
+  /** How long its end takes, from the first to the last. */
+  shutdownMs: number
 }
 
 export type TargetState =

@@ -7,14 +7,7 @@
  */
 import type { Machine, World } from '../core/world.ts'
 
-export interface ImdsRequest {
-  method: string
-  /** After the instance, such as `/latest/meta-data/instance-id`. */
-  path: string
-  machine: Machine
-}
-
-export interface ImdsAnswer {
+interface ImdsAnswer {
   status: number
   body: string
 }

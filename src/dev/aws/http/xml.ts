@@ -9,13 +9,29 @@ interface Dialect {
   envelope(action: string, body: string, requestId: string): string
 }
 
+/** The others have a result even when it is empty, and botocore fails without it. */
+const WITHOUT_RESULT: ReadonlySet<string> = new Set([
+  'AttachInstances',
+  'CreateAutoScalingGroup',
+  'CreateOrUpdateTags',
+  'DeleteAutoScalingGroup',
+  'DeleteScheduledAction',
+  'DeleteTags',
+  'PutScheduledUpdateGroupAction',
+  'ResumeProcesses',
+  'SetDesiredCapacity',
+  'SetInstanceHealth',
+  'SuspendProcesses',
+  'UpdateAutoScalingGroup',
+])
+
 const AUTO_SCALING: Dialect = {
   item: 'member',
   rename: (name) => name,
   envelope: (action, body, requestId) =>
     [
       `<${action}Response xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">`,
-      body === '' ? '' : `<${action}Result>${body}</${action}Result>`,
+      WITHOUT_RESULT.has(action) ? '' : `<${action}Result>${body}</${action}Result>`,
       `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`,
       `</${action}Response>`,
     ].join(''),
@@ -31,6 +47,9 @@ const EC2_NAMES: Readonly<Record<string, string>> = {
   InstanceStatuses: 'instanceStatusSet',
   LaunchTemplateVersions: 'launchTemplateVersionSet',
   Groups: 'groupSet',
+  SecurityGroups: 'groupSet',
+  BlockDeviceMappings: 'blockDeviceMapping',
+  NetworkInterfaces: 'networkInterfaceSet',
   Tags: 'tagSet',
   StateTransitionReason: 'reason',
   PublicDnsName: 'dnsName',

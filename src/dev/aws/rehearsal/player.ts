@@ -91,6 +91,9 @@ async function perform(step: Exclude<Step, { do: 'end' }>, deps: PlayerDeps): Pr
     case 'machine-failure':
       aws.disturb({ do: step.do, instance: choose(aws.world, step) })
       return
+    case 'slow-shutdown':
+      aws.disturb({ do: step.do, instance: choose(aws.world, step), for: step.for })
+      return
     default: {
       const { at: _at, ...disturbance } = step
       aws.disturb(disturbance)

@@ -3,6 +3,7 @@
  * machines, and, for a script, a controller that is to master what the script does to them.
  */
 import type { Clock, Log, RandomSource } from '../../../platform/index.ts'
+import { MHZ_PER_VCPU } from '../../../model/index.ts'
 import { createNomadClient } from '../../../nomad/index.ts'
 import { startNomadEngine } from '../../nomad-engine/index.ts'
 import type { Intercept } from '../../nomad-engine/index.ts'
@@ -12,7 +13,7 @@ import { startAwsEmulator } from '../start.ts'
 import type { RunningAwsEmulator } from '../start.ts'
 import { toNomadJob } from './job.ts'
 import { play } from './player.ts'
-import type { Outcome } from './player.ts'
+import type { Outcome, PlayerDeps } from './player.ts'
 import type { Step } from './script.ts'
 
 export interface RehearsalOptions {
@@ -33,9 +34,9 @@ export interface ClusterPlan {
   dataDir: string
   nomadPort: number
   /** What one machine offers. */
-  node: { cpuMhz: number; memoryMiB: number }
+  instance: { vcpu: number; memory: number }
   /** Plugged in by whoever knows one; a rehearsal without it leaves the hooks to others. */
-  startController?: StartController
+  startController: StartController | undefined
 }
 
 /** @returns what ends it. */
@@ -45,6 +46,8 @@ export type StartController = (surroundings: {
   nomad: string
   region: string
   dataDir: string
+  /** What one machine offers: cores, and memory in MiB. */
+  instance: { vcpu: number; memory: number }
   /** As they are when it starts: those that the script makes at once. */
   groups: () => readonly { name: string; min: number; max: number }[]
   log: Log
@@ -78,7 +81,7 @@ export async function startRehearsal(options: RehearsalOptions): Promise<Rehears
       imds: running.imds,
       nomad: cluster?.url ?? null,
       async play(steps, signal) {
-        const runJob = cluster?.runJob ?? (() => Promise.resolve())
+        const runJob: PlayerDeps['runJob'] = async (job) => cluster?.runJob(job)
         const deps = { aws: running.aws, faults: running.faults, clock, log, runJob }
         // What stands at the very beginning is what the controller finds.
         const ground = steps.filter(({ at }) => at === 0)
@@ -115,7 +118,9 @@ async function startCluster(
     intercept: tellDrains(log),
   })
   const { aws } = running
-  const nodes = connectCluster({ aws, engine, describe: () => plan.node })
+  const { vcpu, memory } = plan.instance
+  const node = { cpuMhz: vcpu * MHZ_PER_VCPU, memoryMiB: memory }
+  const nodes = connectCluster({ aws, engine, describe: () => node })
   const nomad = createNomadClient({ address: engine.url, clock, random, log })
   let controller: { close(): Promise<void> } | undefined
   return {
@@ -130,6 +135,7 @@ async function startCluster(
         nomad: engine.url,
         region: aws.world.settings.region,
         dataDir: plan.dataDir,
+        instance: plan.instance,
         groups: () => [...aws.world.groups.values()],
         log: log.child({ part: 'fleet' }),
       })

@@ -54,18 +54,18 @@ const steps = [
 ] as const
 
 const disturbances = [
-  DISTURBANCES['spot-notice'].extend({ at, do: z.literal('spot-notice'), instance, group }),
+  DISTURBANCES['spot-notice'].extend({ at, instance, group }),
   DISTURBANCES['rebalance-recommendation'].extend({
     at,
-    do: z.literal('rebalance-recommendation'),
     instance,
     group,
   }),
-  DISTURBANCES['self-shutdown'].extend({ at, do: z.literal('self-shutdown'), instance, group }),
-  DISTURBANCES['machine-failure'].extend({ at, do: z.literal('machine-failure'), instance, group }),
-  DISTURBANCES['fail-launches'].extend({ at, do: z.literal('fail-launches') }),
-  DISTURBANCES['mend-launches'].extend({ at, do: z.literal('mend-launches') }),
-  DISTURBANCES['break-boots'].extend({ at, do: z.literal('break-boots') }),
+  DISTURBANCES['self-shutdown'].extend({ at, instance, group }),
+  DISTURBANCES['machine-failure'].extend({ at, instance, group }),
+  DISTURBANCES['slow-shutdown'].extend({ at, instance, group, for: z.string() }),
+  DISTURBANCES['fail-launches'].extend({ at }),
+  DISTURBANCES['mend-launches'].extend({ at }),
+  DISTURBANCES['break-boots'].extend({ at }),
   z.strictObject({
     at,
     do: z.literal('lag'),

@@ -86,7 +86,7 @@ t.test(
     await region.clock.tick(SECOND)
     const [failed] = region.activities()
     t.equal(failed?.StatusCode, 'Failed')
-    t.match(failed?.StatusMessage, /sufficient capacity/)
+    t.match(failed?.StatusMessage, /sufficient m5.large capacity .*\(us-east-1a\)/)
     await region.clock.tick(25 * HOUR)
     const failures = region.activities().length
     t.ok(failures > 90, 'the page is full')
@@ -157,6 +157,18 @@ t.test('an instance that lives longer than its group allows is replaced', async 
   await region.clock.tick(24 * HOUR + 10 * MINUTE)
   t.same(region.states(), ['InService', 'InService'])
   t.notOk(region.ids.some((id) => region.stateOf(id) !== undefined))
+})
+
+t.test('a machine may take long to end, and its instance stays with it', async (t) => {
+  const region = await aServingGroup(t, { hook: null })
+  const [id = ''] = region.ids
+  region.aws.disturb({ do: 'slow-shutdown', instance: id, for: '2h' })
+  region.terminate(id)
+  await region.clock.tick(HOUR)
+  t.equal(region.machineState(id), 'shutting-down')
+  t.equal(region.stateOf(id), 'Terminating')
+  await region.clock.tick(HOUR + MINUTE)
+  t.equal(region.stateOf(id), undefined)
 })
 
 t.test('a machine that may not be terminated is not, by EC2', async (t) => {

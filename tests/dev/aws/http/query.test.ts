@@ -53,7 +53,11 @@ t.test('answers are wrapped and escaped as each service does it', (t) => {
     '<requestId>r1</requestId><reservationSet><item><instancesSet><item><instanceState><code>0</code></instanceState></item></instancesSet></item></reservationSet>',
   )
   t.match(toAnswer('ec2', 'CreateTags', {}, 'r1'), '<return>true</return>')
-  t.notMatch(toAnswer('autoscaling', 'Put', {}, 'r1'), 'Result>')
+  t.match(
+    toAnswer('autoscaling', 'PutLifecycleHook', {}, 'r1'),
+    '<PutLifecycleHookResult></PutLifecycleHookResult>',
+  )
+  t.notMatch(toAnswer('autoscaling', 'SetDesiredCapacity', {}, 'r1'), 'Result>')
   t.end()
 })
 

@@ -167,7 +167,7 @@ function checkEmpty(group: Group): void {
 /** By force: no hook is asked, those that are being asked are not waited for. */
 function endMembers(world: World, group: Group): void {
   const why = `${atTime(world)} an instance was taken out of service because its group is deleted.`
-  for (const member of [...group.members.values()]) {
+  for (const member of group.members.values()) {
     const state = member.state.value
     if (!isLeaving(state)) beginTermination(world, member, { why, skipsHooks: true })
     else if (!member.isEnding && state !== 'Terminating' && state !== 'Warmed:Terminating') {

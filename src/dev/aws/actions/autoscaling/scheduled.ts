@@ -1,6 +1,6 @@
 /** Scheduled actions: one by one, and in batches. */
 import { z } from 'zod'
-import { isTimeZone, parseCron } from '../../core/cron.ts'
+import { isTimeZone, parseCron } from '../../../../model/index.ts'
 import { nextRun, schedule } from '../../core/scheduled.ts'
 import type { Group, ScheduledAction, World } from '../../core/world.ts'
 import { define } from '../action.ts'
@@ -130,9 +130,8 @@ function check(world: World, group: Group, action: ScheduledAction): void {
     throw new Refusal('LimitExceeded', `a group has at most ${ACTIONS_MAX} scheduled actions`)
   }
   const { recurrence, timeZone, startAt, endAt, min, max, desired } = action
-  if (recurrence !== null && parseCron(recurrence) === null) {
-    throw invalid('Given recurrence string is invalid: it is no cron expression of five fields')
-  }
+  const cron = recurrence === null ? null : parseCron(recurrence)
+  if (typeof cron === 'string') throw invalid(`Given recurrence string is invalid: ${cron}`)
   if (timeZone !== null && !isTimeZone(timeZone)) throw invalid(`Invalid time zone: ${timeZone}`)
   if (recurrence === null && startAt === null) {
     throw invalid('Either Recurrence or StartTime must be given')

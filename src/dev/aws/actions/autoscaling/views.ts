@@ -26,7 +26,7 @@ export function toGroupView(world: World, group: Group, includesInstances: boole
       ProcessName,
       SuspensionReason,
     })),
-    VPCZoneIdentifier: group.subnets.join(','),
+    VPCZoneIdentifier: group.subnets.join(',') || undefined,
     EnabledMetrics: [],
     Status: group.isDeleting ? 'Delete in progress' : undefined,
     Tags: [...group.tags].map(([Key, { value, propagate }]) => ({
@@ -40,7 +40,7 @@ export function toGroupView(world: World, group: Group, includesInstances: boole
     NewInstancesProtectedFromScaleIn: group.protectsNew,
     ServiceLinkedRoleARN: `arn:aws:iam::${world.settings.accountId}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
     MaxInstanceLifetime: group.maxLifetimeSeconds || undefined,
-    CapacityRebalance: group.capacityRebalance || undefined,
+    CapacityRebalance: group.capacityRebalance,
     ...describePool(group),
     TrafficSources: [],
   }

@@ -82,11 +82,11 @@ export const ATTRIBUTE_ACTIONS: Actions = {
         machine?.isBooted === true ? '[    1.000000] system ready' : '',
         machine?.bootsBroken === true ? '[    1.000000] boot failed: no network' : '',
       ]
-      const text = lines.filter((line) => line !== '').join('\n')
+      const output = lines.filter((line) => line !== '').join('\n')
       return {
         InstanceId,
         Timestamp: new Date(world.now),
-        Output: Buffer.from(`${text}\n`).toString('base64'),
+        Output: Buffer.from(`${output}\n`).toString('base64'),
       }
     },
   ),
@@ -120,7 +120,7 @@ export const ATTRIBUTE_ACTIONS: Actions = {
       }
       const template = { id: createEc2Id(world, 'lt'), name, latest: 1, createdAt: world.now }
       world.templates.set(name, template)
-      return { LaunchTemplate: toTemplateView(template) }
+      return { LaunchTemplate: toTemplateView(world, template) }
     },
   ),
 
@@ -129,7 +129,7 @@ export const ATTRIBUTE_ACTIONS: Actions = {
     (world, input) => {
       const template = findTemplate(world, input)
       template.latest++
-      return { LaunchTemplateVersion: toVersionView(template, template.latest) }
+      return { LaunchTemplateVersion: toVersionView(world, template, template.latest) }
     },
   ),
 
@@ -166,7 +166,7 @@ export const ATTRIBUTE_ACTIONS: Actions = {
         throw new Refusal('InvalidLaunchTemplateId.VersionNotFound', message)
       }
       return {
-        LaunchTemplateVersions: items.map((number) => toVersionView(template, number)),
+        LaunchTemplateVersions: items.map((number) => toVersionView(world, template, number)),
         NextToken: next,
       }
     },
@@ -198,22 +198,29 @@ function findTemplate(
   throw new Refusal('InvalidLaunchTemplateName.NotFoundException', message)
 }
 
-function toTemplateView(template: Template) {
+function toTemplateView(world: World, template: Template) {
   return {
     LaunchTemplateId: template.id,
     LaunchTemplateName: template.name,
     CreateTime: new Date(template.createdAt),
+    CreatedBy: creatorOf(world),
     DefaultVersionNumber: 1,
     LatestVersionNumber: template.latest,
+    Tags: [],
   }
 }
 
-function toVersionView(template: Template, number: number) {
+function creatorOf(world: World): string {
+  return `arn:aws:iam::${world.settings.accountId}:root`
+}
+
+function toVersionView(world: World, template: Template, number: number) {
   return {
     LaunchTemplateId: template.id,
     LaunchTemplateName: template.name,
     VersionNumber: number,
     CreateTime: new Date(template.createdAt),
+    CreatedBy: creatorOf(world),
     DefaultVersion: number === 1,
     LaunchTemplateData: { ImageId: toImageId(`${template.name}:${number}`) },
   }
