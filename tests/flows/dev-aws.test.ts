@@ -79,9 +79,9 @@ t.test(
     }
     const script = [
       { at: '0s', do: 'call', action: 'CreateAutoScalingGroup', input: create },
-      { at: '1s', do: 'run', job: 'slices', for: '2s' },
-      { at: '2s', do: 'terminate' },
-      { at: '3s', do: 'end', when: 'settled' },
+      { at: '500ms', do: 'run', job: 'slices', for: '1500ms' },
+      { at: '1s', do: 'terminate' },
+      { at: '1500ms', do: 'end', when: 'settled' },
     ]
     writeFileSync(join(folder, 'script.json'), JSON.stringify(script))
     const { code, stdout, stderr } = await caravan(
