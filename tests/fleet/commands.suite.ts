@@ -77,9 +77,8 @@ t.test(
     t.match(forced.stdout, /is empty/)
     t.equal((await farm.fleet('drain', '--self', '--deadline', '1s')).code, 2)
     t.equal((await farm.fleet('drain', '--node', 'ffffffff')).code, 2)
-    const unknown = await farm.fleet(
-      ...['drain', '--instance', 'i-00000000000000abc', '--wait', '--await-node', '1s'],
-    )
+    const nobody = ['--instance', 'i-00000000000000abc']
+    const unknown = await farm.fleet('drain', ...nobody, '--wait', '--await-node', '1s')
     t.equal(unknown.code, 0, 'every node says where it runs, and none there')
     t.match(unknown.stderr, /knows no node/)
   },
