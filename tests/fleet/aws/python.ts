@@ -28,7 +28,9 @@ export async function findPython(): Promise<{ python: string } | { reason: strin
   }
   try {
     await run('python3', ['-m', 'venv', '--clear', FOLDER], { timeout: INSTALL_MS })
-    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES]
+    // Compiling all of it takes longer than all that is done with it.
+    const flags = ['--quiet', '--no-compile', '--disable-pip-version-check']
+    const install = ['-m', 'pip', 'install', ...flags, ...PACKAGES]
     await run(python, install, { timeout: INSTALL_MS })
     await check()
     return { python }
