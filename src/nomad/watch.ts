@@ -46,7 +46,7 @@ export async function* watch<What extends keyof Watchable>(
     if (reply === null) return
     if (reply.index !== told) yield reply.value
     // After a restore of the cluster the index goes back, and waiting for the old one would be endless.
-    const isBack = reply.index < index
+    const isBack: boolean = reply.index < index
     index = isBack ? 0 : reply.index
     told = isBack ? null : reply.index
     await sleep(transport.clock, PAUSE_MS, signal)
