@@ -5,6 +5,7 @@ import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 
 const MAIN = 'src/cli/main.ts'
 const AGENT = 'src/cli/agent-main.ts'
+const METRICS = 'src/cli/metrics-main.ts'
 /** What is started by its path: see `ownProgram`. */
 const PROGRAMS = ['src/build-agent/step-cli/main.ts', 'src/scheduler/store/sqlite/worker.ts']
 
@@ -47,11 +48,17 @@ export async function bundle(root: string): Promise<string[]> {
   const plugins = [shakeZod(join(root, 'src')), leaveOut(NEVER_USED), keepHclParser()]
   const own = { ...common, absWorkingDir: root, plugins }
   const results = await Promise.all([
-    // Two builds: files that both need would else be shared, and the agent load what only others need.
+    // A build each: files that two need would else be shared, and one load what only the other needs.
     build({
       ...own,
       ...split('agent'),
       entryPoints: [AGENT],
+      plugins: [...plugins, spareHttp()],
+    }),
+    build({
+      ...own,
+      ...split('metrics'),
+      entryPoints: [METRICS],
       plugins: [...plugins, spareHttp()],
     }),
     build({ ...own, ...split('part'), entryPoints: [MAIN] }),
@@ -97,8 +104,8 @@ function shakeZod(sources: string): Plugin {
 }
 
 /**
- * Node's own HTTP takes a third of an agent's start to load. Of it undici needs a number, and a class that it
- * compares with: nothing that an agent sends is a message of Node's HTTP. HTTP/2 we never ask for, and undici
+ * Node's own HTTP takes a third of an agent's start to load, and 5 MB. Of it undici needs a number, and a class
+ * that it compares with: nothing that we send is a message of Node's HTTP. HTTP/2 we never ask for, and undici
  * does without when it is not there.
  */
 function spareHttp(): Plugin {
@@ -153,7 +160,7 @@ function findReached({ outputs }: Metafile): ReadonlySet<string> {
     reached.add(path)
     for (const imported of output.imports) visit(imported.path)
   }
-  const entries: readonly string[] = [AGENT, MAIN, ...PROGRAMS, '<stdin>']
+  const entries: readonly string[] = [AGENT, METRICS, MAIN, ...PROGRAMS, '<stdin>']
   for (const [path, { entryPoint }] of Object.entries(outputs)) {
     // What is imported later counts as an entry for esbuild.
     if (entryPoint !== undefined && entries.includes(entryPoint)) visit(path)

@@ -1,6 +1,5 @@
 /** `GET /metrics` for Prometheus, and nothing else. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CaravanError } from '../model/index.ts'
 import { EXPOSITION_TYPE } from './prometheus.ts'
@@ -19,6 +18,8 @@ export async function startPullServer(
   { host, port }: { host: string; port: number },
   exposition: () => string,
 ): Promise<PullServer> {
+  // Most reporters are not read, and Node's HTTP costs as much memory as all that they do.
+  const { createServer } = await import('node:http')
   const server = createServer({ requestTimeout: REQUEST_MAX_MS }, (request, response) => {
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead || request.url?.split('?', 1)[0] !== '/metrics') {

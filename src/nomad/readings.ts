@@ -21,7 +21,7 @@ export interface NomadReadings {
   jobs(namespace: string | null, signal: AbortSignal): AsyncIterable<JobReading[]>
   /** Null for a node that Nomad does not know, or not any more. */
   node(id: string, signal: AbortSignal): Promise<NodeReading | null>
-  /** With resources from 1.0 on. */
+  /** Without their resources, which would be most of the answer. */
   nodes(signal: AbortSignal): AsyncIterable<NodeReading[]>
   /**
    * Those of a node that may still use something.
@@ -64,7 +64,7 @@ export function createNomadReadings(options: NomadClientOptions): NomadReadings 
     },
     node: (id, signal) => readNode(transport, id, signal),
     nodes(signal) {
-      const call = { purpose: 'list nodes', path: '/v1/nodes', query: { resources: true }, signal }
+      const call = { purpose: 'list nodes', path: '/v1/nodes', signal }
       return readItems<NodeReading>(transport, call, ['ID', 'Status'])
     },
     allocationsOn(node, filtered, signal) {
