@@ -9,6 +9,7 @@ import {
 import type { JobContainers } from './job-containers.ts'
 
 export interface Service {
+  readonly container: string
   /** What it writes, from its first byte on. Ends when it ends. */
   readonly output: AsyncIterable<Buffer>
   /** Why it could not be started; null when it was. */
@@ -33,6 +34,7 @@ export async function startService(
   )
   if (failure !== null) log.warn('a service did not start', { image: spec.image, why: failure })
   return {
+    container: id,
     output: attached.output,
     failure,
     async exitCode() {
