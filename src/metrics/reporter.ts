@@ -112,12 +112,12 @@ function pollOf(
 ): (context: PollContext) => Promise<Gauge[]> {
   if (mode === 'client') return (context) => pollClient(context, options.client, known)
   if (mode === 'fleet') return pollFleet
-  let narrow: Promise<string | null> | null = null
+  let narrow: { why: string | null } | null = null
   return async (context) => {
     const gauges = await pollServer(context, options.server)
     // Asked once: what a token may do is looked up when it is set up, not every ten seconds.
-    narrow ??= checkToken(context.nomad, context.signal)
-    const why = options.server.namespace === null ? await narrow : null
+    narrow ??= { why: await checkToken(context.nomad, context.signal) }
+    const why = options.server.namespace === null ? narrow.why : null
     if (why !== null && options.requireAllNamespaces) throw new Error(why)
     if (why !== null) context.onUnknown(why)
     return gauges
