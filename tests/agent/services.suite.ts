@@ -114,6 +114,18 @@ await withDocker(() => {
     t.match(told[0], /^536870912 8192 /)
     const parent = told[0]?.split(' ')[2] ?? ''
     if (parent !== '') t.equal(readGroupLimit(parent), '536870912')
+    const mounts = await Promise.all(
+      ids.map(async (id) => await docker('inspect', '-f', '{{json .Mounts}}', id)),
+    )
+    const folders = mounts.flatMap((json) => JSON.parse(json) as { Destination: string; RW: boolean }[])
+    t.same(
+      folders.map(({ Destination, RW }) => [Destination, RW]).sort(),
+      [
+        ['/caravan', false],
+        ['/caravan/out', true],
+      ],
+      'no folder of the host but the bridge, and that in the primary alone',
+    )
     agent.send('SIGTERM')
     await agent.exit
     t.same(await leftovers(), [])
