@@ -154,9 +154,10 @@ await withDocker(() => {
   })
 
   t.test('what a killed agent leaves is gone before the next one accepts', async (t) => {
-    const gone = spawn('true')
-    const labels = await toLabels('slice', 1, gone.pid ?? 0)
-    await once(gone, 'exit')
+    const killed = spawn('sleep', ['1000'])
+    const labels = await toLabels('slice', 1, killed.pid ?? 0)
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
     const flags = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`])
     const id = await docker('run', '--detach', ...flags, SERVICE)
     let left: string | null = null

@@ -124,7 +124,7 @@ jobs:
   const { code, stdout, stderr } = await startCaravan(args, folder, none).ended
   t.equal(code, 0, stderr)
   t.match(stdout, 'on the host, kept')
-  t.match(stderr, /warning: .*image/i)
+  t.match(stderr, /its images and services are not used/)
 })
 
 t.test('an interrupted run cancels the build and ends with 130', async (t) => {
