@@ -79,7 +79,7 @@ Sends gauges about Nomad to a DogStatsD server every 10 s. Says nothing while al
   --job-states=STATES    derived, or literal: only what Nomad calls the states (derived)
   --exclude-parents      leave out periodic and parameterized jobs, which run for ever
   --namespace=NAME       only its jobs (all)
-  --require-all-namespaces   a token that does not see all of them makes the poll fail
+  --require-all-namespaces   a token that does not see all of them makes polls fail
   --node-tag             tags node, node_class and node_pool on the resources
   --extended-tags        tag eligibility on them, and status disconnected
   --tag=KEY=VALUE        on everything; may be repeated
