@@ -49,7 +49,8 @@ await withDocker(() => {
   )
 
   t.test('B-75: a service that asks for it is waited for', async (t) => {
-    const late = ['/bin/sh', '-c', 'sleep 1.5; exec httpd -f -p 8080 -h /www']
+    const chatter = 'i=0; while [ $i -lt 3000 ]; do echo "a line of what starts up, again and again and again and again and again and again"; i=$((i+1)); done'
+    const late = ['/bin/sh', '-c', `sleep 1.5; ${chatter}; exec httpd -f -p 8080 -h /www`]
     const task = aContainerTask({
       services: [
         { image: SERVICE, command: late, environment: { CARAVAN_SERVICE_WAIT: '1m' } },
@@ -64,6 +65,7 @@ await withDocker(() => {
     })
     const { server } = await runToEnd(t, task)
     t.equal(server.output(3).toString(), 'hello from the service\n', 'without asking twice')
+    t.equal(server.output(1).toString().split('\n').length, 3001, 'and its output is whole')
     const told = server.output(0).toString()
     t.match(told, /^caravan-example\/service:latest: ready after [1-9]\d*\.\d s$/m)
     t.match(told, /^never: not ready after 500ms: nobody listens on port 8080. Going on$/m)

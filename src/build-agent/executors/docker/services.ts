@@ -1,4 +1,5 @@
 /** The containers beside the primary. One that fails is told of in its own step; the job goes on. */
+import { Readable } from 'node:stream'
 import { type ContainerSpec } from '../../../model/index.ts'
 import {
   type Attached,
@@ -19,6 +20,9 @@ export interface Service {
   close(): void
 }
 
+/** Docker holds up a service whose output nobody takes, and steps may wait for that service before they do. */
+const AHEAD_BYTES = 4 * 1024 ** 2
+
 export async function startService(
   deps: { engine: DockerEngine; containers: JobContainers; log: Log },
   spec: ContainerSpec,
@@ -35,7 +39,7 @@ export async function startService(
   if (failure !== null) log.warn('a service did not start', { image: spec.image, why: failure })
   return {
     container: id,
-    output: attached.output,
+    output: readAhead(attached.output),
     failure,
     async exitCode() {
       const facts = await engine.container(id).catch(() => null)
@@ -43,4 +47,12 @@ export async function startService(
     },
     close: () => attached.close(),
   }
+}
+
+function readAhead(output: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const ahead = Readable.from(output, { objectMode: false, highWaterMark: AHEAD_BYTES })
+  // Told to whoever reads it, later.
+  ahead.on('error', () => undefined)
+  ahead.read(0)
+  return ahead as AsyncIterable<Buffer>
 }
