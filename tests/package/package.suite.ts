@@ -106,14 +106,36 @@ t.test('a checkout runs its sources, never a bundle', async (t) => {
   t.match(ended.stderr, 'src/cli/main.ts')
 })
 
-t.test('the agent of the package loads nothing of the server', async (t) => {
-  const args = [launcher, 'build-agent', 'sweep', '--allocations-dir', join(folder, 'none')]
-  const ended = await runCaravan(process.execPath, ['--cpu-prof', ...args], folder)
-  t.equal(ended.code, 0, ended.stderr)
-  const [name = ''] = readdirSync(folder).filter((each) => each.endsWith('.cpuprofile'))
-  const profile = readFileSync(join(folder, name), 'utf8')
-  t.match(profile, 'dist/cli/agent-main.js')
-  t.notMatch(profile, 'dist/cli/part-')
+for (const { what, args, main } of [
+  {
+    what: 'the agent',
+    args: [launcher, 'build-agent', 'sweep', '--allocations-dir', join(folder, 'none')],
+    main: 'agent-main',
+  },
+  {
+    what: 'nomad-metrics',
+    args: [join(root, 'bin/nomad-metrics.mjs'), 'start', '--help'],
+    main: 'metrics-main',
+  },
+]) {
+  t.test(`${what} of the package loads nothing of the server`, async (t) => {
+    const profiles = join(folder, main)
+    const profiled = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, ...args]
+    const ended = await runCaravan(process.execPath, profiled, folder)
+    t.equal(ended.code, 0, ended.stderr)
+    const [name = ''] = readdirSync(profiles)
+    const profile = readFileSync(join(profiles, name), 'utf8')
+    t.match(profile, `dist/cli/${main}.js`)
+    t.notMatch(profile, 'dist/cli/part-')
+  })
+}
+
+t.test('nomad-metrics has no schema in it, whose making would take most of its memory', (t) => {
+  const dist = join(root, 'dist/cli')
+  const own = readdirSync(dist).filter((name) => name.startsWith('metrics-'))
+  t.ok(own.length >= 3, 'in parts')
+  for (const name of own) t.notMatch(readFileSync(join(dist, name), 'utf8'), 'node_modules/zod')
+  t.end()
 })
 
 /** The last step is satisfied when the agent runs on the server's own Node.js. */
