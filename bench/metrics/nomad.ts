@@ -52,11 +52,7 @@ function sendPage(
   send(response, page, until < items.length ? until : null)
 }
 
-function send(
-  response: ServerResponse,
-  body: Buffer,
-  next: number | null = null,
-): void {
+function send(response: ServerResponse, body: Buffer, next: number | null = null): void {
   response.writeHead(200, {
     'content-type': 'application/json',
     'content-length': body.length,

@@ -105,7 +105,9 @@ async function readOptional(file: string): Promise<string | null> {
   }
   const whole = Buffer.concat(bytes)
   if (whole.length <= CONFIG_BYTES_MAX) return whole.toString('utf8')
-  throw usageError(`${file} is larger than ${CONFIG_BYTES_MAX / 1024 ** 2} MiB: no configuration is`)
+  throw usageError(
+    `${file} is larger than ${CONFIG_BYTES_MAX / 1024 ** 2} MiB: no configuration is`,
+  )
 }
 
 function warnOfCheckout({ sha, dirtyCount, submodules }: Checkout): string[] {

@@ -165,7 +165,9 @@ await withDocker(() => {
       task: aContainerTask({ steps: ['true'] }),
       trouble: ({ name, count }) => {
         if (name === 'accept' && count === 1) {
-          left = execFileSync('docker', ['ps', '--all', '--quiet', '--no-trunc'], { encoding: 'utf8' })
+          left = execFileSync('docker', ['ps', '--all', '--quiet', '--no-trunc'], {
+            encoding: 'utf8',
+          })
         }
         return undefined
       },

@@ -49,7 +49,8 @@ await withDocker(() => {
   )
 
   t.test('B-75: a service that asks for it is waited for', async (t) => {
-    const chatter = 'i=0; while [ $i -lt 3000 ]; do echo "a line of what starts up, again and again and again and again and again and again"; i=$((i+1)); done'
+    const chatter =
+      'i=0; while [ $i -lt 3000 ]; do echo "a line of what starts up, again and again and again and again and again and again"; i=$((i+1)); done'
     const late = ['/bin/sh', '-c', `sleep 1.5; ${chatter}; exec httpd -f -p 8080 -h /www`]
     const task = aContainerTask({
       services: [
@@ -119,7 +120,9 @@ await withDocker(() => {
     const mounts = await Promise.all(
       ids.map(async (id) => await docker('inspect', '-f', '{{json .Mounts}}', id)),
     )
-    const folders = mounts.flatMap((json) => JSON.parse(json) as { Destination: string; RW: boolean }[])
+    const folders = mounts.flatMap(
+      (json) => JSON.parse(json) as { Destination: string; RW: boolean }[],
+    )
     t.same(
       folders.map(({ Destination, RW }) => [Destination, RW]).sort(),
       [

@@ -134,7 +134,8 @@ await withDocker(() => {
   })
 
   t.test('what a step leaves behind is collected when it ends', async (t) => {
-    const count = 'n=0; for s in /proc/[0-9]*/stat; do case "$(cat $s 2> /dev/null)" in *") Z "*) n=$((n+1));; esac; done; echo "$n"'
+    const count =
+      'n=0; for s in /proc/[0-9]*/stat; do case "$(cat $s 2> /dev/null)" in *") Z "*) n=$((n+1));; esac; done; echo "$n"'
     const task = aContainerTask({
       steps: ['for i in 1 2 3 4 5; do (sleep 0.1 &); done; sleep 1', count],
     })

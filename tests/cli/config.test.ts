@@ -99,7 +99,10 @@ t.test('what is no file of words is refused in a line, however large it is', asy
   t.match(await refused('missing.yml'), /^2 there is no file missing\.yml/)
   await writeFile(join(cwd, 'large.yml'), `a: ${'x'.repeat(2_000_000)}`)
   t.match(await refused('large.yml'), /^2 [^]*large\.yml:1:1: the file has 2000003 characters/)
-  await writeFile(join(cwd, 'program'), Buffer.from(Array.from({ length: 4000 }, (_, at) => at % 251)))
+  await writeFile(
+    join(cwd, 'program'),
+    Buffer.from(Array.from({ length: 4000 }, (_, at) => at % 251)),
+  )
   t.match(await refused('program'), /^2 [^]*program:\d+:\d+: not valid YAML/)
 })
 

@@ -71,7 +71,8 @@ function metadata(request, response) {
 function nomad(request, response) {
   const { pathname } = new URL(request.url, 'http://nomad')
   const answer = NOMAD[pathname] ?? {}
-  if (process.env.NOMAD_API === 'without its node' && pathname === NODE_PATH) return end(response, 404, 'node not found')
+  if (process.env.NOMAD_API === 'without its node' && pathname === NODE_PATH)
+    return end(response, 404, 'node not found')
   end(response, 200, JSON.stringify(answer))
 }
 

@@ -9,7 +9,9 @@ const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when
 const table = (...ports: number[]) =>
   [
     HEAD,
-    ...ports.map((port, at) => `   ${at}: 0100007F:${hex(port)} 00000000:0000 0A 00000000:00000000`),
+    ...ports.map(
+      (port, at) => `   ${at}: 0100007F:${hex(port)} 00000000:0000 0A 00000000:00000000`,
+    ),
     `   9: 0100007F:${hex(9999)} 0100007F:${hex(5432)} 01 00000000:00000000`,
   ].join('\n')
 const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
@@ -44,13 +46,20 @@ function aService(
     },
   }
   const { signal } = new AbortController()
-  const deps = { engine, networkPid: 7, clock, say: (line: string) => lines.push(line), signal, proc }
+  const deps = {
+    engine,
+    networkPid: 7,
+    clock,
+    say: (line: string) => lines.push(line),
+    signal,
+    proc,
+  }
   return {
     lines,
     async run(more: Partial<Parameters<typeof awaitReady>[1]> = {}) {
-      let isOver = false
-      const over = awaitReady(service, { ...deps, ...more }).finally(() => (isOver = true))
-      while (!isOver) {
+      const run = { isOver: false }
+      const over = awaitReady(service, { ...deps, ...more }).finally(() => (run.isOver = true))
+      while (!run.isOver) {
         await new Promise<void>((resolve) => void systemClock.after(1, resolve))
         await clock.tick(250)
       }
@@ -69,7 +78,11 @@ t.test('B-75: a service is ready when all of its TCP ports are listened on', asy
 })
 
 t.test('B-75: a health check has the say, whatever is listened on', async (t) => {
-  const looks = [{ health: 'starting', open: [5432] }, { health: 'unhealthy' }, { health: 'healthy' }]
+  const looks = [
+    { health: 'starting', open: [5432] },
+    { health: 'unhealthy' },
+    { health: 'healthy' },
+  ]
   t.match(await aService(t, looks).run(), [/^db: ready after/])
   const sick = [{ health: 'unhealthy', open: [5432] }]
   t.match(await aService(t, sick, { limitMs: 2000 }).run(), [

@@ -66,7 +66,7 @@ export async function bringUp(
   given: BringUp,
   io: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<BroughtUp> {
-  const { engine, containers, specs } = given
+  const { specs } = given
   const names = specs.flatMap(({ name }) => (name === undefined ? [] : [name]))
   const job = {
     name: `caravan-${given.name}`,

@@ -41,7 +41,10 @@ const WAIT_MAX_MS = 600_000
 const LOOK_MS = 250
 
 /** @returns 0 for no wait. @throws CaravanError INPUT_INVALID */
-export function waitOf({ image, environment }: Pick<ContainerSpec, 'image' | 'environment'>): number {
+export function waitOf({
+  image,
+  environment,
+}: Pick<ContainerSpec, 'image' | 'environment'>): number {
   const written = environment[WAIT_VARIABLE] ?? ''
   if (written === '') return 0
   const ms = parseDurationMs(written)
@@ -98,6 +101,8 @@ async function readListening({
   const tables = (await Promise.all(['tcp', 'tcp6'].map(read))).filter((table) => table !== null)
   if (tables.length === 0) return null
   // Number, local address and port, remote ones, state: 0A is to listen.
-  const rows = tables.join('\n').matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A /gm)
+  const rows = tables
+    .join('\n')
+    .matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A /gm)
   return new Set([...rows].map(([, port = '']) => Number.parseInt(port, 16)))
 }
