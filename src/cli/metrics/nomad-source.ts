@@ -36,6 +36,7 @@ async function openReadings(options: MetricsOptions['nomad']): Promise<NomadRead
   }
   return createNomadReadings({
     address,
+    small: true,
     ...(token === undefined ? {} : { token }),
     ...(region === undefined ? {} : { region }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
