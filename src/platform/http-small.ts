@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { loadHttp, loadHttps } from './node-http.ts'
 
 export interface SmallPoolOptions {
   connections: number
@@ -43,14 +44,14 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 const IDLE_MS = 4_000
 
 /** @param origin `http://host:port` or `https://...` */
-export async function openSmallPool(
+export function openSmallPool(
   origin: string,
   { connections, connectTimeoutMs, socketPath, tls }: SmallPoolOptions,
-): Promise<RequestPool> {
+): RequestPool {
   const { protocol, hostname, port } = new URL(origin)
   const isSecure = protocol === 'https:'
   // TLS takes some MB, too: loaded where it is spoken.
-  const { Agent, request } = isSecure ? await import('node:https') : await import('node:http')
+  const { Agent, request } = isSecure ? loadHttps() : loadHttp()
   const agent = new Agent({ keepAlive: true, maxSockets: connections, ...(isSecure ? tls : {}) })
   // The agent ends a resting connection that has waited for longer than its own timeout.
   agent.on('free', (socket) => void socket.setTimeout(IDLE_MS))

@@ -175,7 +175,7 @@ async function openPool(origin: string, options: HttpClientOptions): Promise<Req
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
   if (options.small === true) {
     const { openSmallPool } = await import('./http-small.ts')
-    return await openSmallPool(origin, { connections, connectTimeoutMs, ...socket, tls })
+    return openSmallPool(origin, { connections, connectTimeoutMs, ...socket, tls })
   }
   // The pool alone: all of undici takes twice as long to load, and an agent is loaded for each slice.
   const { default: ClientPool } = await import('undici/lib/dispatcher/pool.js')

@@ -29,7 +29,7 @@ const PATIENCE_MS = 60_000
 interface World {
   api: string
   nomad: string
-  run(job: string): Run
+  run: (job: string) => Run
 }
 
 interface Run {

@@ -124,11 +124,8 @@ await withDocker(() => {
       (json) => JSON.parse(json) as { Destination: string; RW: boolean }[],
     )
     t.same(
-      folders.map(({ Destination, RW }) => [Destination, RW]).sort(),
-      [
-        ['/caravan', false],
-        ['/caravan/out', true],
-      ],
+      folders.map(({ Destination, RW }) => `${Destination} ${RW}`).sort(),
+      ['/caravan false', '/caravan/out true'],
       'no folder of the host but the bridge, and that in the primary alone',
     )
     agent.send('SIGTERM')
