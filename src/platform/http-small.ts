@@ -5,7 +5,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
 import { loadHttp, loadHttps } from './node-http.ts'
 
 export interface SmallPoolOptions {
@@ -18,9 +17,17 @@ export interface SmallPoolOptions {
 
 /** The part of a pool that exchanges need. */
 export interface RequestPool {
-  dispatch(details: Dispatcher.DispatchOptions, run: Told): unknown
+  dispatch(details: RequestDetails, run: Told): unknown
   /** Ends everything in flight. */
   destroy(): Promise<void>
+}
+
+/** As undici has them. */
+interface RequestDetails {
+  method: string
+  path: string
+  headers?: unknown
+  body?: unknown
 }
 
 /** Who is told what becomes of a request. */
@@ -63,12 +70,14 @@ export function openSmallPool(
     ...(socketPath === undefined ? {} : { socketPath }),
   }
   const open = new Set<ClientRequest>()
+  /** Connections that were made, and may be used again. */
+  const ready = new WeakSet<object>()
   return {
     dispatch({ method, path, headers, body }, run) {
       const outgoing = request({ ...target, method, path, headers: headers as Headers })
       open.add(outgoing)
       outgoing.on('close', () => open.delete(outgoing))
-      tellOf(outgoing, run, { isSecure, connectTimeoutMs })
+      tellOf(outgoing, run, { ready, isSecure, connectTimeoutMs })
       if (body instanceof Readable) body.on('error', (e) => outgoing.destroy(e)).pipe(outgoing)
       else outgoing.end(body ?? undefined)
     },
@@ -83,8 +92,9 @@ export function openSmallPool(
 function tellOf(
   outgoing: ClientRequest,
   run: Told,
-  { isSecure, connectTimeoutMs }: { isSecure: boolean; connectTimeoutMs: number },
+  about: { ready: WeakSet<object>; isSecure: boolean; connectTimeoutMs: number },
 ): void {
+  const { ready, isSecure, connectTimeoutMs } = about
   let incoming: IncomingMessage | null = null
   const controller: Controller = {
     abort: (reason) => void outgoing.destroy(reason),
@@ -98,11 +108,12 @@ function tellOf(
       socket.setTimeout(0)
       run.onRequestStart(controller)
     }
-    if (outgoing.reusedSocket) return start()
+    if (ready.has(socket)) return start()
     const late = () => void outgoing.destroy(new Error(`no connection in ${connectTimeoutMs} ms`))
     socket.setTimeout(connectTimeoutMs, late)
     socket.once(isSecure ? 'secureConnect' : 'connect', () => {
       socket.off('timeout', late)
+      ready.add(socket)
       start()
     })
   })
