@@ -49,7 +49,9 @@ for (const by of ['undici', 'small']) {
           })
           const { method, url } = request
           const type = request.headers['content-type']
-          response.end(JSON.stringify({ method, url, type, body }).padEnd(9999))
+          const bytes = Buffer.alloc(9999, ' ')
+          bytes.write(JSON.stringify({ method, url, type, body }))
+          response.end(bytes)
         })
       })
       const http = client(t, `${url}/prefix/`, { headers: { 'x-own': 'yes' } })
