@@ -38,9 +38,8 @@ export async function checkToken(
   }
 }
 
-/** Who may read a job may list it, too. */
+/** Neither right is part of the other. */
 function grants(rules: string, right: NeededRight): boolean {
-  const capabilities = right === 'list-jobs' ? 'list-jobs|read-job' : 'read-job'
-  const granted = `policy\\s*=\\s*"(?:read|write)"|"(?:${capabilities})"`
+  const granted = `policy\\s*=\\s*"(?:read|write)"|"${right}"`
   return new RegExp(`namespace\\s+"\\*"\\s*\\{[^}]*(?:${granted})`).test(rules)
 }
