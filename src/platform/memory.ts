@@ -1,4 +1,4 @@
-/** For programs that have to stay small: what V8 does for speed, and what it puts off. */
+/** For programs that have to stay small: what V8 puts off. */
 
 let collect: (() => void) | null = null
 
@@ -12,15 +12,6 @@ const BUFFERS_MAX = 48e6
 export function collectGarbage(): void {
   collect ??= findCollector()
   collect()
-}
-
-/**
- * For a program that does little every few seconds: nothing of it becomes worth compiling, and compilers that are
- * never called are never read from disk.
- */
-export function neverCompile(): void {
-  const { setFlagsFromString } = process.getBuiltinModule('node:v8')
-  for (const flag of ['--no-sparkplug', '--no-maglev', '--no-opt']) setFlagsFromString(flag)
 }
 
 /** By a way that V8 has for its own tests. */

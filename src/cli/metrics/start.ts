@@ -11,7 +11,7 @@ import {
   startReporter,
   WrongAgentError,
 } from '../../metrics/index.ts'
-import { neverCompile, systemClock, systemResolve } from '../../platform/index.ts'
+import { systemClock, systemResolve } from '../../platform/index.ts'
 import { EXIT, type Io } from '../io.ts'
 import { createNomadSource } from './nomad-source.ts'
 import { METRICS_HELP, readMetricsOptions, type MetricsOptions } from './options.ts'
@@ -37,7 +37,6 @@ function help(io: Io): number {
 }
 
 async function run(options: MetricsOptions, io: Io): Promise<number> {
-  if (options.reporter.modes.every((mode) => mode === 'client')) neverCompile()
   const clock = systemClock
   const complaints = createComplaints(
     clock,
