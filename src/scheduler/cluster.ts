@@ -1,4 +1,5 @@
 /** The cluster as it was seen a moment ago: its nodes and its version. */
+import { isCaravanError } from '../model/index.ts'
 import { deadline, type Clock } from '../platform/index.ts'
 import type { NomadNode, NomadVersion } from '../nomad/index.ts'
 import { toCapacity, type NodeCapacity } from './capacity.ts'
@@ -13,16 +14,21 @@ export interface Cluster {
   invalidate(): void
   /** Null when Nomad does not tell. */
   version(): Promise<NomadVersion | null>
+  /** Whether an operator holds all placing. False when our token may not know. */
+  isPaused(): Promise<boolean>
 }
 
 /** A server is upgraded now and then, and an older one may answer again after that. */
 const VERSION_AGE_MAX_MS = 60_000
 
+/** It is asked for every slice without a place, and told to people. */
+const PAUSED_AGE_MAX_MS = 5000
+
 /** Reads are repeated inside; whoever waits for a build to start should not wait longer than this. */
 const READ_MAX_MS = 10_000
 
 export function createCluster(deps: {
-  nomad: Pick<SchedulerNomad, 'listNodes' | 'version'>
+  nomad: Pick<SchedulerNomad, 'listNodes' | 'version' | 'schedulerConfiguration'>
   datacenters: readonly string[]
   clock: Clock
 }): Cluster {
@@ -37,11 +43,20 @@ export function createCluster(deps: {
     return [...found.values()].map((node) => toCapacity(node, datacenters))
   })
   const version = remember(clock, (signal) => nomad.version({ signal }))
+  const paused = remember(clock, async (signal) => {
+    try {
+      return (await nomad.schedulerConfiguration({ signal })).PauseEvalBroker === true
+    } catch (cause) {
+      if (isCaravanError(cause, 'NOMAD_FORBIDDEN')) return false
+      throw cause
+    }
+  })
   return {
     nodes: (maxAgeMs) => nodes.read(maxAgeMs),
     node: (id) => listed.get(id),
     invalidate: () => nodes.invalidate(),
     version: () => version.read(VERSION_AGE_MAX_MS),
+    isPaused: () => paused.read(PAUSED_AGE_MAX_MS),
   }
 }
 

@@ -14,11 +14,6 @@ export function explainEvaluations(evaluations: readonly NomadEvaluation[]): str
   return null
 }
 
-/** Whether the newest evaluation waits to be looked at, as while an operator holds all placing. */
-export function isUnevaluated(evaluations: readonly NomadEvaluation[]): boolean {
-  return evaluations.length > 0 && evaluations.every((each) => each.Status === 'pending')
-}
-
 /**
  * Whether Nomad gave up on placing the job: its last evaluation failed, and the one that follows up on it
  * comes minutes later.

@@ -7,7 +7,7 @@ import type { Delivery } from './agents/index.ts'
 import { classify, isTerminal } from './classify.ts'
 import type { Cluster } from './cluster.ts'
 import { createEvaluationKicks, type EvaluationKicks } from './evaluation-kicks.ts'
-import { explainEvaluations, isGivenUp, isUnevaluated } from './explain.ts'
+import { explainEvaluations, isGivenUp } from './explain.ts'
 import type { Hints } from './hints.ts'
 import { readJobsSeen, type JobSeen } from './job-statuses.ts'
 import type { Leases } from './leases.ts'
@@ -124,7 +124,9 @@ interface Look {
 async function inspect(deps: Tools, look: Look): Promise<void> {
   const { key, slice } = look.entry
   const { job, signal } = look
-  const allocation = job === undefined ? null : await readAllocation(deps, look.entry, signal)
+  const allocation = mayHaveAllocation(slice, job)
+    ? await readAllocation(deps, look.entry, signal)
+    : null
   // Nomad was asked meanwhile: what the agent has told since then counts.
   const now = deps.ledger.open.get(key)
   if (now === undefined || isResult(now.slice.state)) return
@@ -146,6 +148,12 @@ async function inspect(deps: Tools, look: Look): Promise<void> {
   const isUnplaced = allocation === null && verdict.hint === null
   const hint = isUnplaced ? await explainWait(deps, slice.nomad_job_id, signal) : verdict.hint
   deps.hints.set(key, 'nomad', hint)
+}
+
+/** A living job that the list shows without any is not asked for them once more. */
+function mayHaveAllocation(slice: OpenSlice['slice'], job: JobSeen | undefined): boolean {
+  if (job === undefined) return false
+  return job.allocations.length > 0 || slice.allocation_id !== null || job.dead || job.stop
 }
 
 /** The agent's report comes first, also when it arrives in this very moment. */
@@ -210,17 +218,14 @@ async function recordPlaced(
 }
 
 async function explainWait(
-  { nomad, kicks }: Tools,
+  { nomad, cluster, kicks }: Tools,
   job: string,
   signal: AbortSignal,
 ): Promise<string | null> {
+  // Then nothing is evaluated, and asking for it again would change nothing.
+  if (await cluster.isPaused()) return 'waits for Nomad: an operator paused its evaluation broker'
   const evaluations = await nomad.jobEvaluations(job, { signal })
-  if (isGivenUp(evaluations)) {
-    await kicks.kick(job, signal)
-    return 'Nomad could not evaluate the job and is asked again'
-  }
-  const explained = explainEvaluations(evaluations)
-  if (explained !== null || !isUnevaluated(evaluations)) return explained
-  const { PauseEvalBroker } = await nomad.schedulerConfiguration({ signal })
-  return PauseEvalBroker ? 'waits for Nomad: an operator paused its evaluation broker' : null
+  if (!isGivenUp(evaluations)) return explainEvaluations(evaluations)
+  await kicks.kick(job, signal)
+  return 'Nomad could not evaluate the job and is asked again'
 }

@@ -5,6 +5,7 @@ import {
   toBuildState,
   toSliceKey,
   type BuildId,
+  type BuildState,
   type Reason,
   type SliceKey,
   type SliceState,
@@ -49,6 +50,8 @@ export interface Committed {
   readonly changed: readonly SliceRow[]
   readonly announcements: readonly { build: BuildId; change: Change }[]
   readonly applied: readonly AppliedFact[]
+  /** Builds in the state that they were seen in. */
+  readonly states: ReadonlyMap<BuildId, BuildState>
 }
 
 /** A fact and what it made of a slice. */
@@ -68,6 +71,7 @@ export class Entry implements LedgerEntry, Committed {
   readonly changed: SliceRow[] = []
   readonly announcements: { build: BuildId; change: Change }[] = []
   readonly applied: AppliedFact[] = []
+  readonly states = new Map<BuildId, BuildState>()
   readonly #open: OpenSlices
   readonly #policy: RetryPolicy
   readonly #nowMs: number
@@ -122,9 +126,9 @@ export class Entry implements LedgerEntry, Committed {
   /** Lets the builds follow their slices. */
   async finish(): Promise<void> {
     const refreshes = [...this.#touched].map(async (build) => {
-      if (await refreshBuild(this.writer, build, this.#nowMs)) {
-        this.announce(build, { kind: 'build' })
-      }
+      const { state, isChanged } = await refreshBuild(this.writer, build, this.#nowMs)
+      if (state !== null) this.states.set(build, state)
+      if (isChanged) this.announce(build, { kind: 'build' })
     })
     await Promise.all(refreshes)
   }
@@ -158,7 +162,10 @@ export class Entry implements LedgerEntry, Committed {
     this.#rows.set(key, row)
     this.changed.push(row)
     this.applied.push({ before, after: row, fact })
-    if (toPhase(before.state) !== toPhase(row.state)) this.#touched.add(row.build_id)
+    const phase = toPhase(row.state)
+    // Once it has begun, only an end makes anything else of it.
+    const isMoved = phase === 'over' || !this.#open.isRunning(row.build_id)
+    if (phase !== toPhase(before.state) && isMoved) this.#touched.add(row.build_id)
     if (fact.kind === 'job_closed') return
     this.announce(row.build_id, { kind: 'slice', slice: row.slice_index })
   }
@@ -170,19 +177,23 @@ function toPhase(state: SliceState): 'waiting' | 'live' | 'over' {
   return state === 'waiting_usage' || state === 'waiting_run' ? 'waiting' : 'live'
 }
 
-/** @returns whether the build changed with its slices. */
-async function refreshBuild(writer: Writer, id: BuildId, nowMs: number): Promise<boolean> {
+/** Lets a build follow its slices. @returns its state now; null when there is no such build. */
+async function refreshBuild(
+  writer: Writer,
+  id: BuildId,
+  nowMs: number,
+): Promise<{ state: BuildState | null; isChanged: boolean }> {
   const [build, states] = await Promise.all([findBuild(writer, id), readSliceStates(writer, id)])
-  if (build === null || isResult(build.state)) return false
+  const before = build?.state ?? null
+  if (build === null || isResult(build.state)) return { state: before, isChanged: false }
   const state = toBuildState(states)
-  if (state === build.state) return false
   // It has begun: it stays so while its slices wait for another attempt.
-  if (state === 'queued') return false
+  if (state === before || state === 'queued') return { state: before, isChanged: false }
   const over = isResult(state)
   await updateBuild(writer, id, {
     state,
     ...(build.started_ms === null && state === 'running' ? { started_ms: nowMs } : {}),
     ...(over ? { finished_ms: nowMs, reason: await readReason(writer, id, state) } : {}),
   })
-  return true
+  return { state, isChanged: true }
 }

@@ -56,7 +56,9 @@ export function createLedger(deps: {
   const factListeners: ((applied: AppliedFact) => void)[] = []
   let isBehind = false
 
-  const tell = ({ added, attempts, changed, announcements, applied }: Committed): void => {
+  const tell = (committed: Committed): void => {
+    const { added, attempts, changed, announcements, applied } = committed
+    for (const [build, state] of committed.states) open.setBuildState(build, state)
     for (const { build, slices } of added) slices.forEach((slice) => open.add(build, slice))
     for (const fact of applied) for (const listener of factListeners) listener(fact)
     for (const attempt of attempts) open.setAttempt(attempt)
@@ -103,7 +105,7 @@ export function createLedger(deps: {
           { build, change: { kind: 'slice' as const, slice } },
           { build, change: { kind: 'build' as const } },
         ])
-        tell({ added: [], attempts: [], changed, announcements, applied: [] })
+        tell({ added: [], attempts: [], changed, announcements, applied: [], states: new Map() })
       } catch (cause) {
         isBehind = true
         throw cause

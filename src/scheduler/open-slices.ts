@@ -9,6 +9,7 @@ import {
   isResult,
   toSliceKey,
   type BuildId,
+  type BuildState,
   type NomadJobId,
   type SliceKey,
   type SliceState,
@@ -39,6 +40,8 @@ export interface OpenSlices {
   ofJob(job: string): OpenSlice | undefined
   /** Those in one state, in the order in which they came into it. */
   inState(state: SliceState): Iterable<OpenSlice>
+  /** Whether the build has surely begun, and was not seen to end. */
+  isRunning(build: BuildId): boolean
   /** In the order in which they were stored. */
   [Symbol.iterator](): Iterator<OpenSlice>
 }
@@ -53,6 +56,7 @@ export interface OpenSliceIndex extends OpenSlices {
   /** Takes over a committed row; one that is older than the known row is ignored. */
   update(slice: SliceRow): void
   setAttempt(attempt: AttemptRow): void
+  setBuildState(build: BuildId, state: BuildState): void
 }
 
 export interface OpenRows {
@@ -67,6 +71,7 @@ export function createOpenSlices(): OpenSliceIndex {
   const entries = new Map<SliceKey, OpenSlice>()
   const keys = new Map<NomadJobId, SliceKey>()
   const states = new Map<SliceState, Map<SliceKey, OpenSlice>>()
+  const running = new Set<BuildId>()
 
   const put = (entry: OpenSlice): void => {
     const { slice, key } = entry
@@ -107,6 +112,7 @@ export function createOpenSlices(): OpenSliceIndex {
     },
     get: (key) => entries.get(key),
     inState: (state) => states.get(state)?.values() ?? [],
+    isRunning: (build) => running.has(build),
     ofJob(job) {
       const key = keys.get(job as NomadJobId)
       return key === undefined ? undefined : entries.get(key)
@@ -131,6 +137,8 @@ export function createOpenSlices(): OpenSliceIndex {
     },
     update,
     setAttempt,
+    setBuildState: (build, state) =>
+      void (state === 'running' ? running.add(build) : running.delete(build)),
   }
 }
 

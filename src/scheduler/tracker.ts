@@ -35,6 +35,8 @@ const FULL_LOOK_MS = 60_000
 /** Without the stream, lists are all there is. */
 const FULL_LOOK_BLIND_MS = 5000
 
+const LOOKS_APART_MS = 250
+
 /** Most slices are placed by then; why one is not is worth telling soon after. */
 const UNPLACED_LOOK_MS = 3000
 
@@ -218,7 +220,9 @@ class Tracking {
   }
 
   #lookIn(key: SliceKey, delayMs: number): void {
-    const dueMs = this.#now() + delayMs
+    const atMs = this.#now() + delayMs
+    // Looks that may come a moment later come together: one list for all of them.
+    const dueMs = delayMs === 0 ? atMs : Math.ceil(atMs / LOOKS_APART_MS) * LOOKS_APART_MS
     this.#looks.set(key, Math.min(dueMs, this.#looks.get(key) ?? Infinity))
     if (dueMs < this.#nextMs) this.onNews()
   }

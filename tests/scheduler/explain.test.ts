@@ -1,11 +1,6 @@
 import t from 'tap'
 import type { AllocationMetric } from '../../src/nomad/index.ts'
-import {
-  explainEvaluations,
-  explainPlacement,
-  isGivenUp,
-  isUnevaluated,
-} from '../../src/scheduler/explain.ts'
+import { explainEvaluations, explainPlacement, isGivenUp } from '../../src/scheduler/explain.ts'
 import { anEvaluation } from './support/nomad.ts'
 
 function aMetric(more: Partial<AllocationMetric>): AllocationMetric {
@@ -57,13 +52,6 @@ t.test('the newest evaluation that failed to place is the one that is told', (t)
   ]
   t.equal(explainEvaluations(evaluations), 'waits for capacity: memory exhausted on 2 nodes')
   t.equal(explainEvaluations([anEvaluation()]), null)
-  t.end()
-})
-
-t.test('evaluations that nobody looks at are told from those that failed', (t) => {
-  t.equal(isUnevaluated([anEvaluation({ Status: 'pending' })]), true)
-  t.equal(isUnevaluated([anEvaluation({ Status: 'pending' }), anEvaluation()]), false)
-  t.equal(isUnevaluated([]), false)
   t.end()
 })
 

@@ -262,3 +262,34 @@ t.test(
     t.ok(tookMs >= 60_000 && tookMs < 75_000, `closed after ${tookMs} ms`)
   },
 )
+
+t.test(
+  'many slices without a place cost Nomad a few lists, not questions about each',
+  async (t) => {
+    const clock = new TestClock()
+    const { scheduler, cluster } = await startScheduler(t, { clock })
+    cluster.places = false
+    cluster.configuration = { SchedulerAlgorithm: 'binpack', PauseEvalBroker: true }
+    const asked: Record<string, number> = {}
+    for (const name of ['jobStatuses', 'jobAllocations', 'schedulerConfiguration'] as const) {
+      const ask: (...given: never[]) => unknown = cluster[name].bind(cluster)
+      const counted = (...given: never[]) => {
+        asked[name] = (asked[name] ?? 0) + 1
+        return ask(...given)
+      }
+      Object.assign(cluster, { [name]: counted })
+    }
+    await scheduler.submit(aRequest({ parallelism: 6 }))
+    const view = await until(async () => {
+      await clock.tick(100)
+      const build = await scheduler.readBuild('1')
+      return (
+        build?.slices.every(({ detail }) => /paused its evaluation broker/.test(detail)) && build
+      )
+    }, 'they say why they wait')
+    t.ok(view.slices.every(({ state }) => state === 'placing'))
+    t.equal(asked['jobAllocations'], undefined)
+    t.ok((asked['schedulerConfiguration'] ?? 0) <= 2)
+    t.ok((asked['jobStatuses'] ?? 0) < 6, `${asked['jobStatuses']} lists`)
+  },
+)

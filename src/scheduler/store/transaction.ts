@@ -67,12 +67,12 @@ function transactionOf(writer: Writer): OpenTransaction {
 export class OpenTransaction {
   readonly writer: Writer
   readonly dialect: Dialect
-  readonly #connection: Connection
+  readonly #connection: Pick<Connection, 'send'>
   readonly #ahead = new Set<Promise<void>>()
   #failure: { cause: unknown } | null = null
   #isOver = false
 
-  constructor(dialect: Dialect, connection: Connection) {
+  constructor(dialect: Dialect, connection: Pick<Connection, 'send'>) {
     this.dialect = dialect
     this.#connection = connection
     // A transaction to whoever writes; which statements begin and end it is not Kysely's to know.

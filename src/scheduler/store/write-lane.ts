@@ -110,12 +110,12 @@ class Group {
   /** The first statement of its own that failed: then none of the group is to be trusted. */
   #failure: { cause: unknown } | null = null
   /** What has to be said before the next statement. */
-  #pending: string
+  readonly #pending: string[]
 
   constructor(options: WriteLaneOptions, connection: Connection) {
     this.#options = options
     this.#connection = connection
-    this.#pending = options.dialect.begin
+    this.#pending = [options.dialect.begin]
   }
 
   get size(): number {
@@ -128,17 +128,17 @@ class Group {
 
   async run(member: Member): Promise<void> {
     for (let tries = 1; ; tries++) {
-      const transaction = new OpenTransaction(this.#options.dialect, this.#connection)
-      this.#control(SAVEPOINT)
+      const transaction = new OpenTransaction(this.#options.dialect, this.#connectionOf())
+      this.#say(SAVEPOINT)
       try {
         const value = await member.work(transaction.writer)
         await transaction.settle()
-        this.#pending = RELEASE
+        this.#say(RELEASE)
         this.#done.push({ member, settle: () => member.resolve(value) })
         return
       } catch (cause) {
         await transaction.settle().catch(() => undefined)
-        this.#pending = TAKE_BACK
+        this.#say(TAKE_BACK)
         if (!this.isBroken && tries < TRIES_MAX && this.#options.dialect.isTransient(cause))
           continue
         this.#done.push({ member, settle: () => member.reject(cause) })
@@ -152,7 +152,7 @@ class Group {
   async commit(): Promise<void> {
     const isSent = !this.isBroken
     try {
-      if (isSent) await this.#controlled('COMMIT')
+      if (isSent) await this.#connection.control([...this.#pending, 'COMMIT'].join('; '))
       if (this.#failure !== null) throw this.#failure.cause
       const lost = this.#connection.lost()
       if (lost !== null) throw lost
@@ -168,17 +168,27 @@ class Group {
     for (const { settle } of this.#done) settle()
   }
 
-  /** Sent together with what is left to say about the member before: each message costs. */
-  #control(sql: string): void {
-    void this.#controlled(sql).catch((cause: unknown) => {
-      this.#failure ??= { cause }
-    })
+  /** The connection of all, which says what is left to say before a member's first statement. */
+  #connectionOf(): Pick<Connection, 'send'> {
+    return {
+      send: (statement) => {
+        this.#sayPending()
+        return this.#connection.send(statement)
+      },
+    }
   }
 
-  async #controlled(sql: string): Promise<void> {
-    const before = this.#pending
-    this.#pending = ''
-    await this.#connection.control(before === '' ? sql : `${before}; ${sql}`)
+  #say(sql: string): void {
+    this.#pending.push(sql)
+  }
+
+  /** Sent together with the statement behind it: each message costs. */
+  #sayPending(): void {
+    if (this.#pending.length === 0) return
+    const sql = this.#pending.splice(0).join('; ')
+    void this.#connection.control(sql).catch((cause: unknown) => {
+      this.#failure ??= { cause }
+    })
   }
 }
 

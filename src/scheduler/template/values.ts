@@ -66,6 +66,7 @@ export function toText(value: TemplateValue): Converted<string> {
 
 /** Digits only, never `1e+21`, because that is how HCL writes a number into a text. */
 function formatNumber(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value)
   if (Number.isInteger(value)) return BigInt(value).toString()
   const text = String(value)
   return text.includes('e') ? value.toFixed(20).replace(/0+$/, '') : text
