@@ -60,7 +60,7 @@ export async function bundle(root: string): Promise<string[]> {
       ...split('metrics'),
       entryPoints: [METRICS],
       // Speaks by Node's own HTTP.
-      plugins: [...plugins, leaveOut(/^undici\//), spareNames()],
+      plugins: [...plugins, leaveOut(/^undici\//)],
     }),
     build({ ...own, ...split('part'), entryPoints: [MAIN] }),
     build({ ...own, outbase: 'src', outdir: 'dist', entryPoints: [...PROGRAMS] }),
@@ -122,22 +122,6 @@ function spareHttp(): Plugin {
       )
       own.onLoad({ filter: /.*/, namespace: 'spare-http' }, ({ path }) => ({
         contents: contents[path] ?? '',
-      }))
-    },
-  }
-}
-
-/**
- * An `import` of one of Node's own modules makes whatever its names stand for, used or not: some MB, for programs
- * that have to stay small. Asked for like this a module makes what is used of it.
- */
-function spareNames(): Plugin {
-  return {
-    name: 'spare-names',
-    setup(own) {
-      own.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'spare-names' }))
-      own.onLoad({ filter: /.*/, namespace: 'spare-names' }, ({ path }) => ({
-        contents: `module.exports = process.getBuiltinModule('${path}')`,
       }))
     },
   }

@@ -12,5 +12,5 @@ const io = openProcessIo(() => undefined)
 try {
   process.exitCode = await metrics(process.argv.slice(3), io)
 } catch (error) {
-  process.exitCode = reportError(io, error)
+  process.exitCode = reportError(io, error, 'nomad-metrics')
 }

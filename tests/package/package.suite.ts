@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { packCaravan, unpackCaravan } from '../../scripts/package.ts'
 import { exec } from '../../src/platform/index.ts'
+import { startSink } from '../metrics/support/sink.ts'
 import { makeCheckout, toBuildLine } from '../support/caravan.ts'
 import { installNode } from './support/node-versions.ts'
 
@@ -129,6 +133,30 @@ for (const { what, args, main } of [
     t.notMatch(profile, 'dist/cli/part-')
   })
 }
+
+t.test('nomad-metrics of the package looks up names and reads certificates', async (t) => {
+  const sink = await startSink(t)
+  const certificate = fileURLToPath(new URL('../platform/fixtures/tls-ca.pem', import.meta.url))
+  const { PATH = '' } = process.env
+  const args = ['start', '--server', '--interval=1', '--nomad-uri=https://127.0.0.1:9']
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'bin/nomad-metrics.mjs'),
+      ...args,
+      '--statsd-host=localhost',
+      `--statsd-port=${sink.port}`,
+    ],
+    { env: { PATH, NOMAD_CACERT: certificate }, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  t.teardown(() => child.kill('SIGKILL'))
+  let told = ''
+  child.stderr.on('data', (bytes: Buffer) => (told += bytes.toString()))
+  t.equal((await sink.next(1))[0], 'circle.nomad.server_agent.poll_failure:1|g')
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  t.match(told, /^nomad-metrics: poll for --server failed: .*ECONNREFUSED.*\n$/, 'and nothing else')
+})
 
 t.test('nomad-metrics has no schema in it, whose making would take most of its memory', (t) => {
   const dist = join(root, 'dist/cli')

@@ -160,8 +160,12 @@ function readNomad(uri: string | undefined, env: Environment): MetricsOptions['n
     const value = env[variable] ?? ''
     return value === '' ? {} : { [name]: value }
   }
+  const address = uri ?? (env['NOMAD_ADDR'] || 'http://localhost:4646')
+  if (!/^(?:https?:\/\/[^/]|unix:\/\/\/.)/.test(address)) {
+    throw refuse('--nomad-uri: write http://HOST:PORT, https://HOST:PORT or unix:///PATH')
+  }
   return {
-    address: uri ?? (env['NOMAD_ADDR'] || 'http://localhost:4646'),
+    address,
     ...set('token', 'NOMAD_TOKEN'),
     ...set('region', 'NOMAD_REGION'),
     ...set('ca', 'NOMAD_CACERT'),
