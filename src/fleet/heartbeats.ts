@@ -69,6 +69,8 @@ export function createHeartbeats(deps: HeartbeatDeps): Heartbeats {
 class Wheel implements Heartbeats {
   readonly #deps: HeartbeatDeps
   readonly #armed = new Map<string, Armed>()
+  /** What AWS says is over, as long as it is asked for: lists lag behind. */
+  readonly #over = new Set<string>()
   readonly #due: Armed[] = []
   readonly #timeouts = new Map<string, { atMs: number; read: Promise<Map<string, number>> }>()
   readonly #calls = new Set<Promise<void>>()
@@ -84,7 +86,11 @@ class Wheel implements Heartbeats {
     for (const [key, armed] of this.#armed) {
       if (armed.pool === pool && !wanted.has(key)) this.#disarm(key)
     }
+    for (const key of this.#over) {
+      if (key.startsWith(`${pool} `) && !wanted.has(key)) this.#over.delete(key)
+    }
     for (const [key, hook] of wanted) {
+      if (this.#over.has(key)) continue
       const known = this.#armed.get(key)
       if (known !== undefined) {
         known.hook = { ...hook, timeoutMs: known.hook.timeoutMs }
@@ -157,6 +163,7 @@ class Wheel implements Heartbeats {
       if (outcome === 'no_action') {
         log.warn('a hook is not open any more', { pool, instanceId, hook: hook.hook })
         this.#disarm(keyOf(pool, hook))
+        this.#over.add(keyOf(pool, hook))
         onGone()
         return
       }

@@ -30,6 +30,8 @@ export interface UnitMemory {
   waitingSinceMs: number | null
   /** When we asked Nomad to drain it for that; null before. */
   drainedMs: number | null
+  /** Its hook was completed then: lists that lag still show it waiting. */
+  completedMs: number | null
   /** The end of its hook was told to be near. */
   isReported: boolean
 }
@@ -77,6 +79,29 @@ export function emptyMemory(pool: string): PoolMemory {
   }
 }
 
+/** A copy that may be changed; by hand, since the general way takes longer than all of the plan. */
+export function copyMemory(memory: PoolMemory): PoolMemory {
+  const units: PoolMemory['units'] = {}
+  for (const id in memory.units) {
+    const unit = memory.units[id]
+    if (unit === undefined) continue
+    units[id] = { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
+  }
+  const backoff: PoolMemory['backoff'] = {}
+  for (const [kind, entry] of Object.entries(memory.backoff)) {
+    backoff[kind as LaunchFailure] = { ...entry }
+  }
+  return {
+    ...memory,
+    units,
+    backoff,
+    asked: memory.asked === null ? null : { ...memory.asked },
+    bootsMs: [...memory.bootsMs],
+    gone: { ...memory.gone },
+    needed: memory.needed.map((each) => ({ ...each })),
+  }
+}
+
 export function newUnit(nowMs: number): UnitMemory {
   return {
     firstSeenMs: nowMs,
@@ -91,6 +116,7 @@ export function newUnit(nowMs: number): UnitMemory {
     isProtectedByUs: false,
     waitingSinceMs: null,
     drainedMs: null,
+    completedMs: null,
     isReported: false,
   }
 }

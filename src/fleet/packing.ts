@@ -44,10 +44,12 @@ export function toWaiting(
 export function fill(waiting: readonly Waiting[], bins: readonly Bin[]): Packing {
   const used = new Map<string, number>()
   const left: Waiting[] = []
-  const open = bins.map(({ id, free }) => ({ id, free: { ...free } }))
+  const open = bins
+    .filter(({ free }) => waiting.some(({ need }) => fits(need, free) > 0))
+    .map(({ id, free }) => ({ id, free: { ...free } }))
+    .sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
   for (const each of waiting) {
     let count = each.count
-    if (count > 0) open.sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
     for (const bin of open) {
       if (count === 0) break
       const taken = Math.min(count, fits(each.need, bin.free))

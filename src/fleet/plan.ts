@@ -7,7 +7,7 @@ import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
 import { takeStock, UNIT_STATES, type Unit } from './ledger.ts'
-import type { PoolMemory } from './memory.ts'
+import { copyMemory, type PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
 import { syncProtection } from './protection.ts'
@@ -36,7 +36,7 @@ export function plan(
   remembered: PoolMemory,
   nowMs: number,
 ): Plan {
-  const memory = structuredClone(remembered)
+  const memory = copyMemory(remembered)
   const { group } = view
   // A list that can not be had, or is empty of the group itself, is no proof that anything is gone.
   if (group === null) return frozen(view, policy, memory)

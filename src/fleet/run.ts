@@ -34,9 +34,9 @@ export interface LoopTimes {
 
 /** A tick is two calls to AWS at least: a quiet hour of any number of groups is 720 of them. */
 export const LOOP_TIMES: LoopTimes = {
-  busyMs: 1000,
+  busyMs: 750,
   quietMs: 5000,
-  leastMs: 750,
+  leastMs: 500,
   standbyMs: 1000,
 }
 

@@ -18,6 +18,9 @@ const DOWN_NODE_MS = 2 * 60_000
 /** The scheduler may still take in what the agent sent last; longer than this it has no reason to. */
 const REPORT_MS = 60_000
 
+/** Then another hook holds it, or the completion came to nothing: it is tried again. */
+const COMPLETION_SHOWS_MS = 60_000
+
 /** What is left of the cap when a person is told; and never less than the shortest timeout there is. */
 const MARGIN_SHARE = 0.05
 const MARGIN_LEAST_MS = 60_000
@@ -47,6 +50,7 @@ export function ownHook(hooks: readonly AwsHook[]): AwsHook | string {
 function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
+  if (memory.completedMs !== null && nowMs - memory.completedMs < COMPLETION_SHOWS_MS) return
   const { node } = unit.view
   const capAtMs = (memory.waitingSinceMs ?? nowMs) + hook.capMs
   const group = policy.group

@@ -45,9 +45,10 @@ export async function* watch<What extends keyof Watchable>(
     const reply = await waitOut(transport, call, signal)
     if (reply === null) return
     if (reply.index !== told) yield reply.value
-    told = reply.index
     // After a restore of the cluster the index goes back, and waiting for the old one would be endless.
-    index = reply.index < index ? 0 : reply.index
+    const isBack: boolean = reply.index < index
+    index = isBack ? 0 : reply.index
+    told = isBack ? null : reply.index
     await sleep(transport.clock, PAUSE_MS, signal)
   }
 }

@@ -11,7 +11,7 @@ import { createInstanceCalls } from './aws/instances.ts'
 import { createSecretCalls } from './aws/secrets.ts'
 import type { AwsRegion } from './aws/types.ts'
 
-export { awsProblemOf, type AwsProblem } from './aws/failure.ts'
+export { awsProblemOf } from './aws/failure.ts'
 export type * from './aws/types.ts'
 
 /** Connects nowhere before the first call. */

@@ -77,7 +77,8 @@ t.test(
     t.match(forced.stdout, /is empty/)
     t.equal((await farm.fleet('drain', '--self', '--deadline', '1s')).code, 2)
     t.equal((await farm.fleet('drain', '--node', 'ffffffff')).code, 2)
-    const unknown = await farm.fleet('drain', '--instance', 'i-00000000000000abc', '--wait')
+    const nobody = ['--instance', 'i-00000000000000abc']
+    const unknown = await farm.fleet('drain', ...nobody, '--wait', '--await-node', '1s')
     t.equal(unknown.code, 0, 'every node says where it runs, and none there')
     t.match(unknown.stderr, /knows no node/)
   },
@@ -127,7 +128,10 @@ t.test('fleet B29: an instance whose node never came is let go at once', async (
   const [instance = ''] = farm.instances()
   farm.terminate(instance)
   await farm.untilState(instance, 'Terminating:Wait')
-  t.equal((await farm.fleet('drain', '--instance', instance, '--wait', '--heartbeat')).code, 0)
+  t.equal(
+    (await farm.fleet('drain', '--instance', instance, '--wait', '--await-node', '1s')).code,
+    0,
+  )
   const done = await farm.fleet('complete', '--instance', instance)
   t.equal(done.code, 0, done.stderr)
   t.match(done.stdout, /completed with CONTINUE/)

@@ -7,12 +7,13 @@ import {
   isDrained,
   isLive,
   keepBeating,
+  type NodeName,
   toAllocationView,
   waitUntilEmpty,
 } from '../../fleet/index.ts'
 import type { DrainReport } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
-import { deadline, describeCause, systemClock, systemRandom } from '../../platform/index.ts'
+import { deadline, describeCause, sleep, systemClock, systemRandom } from '../../platform/index.ts'
 import { EXIT, usageError, writeJsonLine, type Io } from '../io.ts'
 import { nodeNameOf, withAws, withNomad, type NodeOptions } from './connect.ts'
 import { drawNode } from './render.ts'
@@ -25,6 +26,8 @@ export interface DrainOptions extends NodeOptions {
   heartbeat?: boolean
   hook?: string
   ignoreSystem?: boolean
+  /** Milliseconds. */
+  awaitNode?: number
 }
 
 /** Beyond the time after which Nomad stops everything: to stop it, and to tell. */
@@ -38,20 +41,61 @@ export async function drainCommand(options: DrainOptions, io: Io): Promise<numbe
   const name = nodeNameOf(options)
   checkFlags(options)
   return withNomad(options, io, async (nomad) => {
-    const nodes = await findNodes(nomad, name)
-    if (nodes.length === 0)
-      io.stderr.write('Nomad knows no node of this instance: nothing to drain.\n')
-    const begun = []
-    for (const node of nodes) begun.push(await begin(nomad, node, options))
-    const reports =
-      options.wait && !options.dryRun ? await waitForAll({ nomad, nodes, options, io }) : begun
-    for (const report of reports) {
-      if (options.json) await writeJsonLine(io.stdout, report)
-      else io.stdout.write(drawNode(report))
-    }
-    if (io.signal.aborted) return EXIT.interrupted
-    return reports.every(({ outcome }) => FINE.has(outcome)) ? EXIT.ok : EXIT.notSucceeded
+    const work = () => drainAll(nomad, name, options, io)
+    if (!options.heartbeat || options.dryRun) return work()
+    // From the very first: also while a node is looked for, the hook's time goes on.
+    const instances =
+      name.kind === 'instance' ? [name.id] : (await findNodes(nomad, name)).map(instanceOf)
+    return whileBeating(
+      instances.filter((each) => each !== null),
+      { options, io },
+      work,
+    )
   })
+}
+
+async function drainAll(
+  nomad: NomadClient,
+  name: NodeName,
+  options: DrainOptions,
+  io: Io,
+): Promise<number> {
+  const nodes = await findOrAwait(nomad, name, options, io)
+  if (nodes.length === 0)
+    io.stderr.write('Nomad knows no node of this instance: nothing to drain.\n')
+  const begun = []
+  for (const node of nodes) begun.push(await begin(nomad, node, options))
+  const reports =
+    options.wait && !options.dryRun ? await waitForAll({ nomad, nodes, options, io }) : begun
+  for (const report of reports) {
+    if (options.json) await writeJsonLine(io.stdout, report)
+    else io.stdout.write(drawNode(report))
+  }
+  if (io.signal.aborted) return EXIT.interrupted
+  return reports.every(({ outcome }) => FINE.has(outcome)) ? EXIT.ok : EXIT.notSucceeded
+}
+
+/** A machine that has just booted may be about to register. */
+const AWAIT_MS = 60_000
+/** In that time; each look may read every node. */
+const AWAIT_LOOKS = 12
+
+/** With `--wait`, an instance without a node is looked at again until none can come any more. */
+async function findOrAwait(
+  nomad: NomadClient,
+  name: NodeName,
+  { wait, dryRun, awaitNode = AWAIT_MS }: DrainOptions,
+  { signal, stderr }: Io,
+): Promise<NomadNode[]> {
+  const untilMs = systemClock.monotonic() + awaitNode
+  for (let isTold = false; ; isTold = true) {
+    const nodes = await findNodes(nomad, name)
+    const leftMs = untilMs - systemClock.monotonic()
+    if (nodes.length > 0 || !wait || dryRun || leftMs <= 0 || signal.aborted) return nodes
+    if (!isTold)
+      stderr.write('Nomad knows no node of this instance: one may be about to register.\n')
+    await sleep(systemClock, Math.min(awaitNode / AWAIT_LOOKS, leftMs), signal)
+  }
 }
 
 const FINE: ReadonlySet<string> = new Set(['draining', 'drained', 'empty', 'gone', 'planned'])
@@ -96,9 +140,8 @@ async function waitForAll(waiting: Waiting): Promise<DrainReport[]> {
     ? (options.deadline ?? 0) + FORCE_GRACE_MS
     : (options.deadline ?? Infinity)
   const ends = deadline(systemClock, Math.min(limitMs, LONGEST_MS), io.signal)
-  const waits = () => Promise.all(nodes.map((node) => waitForOne(waiting, node, ends.signal)))
   try {
-    return options.heartbeat ? await whileBeating(waiting, waits) : await waits()
+    return await Promise.all(nodes.map((node) => waitForOne(waiting, node, ends.signal)))
   } finally {
     ends.cancel()
   }
@@ -123,12 +166,12 @@ async function waitForOne(
   return { ...toReport(node, outcome), allocations: left }
 }
 
-/** Beats for the instances of the nodes, so that their hooks wait as long as we do. */
+/** Beats for the instances, so that their hooks wait as long as we do. */
 async function whileBeating<T>(
-  { nodes, options, io }: Waiting,
+  instances: readonly string[],
+  { options, io }: Pick<Waiting, 'options' | 'io'>,
   work: () => Promise<T>,
 ): Promise<T> {
-  const instances = nodes.map(instanceOf).filter((each) => each !== null)
   return withAws(options, io, async (aws) => {
     const over = new AbortController()
     const signal = AbortSignal.any([over.signal, io.signal])

@@ -14,6 +14,11 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
     .option('--heartbeat', 'keep the lifecycle hook of the instance waiting as long as we wait')
     .addOption(hookOption())
     .option('--ignore-system', 'leave allocations of system jobs alone')
+    .option(
+      '--await-node <duration>',
+      'how long --wait gives an instance to register (default: 1m)',
+      toDuration,
+    )
     .action(async (options) => finish(await (await import('./drain.ts')).drainCommand(options, io)))
   withNode(fleet, 'undrain', 'give a node back')
     .option('--keep-ineligible', 'end the drain, and still take no new work')

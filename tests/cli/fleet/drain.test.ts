@@ -106,7 +106,7 @@ t.test(
   'fleet B31: an instance is only taken for empty when every node says where it runs',
   async (t) => {
     const sure = await start(t, [INSTANCE, 'i-0123456789abcdef1'])
-    const none = await sure.fleet('drain', '--instance', 'i-00000000000000abc', '--wait')
+    const none = await sure.fleet('drain', '--instance', 'i-00000000000000abc')
     t.equal(none.code, 0)
     t.match(none.stderr, /knows no node of this instance/)
     const unsure = await start(t, [INSTANCE, 'rack-4'])
@@ -135,4 +135,17 @@ t.test('a command line that makes no sense is refused', async (t) => {
   t.match(await farm.get(`/v1/node/${await farm.nodeOf(INSTANCE)}`), {
     SchedulingEligibility: 'eligible',
   })
+})
+
+t.test('fleet B30: a machine that has just booted is given time to register', async (t) => {
+  const farm = await start(t)
+  const late = 'i-0123456789abcdef9'
+  const drained = farm.fleet('drain', '--instance', late, '--wait', '--await-node', '9s', '--json')
+  const gone = await farm.fleet('drain', '--instance', late, '--wait', '--await-node', '50ms')
+  t.equal(gone.code, 0)
+  t.match(gone.stderr, /nothing to drain/)
+  farm.engine.addNode({ name: late, attributes: { 'unique.platform.aws.instance-id': late } })
+  const { code, reports } = await drained
+  t.equal(code, 0)
+  t.match(reports, [{ instance: late, outcome: 'empty' }])
 })

@@ -123,6 +123,12 @@ class Trouble {
         states.every((state) => state === 'InService')
       )
     })
+    await this.#settles('no node is left ineligible', () =>
+      [...cluster.nomad.nodes.values()].every(
+        ({ Status, SchedulingEligibility }) =>
+          Status !== 'ready' || SchedulingEligibility === 'eligible',
+      ),
+    )
     await cluster.pass(MINUTE)
     this.#inspect()
   }
@@ -147,12 +153,7 @@ class Trouble {
   }
 
   #inspect(): void {
-    const { group, nomad, aws, violations, store } = this.#cluster
-    for (const node of nomad.nodes.values()) {
-      if (node.Status === 'ready' && node.SchedulingEligibility !== 'eligible') {
-        violations.push(`${node.Name} is left ineligible`)
-      }
-    }
+    const { group, aws, violations, store } = this.#cluster
     for (const machine of aws.world.machines.values()) {
       const state = machine.state.value
       const lives = state === 'running' || state === 'pending'

@@ -220,7 +220,8 @@ export class Cluster {
 
   #judge({ instance, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
     const node = this.nomad.nodeOf(instance)
-    const running = node?.Status === 'ready' ? this.queue.runningOn(node.ID).length : 0
+    // An agent that has ended has sent all it had: what the scheduler still takes in is safe.
+    const running = node?.Status === 'ready' ? this.nomad.liveOn(node.ID).length : 0
     if (by === 'complete' && running > 0) {
       this.violations.push(`the hook of ${instance} was completed while ${running} slices ran`)
     }

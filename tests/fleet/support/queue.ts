@@ -98,13 +98,6 @@ export class Queue implements DemandSource {
     }
   }
 
-  /** On a node right now, by what Nomad says. */
-  runningOn(nodeId: string): Slice[] {
-    return [...this.slices.values()].filter(
-      ({ nodeId: own, allocation }) => own === nodeId && allocation !== null,
-    )
-  }
-
   /** The node is gone: its slices begin again. @returns those that ran. */
   lose(nodeId: string): Slice[] {
     const lost = [...this.slices.values()].filter((slice) => slice.nodeId === nodeId)
