@@ -1,10 +1,12 @@
 /** What it costs to know: a poll of a large cluster, and the reporter on one node. */
 import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import { toOffsetMs } from '../src/metrics/ticks.ts'
 import type { Bench, BenchContext } from './harness/bench.ts'
-import { measureClient } from './metrics/client.ts'
+import { installCaravan } from '../scripts/package.ts'
 import { CLUSTER } from './metrics/cluster.ts'
-import { startNomad, startReader, type Reader } from './metrics/processes.ts'
+import { startNomad, startReader } from './metrics/processes.ts'
+import { Program } from './metrics/program.ts'
 import type { Reading } from './metrics/reader.ts'
 
 const RATIO_MAX = 1.3
@@ -13,7 +15,11 @@ const CLIENT_CPU_MS_MAX = 20
 const CLIENT_RSS_MB_MAX = 60
 const ROUNDS = 10
 const WARMUPS = 2
+/** Time for a poll on a busy machine, and for the peer while the program rests. */
+const CLUSTER_INTERVAL_S = 5
 const CLIENT_POLLS = 20
+/** Those of the start, when everything is compiled. */
+const CLIENT_WARMUPS = 5
 const INTERVAL_MS = 10_000
 const BUCKET_MS = 100
 /** Of the mean, in the fullest tenth of a second. */
@@ -28,8 +34,9 @@ export const metrics: Bench = {
   async run(context) {
     const nomad = await startNomad()
     try {
-      const cluster = await measureCluster(nomad.url, nomad.bytes, context)
-      const client = await measureClient(nomad.url, CLIENT_POLLS, context.clock)
+      const bin = join(dirname(await installCaravan(context.dir)), 'nomad-metrics.mjs')
+      const cluster = await measureCluster({ ...nomad, bin }, context)
+      const client = await measureClient({ ...nomad, bin }, context)
       context.table([{ 'client, a poll of one node': 'nomad-metrics', ...client }])
       const crowd = measureCrowd()
       context.note(
@@ -47,7 +54,6 @@ export const metrics: Bench = {
       atMost(crowd, CROWD_MAX, 'clients in one tenth of a second, to the mean')
       const figures = {
         cpu_ms: cluster.cpuMs,
-        ms: cluster.ms,
         rss_mb: cluster.rssMb,
         peer_rss_mb: cluster.peerRssMb,
         client_cpu_ms: client.cpuMsPerPoll,
@@ -62,33 +68,72 @@ export const metrics: Bench = {
   },
 }
 
-async function measureCluster(url: string, bytes: number, { interleave, note }: BenchContext) {
+interface Installed {
+  bin: string
+  url: string
+  /** Of both lists. */
+  bytes: number
+}
+
+async function measureCluster({ bin, url, bytes }: Installed, context: BenchContext) {
+  const { interleave, note, clock } = context
   note(`${CLUSTER.jobs} jobs and ${CLUSTER.nodes} nodes, ${(bytes / 1e6).toFixed(0)} MB of JSON`)
-  const [own, bare] = [await startReader(url, 'poll'), await startReader(url, 'bare')]
-  const last: Record<string, Reading> = {}
-  const timed = (name: string, reader: Reader) => async () => {
-    const reading = await reader.read()
-    if (reading.jobs !== CLUSTER.jobs || reading.nodes !== CLUSTER.nodes) {
-      throw new Error(`${name} saw ${reading.jobs} jobs and ${reading.nodes} nodes`)
-    }
-    last[name] = reading
-    return reading.cpuMs
-  }
+  const bare = await startReader(url)
+  const program = await Program.start({
+    bin,
+    nomad: url,
+    modes: ['server', 'fleet'],
+    intervalS: CLUSTER_INTERVAL_S,
+    clock,
+  })
+  let rssMb = Number.NaN
+  let peerRssMb = Number.NaN
   try {
     const { poll, peer } = await interleave(
-      { poll: timed('poll', own), peer: timed('peer', bare) },
+      {
+        async poll() {
+          const { cpuMs, peakRssMb } = await program.next(1)
+          const jobs = program.count('circle.nomad.server_agent.jobs')
+          const nodes = program.count('circle.fleet.nodes')
+          checkAll('nomad-metrics', { jobs, nodes })
+          rssMb = peakRssMb
+          return cpuMs
+        },
+        async peer() {
+          const reading = await bare.read()
+          checkAll('the peer', reading)
+          peerRssMb = reading.peakRssMb
+          return reading.cpuMs
+        },
+      },
       { rounds: ROUNDS, warmups: WARMUPS, unit: 'ms of CPU' },
     )
+    return { ratio: poll.ratioTo(peer), cpuMs: poll.median, rssMb, peerRssMb }
+  } finally {
+    await program.close()
+    await bare.close()
+  }
+}
+
+function checkAll(who: string, { jobs, nodes }: Pick<Reading, 'jobs' | 'nodes'>): void {
+  if (jobs === CLUSTER.jobs && nodes === CLUSTER.nodes) return
+  throw new Error(`${who} saw ${jobs} jobs and ${nodes} nodes`)
+}
+
+async function measureClient({ bin, url }: Installed, { clock }: BenchContext) {
+  const modes = ['client'] as const
+  const program = await Program.start({ bin, nomad: url, modes, intervalS: 1, clock })
+  try {
+    await program.next(CLIENT_WARMUPS)
+    const { cpuMs, datagrams, bytes, peakRssMb } = await program.next(CLIENT_POLLS)
     return {
-      ratio: poll.ratioTo(peer),
-      cpuMs: poll.median,
-      ms: last['poll']?.ms ?? Number.NaN,
-      rssMb: last['poll']?.peakRssMb ?? Number.NaN,
-      peerRssMb: last['peer']?.peakRssMb ?? Number.NaN,
+      cpuMsPerPoll: cpuMs / CLIENT_POLLS,
+      peakRssMb,
+      datagramsPerPoll: datagrams / CLIENT_POLLS,
+      bytesPerPoll: bytes / CLIENT_POLLS,
     }
   } finally {
-    await own.close()
-    await bare.close()
+    await program.close()
   }
 }
 

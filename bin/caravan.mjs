@@ -37,13 +37,25 @@ function keepCompiled() {
 
 /**
  * Where there are sources they are run, and never an older bundle of them; a package has bundles only.
- * One agent runs for each slice, and loads nothing of the other commands.
+ * One agent runs for each slice and one nomad-metrics on each client: they load nothing of the other commands.
  */
 async function start() {
-  const isAgent = process.argv[2] === 'build-agent'
-  const name = isAgent ? 'agent-main' : 'main'
+  const isLight = process.argv.every((flag) => flag !== '--server' && flag !== '--fleet')
+  if (process.argv[2] === 'metrics' && isLight) neverOptimize()
+  const own = { 'build-agent': 'agent-main', metrics: 'metrics-main' }
+  const command = String(process.argv[2])
+  const name = Object.hasOwn(own, command) ? own[command] : 'main'
   const path = existsSync(here('src')) ? `src/cli/${name}.ts` : `dist/cli/${name}.js`
   await import(new URL(path, ROOT))
+}
+
+/**
+ * The reporter of one node does little every ten seconds: nothing of it is worth compiling, and compilers that
+ * are never called take no memory.
+ */
+function neverOptimize() {
+  const { setFlagsFromString } = require('v8')
+  for (const flag of ['--no-sparkplug', '--no-maglev', '--no-opt']) setFlagsFromString(flag)
 }
 
 /** `npm ci` in a checkout installs the right Node.js beside the sources: use it when it is there. */

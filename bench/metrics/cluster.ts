@@ -53,18 +53,13 @@ export function aJobStub(number: number): object {
   }
 }
 
-/** Of `/v1/nodes?resources=true`, and alone of `/v1/node/:id`. */
+/** Of `/v1/node/:id`. */
 export function aNode(number: number): object {
-  const cores = Array.from({ length: CORES }, (_, core) => ({
-    SocketID: 0,
-    NodeID: 0,
-    ID: core,
-    Grade: true,
-    Disable: false,
-    BaseSpeed: 2500,
-    MaxSpeed: 3500,
-    GuessSpeed: 0,
-  }))
+  return { ...aNodeStub(number), ...resources() }
+}
+
+/** Of `/v1/nodes`. */
+export function aNodeStub(number: number): object {
   const driver = (name: string) => [
     name,
     {
@@ -90,6 +85,24 @@ export function aNode(number: number): object {
     StatusDescription: '',
     Drivers: Object.fromEntries(['docker', 'exec', 'java', 'qemu', 'raw_exec'].map(driver)),
     HostVolumes: null,
+    LastDrain: null,
+    CreateIndex: 10 + number,
+    ModifyIndex: 5000 + number,
+  }
+}
+
+function resources(): object {
+  const cores = Array.from({ length: CORES }, (_, core) => ({
+    SocketID: 0,
+    NodeID: 0,
+    ID: core,
+    Grade: true,
+    Disable: false,
+    BaseSpeed: 2500,
+    MaxSpeed: 3500,
+    GuessSpeed: 0,
+  }))
+  return {
     NodeResources: {
       Cpu: { CpuShares: CORES * 2500, TotalCpuCores: CORES, ReservableCpuCores: [] },
       Memory: { MemoryMB: 64_000 },
@@ -115,9 +128,6 @@ export function aNode(number: number): object {
       Disk: { DiskMB: 10_000 },
       Networks: { ReservedHostPorts: '22' },
     },
-    LastDrain: null,
-    CreateIndex: 10 + number,
-    ModifyIndex: 5000 + number,
   }
 }
 

@@ -4,13 +4,12 @@
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { allocations, aJobStub, aNode, CLUSTER, nodeId } from './cluster.ts'
+import { allocations, aJobStub, aNode, aNodeStub, CLUSTER, nodeId } from './cluster.ts'
 
-/** As the reporter asks for them. */
-const PER_PAGE = 1000
-
-const jobs = toPages(CLUSTER.jobs, aJobStub)
-const nodes = toPages(CLUSTER.nodes, aNode)
+const jobs = toItems(CLUSTER.jobs, aJobStub)
+const nodes = toItems(CLUSTER.nodes, aNodeStub)
+/** Made once: whoever asks again for the same place gets the same bytes. */
+const pages = new Map<string, Buffer>()
 const single = Buffer.from(JSON.stringify(aNode(1)))
 const running = Buffer.from(JSON.stringify(allocations()))
 const self = Buffer.from(
@@ -22,37 +21,41 @@ const self = Buffer.from(
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://nomad')
-  const page = Number(searchParams.get('next_token') ?? 0)
-  if (pathname === '/v1/jobs') send(response, jobs[page], page + 1 < jobs.length ? page + 1 : null)
-  else if (pathname === '/v1/nodes') {
-    send(response, nodes[page], page + 1 < nodes.length ? page + 1 : null)
-  } else if (pathname.startsWith('/v1/node/')) send(response, single)
+  if (pathname === '/v1/jobs') sendPage(response, jobs, searchParams)
+  else if (pathname === '/v1/nodes') sendPage(response, nodes, searchParams)
+  else if (pathname.startsWith('/v1/node/')) send(response, single)
   else if (pathname === '/v1/allocations') send(response, running)
   else if (pathname === '/v1/agent/self') send(response, self)
   else response.writeHead(404).end()
 })
 server.listen(0, '127.0.0.1', () => {
-  const bytes = [...jobs, ...nodes].reduce((sum, page) => sum + page.length, 0)
+  const bytes = [...jobs, ...nodes].reduce((sum, item) => sum + item.length, 0)
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   process.send?.({ url, bytes })
 })
 process.once('disconnect', () => process.exit())
 
-function toPages(count: number, make: (number: number) => object): Buffer[] {
-  return Array.from({ length: count / PER_PAGE }, (_page, page) => {
-    const items = Array.from({ length: PER_PAGE }, (_item, at) => make(page * PER_PAGE + at))
-    return Buffer.from(JSON.stringify(items))
-  })
+function toItems(count: number, make: (number: number) => object): string[] {
+  return Array.from({ length: count }, (_, number) => JSON.stringify(make(number)))
 }
 
-function send(
+function sendPage(
   response: ServerResponse,
-  body: Buffer | undefined,
-  next: number | null = null,
+  items: readonly string[],
+  query: URLSearchParams,
 ): void {
+  const from = Number(query.get('next_token') ?? 0)
+  const until = from + Number(query.get('per_page'))
+  const place = `${items === jobs ? 'jobs' : 'nodes'} ${from} ${until}`
+  const page = pages.get(place) ?? Buffer.from(`[${items.slice(from, until).join()}]`)
+  pages.set(place, page)
+  send(response, page, until < items.length ? until : null)
+}
+
+function send(response: ServerResponse, body: Buffer, next: number | null = null): void {
   response.writeHead(200, {
     'content-type': 'application/json',
-    'content-length': body?.length ?? 0,
+    'content-length': body.length,
     'x-nomad-index': '9000',
     'x-nomad-knownleader': 'true',
     'x-nomad-lastcontact': '3',

@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { endTogether } from '../agent/child.ts'
-import type { Reading, Way } from './reader.ts'
+import type { Reading } from './reader.ts'
 
 export interface PlayedNomad {
   url: string
@@ -26,8 +26,8 @@ export async function startNomad(): Promise<PlayedNomad> {
   return { url, bytes, close: () => close(child) }
 }
 
-export async function startReader(url: string, way: Way): Promise<Reader> {
-  const child = start(READER, [url, way])
+export async function startReader(url: string): Promise<Reader> {
+  const child = start(READER, [url])
   await next<string>(child)
   return {
     async read() {

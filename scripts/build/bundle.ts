@@ -5,6 +5,7 @@ import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 
 const MAIN = 'src/cli/main.ts'
 const AGENT = 'src/cli/agent-main.ts'
+const METRICS = 'src/cli/metrics-main.ts'
 /** What is started by its path: see `ownProgram`. */
 const PROGRAMS = ['src/build-agent/step-cli/main.ts', 'src/scheduler/store/sqlite/worker.ts']
 
@@ -59,12 +60,19 @@ export async function bundle(root: string): Promise<string[]> {
   const plugins = [shakeZod(join(root, 'src')), leaveOut(NEVER_USED), keepHclParser()]
   const own = { ...common, absWorkingDir: root, plugins }
   const results = await Promise.all([
-    // Two builds: files that both need would else be shared, and the agent load what only others need.
+    // A build each: files that two need would else be shared, and one load what only the other needs.
     build({
       ...own,
       ...split('agent'),
       entryPoints: [AGENT],
       plugins: [...plugins, spareHttp()],
+    }),
+    build({
+      ...own,
+      ...split('metrics'),
+      entryPoints: [METRICS],
+      // Speaks by Node's own HTTP; hot-shots asserts for streams, which are not used.
+      plugins: [...plugins, leaveOut(/^(?:undici\/.*|assert)$/)],
     }),
     build({ ...own, ...split('part'), entryPoints: [MAIN] }),
     build({ ...own, outbase: 'src', outdir: 'dist', entryPoints: [...PROGRAMS] }),
@@ -165,7 +173,7 @@ function findReached({ outputs }: Metafile): ReadonlySet<string> {
     reached.add(path)
     for (const imported of output.imports) visit(imported.path)
   }
-  const entries: readonly string[] = [AGENT, MAIN, ...PROGRAMS, '<stdin>']
+  const entries: readonly string[] = [AGENT, METRICS, MAIN, ...PROGRAMS, '<stdin>']
   for (const [path, { entryPoint }] of Object.entries(outputs)) {
     // What is imported later counts as an entry for esbuild.
     if (entryPoint !== undefined && entries.includes(entryPoint)) visit(path)

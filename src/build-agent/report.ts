@@ -12,13 +12,13 @@ export async function report(
   outcome: SliceOutcome,
 ): Promise<number> {
   const { ending, folders, plan, options } = input
-  const { session, events } = parts
+  const { session, events, outputs } = parts
   const isComplete = await settleOutputs(input, parts)
   // The server may be done with us as soon as it has read the last event: its refusal to answer the poll
   // must not look like a fence.
   await session.stopPolling()
   if (ending.cause?.kind !== 'fenced') {
-    events.push({ type: 'slice_finished', ...outcome })
+    events.push({ type: 'slice_finished', ...outcome, spool_peak_bytes: outputs.peakBacklog })
     await events.settle()
   }
   if (ending.cause?.kind === 'fenced') {

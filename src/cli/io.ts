@@ -36,15 +36,24 @@ export function usageError(message: string): CaravanError {
   return new CaravanError('INPUT_INVALID', message)
 }
 
-/** Says what went wrong: own sentence first, then every place, then the cause. @returns the exit code. */
-export function reportError(io: Pick<Io, 'stderr' | 'env'>, error: unknown): number {
+/**
+ * Says what went wrong: own sentence first, then every place, then the cause.
+ *
+ * @param program as people called it.
+ * @returns the exit code.
+ */
+export function reportError(
+  io: Pick<Io, 'stderr' | 'env'>,
+  error: unknown,
+  program = 'caravan',
+): number {
   if (!isCaravanError(error)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    io.stderr.write(`caravan: this is a fault in Caravan itself:\n${text}\n`)
+    io.stderr.write(`${program}: this is a fault in Caravan itself:\n${text}\n`)
     return EXIT.infrastructure
   }
   // What a server says is written by others, too.
-  io.stderr.write(`caravan: ${toSafeText(error.message)}\n`)
+  io.stderr.write(`${program}: ${toSafeText(error.message)}\n`)
   for (const problem of readProblems(error)) {
     io.stderr.write(`  ${toSafeText(formatProblem(problem))}\n`)
   }

@@ -15,7 +15,7 @@ const RIGHTS: Readonly<Record<Mode, string>> = {
 const HINTS: readonly { pattern: RegExp; hint: string }[] = [
   { pattern: /HTTP request to an HTTPS server/i, hint: 'write https:// in --nomad-uri' },
   {
-    pattern: /WRONG_VERSION_NUMBER|packet length too long/i,
+    pattern: /wrong.version.number|packet.length.too.long/i,
     hint: 'this port speaks plain HTTP: write http:// in --nomad-uri',
   },
   {

@@ -23,12 +23,6 @@ export const RESERVED_METRICS = {
     'nodes that ended before their slices did',
     POOL,
   ),
-  'circle.agent.output.bytes': of('count', 'bytes', 'masked output of the steps of a slice'),
-  'circle.agent.spool.peak': of(
-    'distribution',
-    'bytes',
-    'the most output that waited on a node for the server',
-  ),
   'circle.data.artifact.bytes': of('count', 'bytes', 'artifacts stored'),
   'circle.data.cache.requests': of('count', 'events', 'caches asked for', ['outcome']),
   'circle.data.cache.bytes': of('count', 'bytes', 'caches moved', ['direction']),

@@ -118,5 +118,15 @@ export const SERVER_METRICS = {
   ),
   'circle.fleet.free_slot.cpu': of('gauge', 'MHz', 'the most that one node has free for slices'),
   'circle.fleet.free_slot.memory': of('gauge', 'MB', 'the most that one node has free for slices'),
+  'circle.agent.output.bytes': of(
+    'count',
+    'bytes',
+    'masked output that finished steps have, as their agents tell',
+  ),
+  'circle.agent.spool.peak': of(
+    'distribution',
+    'bytes',
+    'the most output of a slice that waited on its node for the server, as its agent tells',
+  ),
   'circle.output.bytes': of('count', 'bytes', 'output of steps taken from agents'),
 } as const satisfies Record<string, MetricRow>

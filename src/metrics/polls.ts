@@ -6,6 +6,8 @@ import { isCaravanError } from '../model/index.ts'
 import {
   parseNomadVersion,
   type AgentSelf,
+  type AllocationReading,
+  type NodeReading,
   type NomadReadings,
   type NomadVersion,
 } from '../nomad/index.ts'
@@ -34,9 +36,8 @@ export async function pollServer(
 ): Promise<Gauge[]> {
   const namespace = options.namespace ?? (await namespaceForAll(nomad, signal))
   const counts = noJobs()
-  for await (const page of nomad.jobs(namespace, signal)) {
-    countJobs(counts, page, options, (status) => onUnknown(`unknown status of a job: ${status}`))
-  }
+  const onUnknownJob = (status: string) => onUnknown(`unknown status of a job: ${status}`)
+  await nomad.jobs(namespace, (page) => countJobs(counts, page, options, onUnknownJob), signal)
   return [
     { name: 'circle.nomad.server_agent.jobs.pending', value: counts.pending, tags: {} },
     { name: 'circle.nomad.server_agent.jobs.running', value: counts.running, tags: {} },
@@ -76,10 +77,9 @@ export async function pollClient(
     throw new Error(`Nomad does not know the node ${id} of this agent`)
   }
   const total = measureNode(node)
-  const allocations = []
-  for await (const page of nomad.allocationsOn(node.ID, known.filters, signal)) {
-    allocations.push(...page)
-  }
+  const allocations: AllocationReading[] = []
+  const keep = (page: readonly AllocationReading[]) => void allocations.push(...page)
+  await nomad.allocationsOn(node.ID, known.filters, keep, signal)
   const tags = toNodeTags(node, options, (status) =>
     onUnknown(`unknown status of a node: ${status}`),
   )
@@ -112,18 +112,17 @@ export function toResourceGauges(
 /** Nodes by what they are good for: a node that is down cannot tell of itself. */
 export async function pollFleet({ nomad, signal, onUnknown }: PollContext): Promise<Gauge[]> {
   const groups = new Map<string, { tags: Tags; value: number }>()
-  for await (const page of nomad.nodes(signal)) {
-    for (const node of page) {
-      const status = toStatus(node.Status, true, (text) =>
-        onUnknown(`unknown status of a node: ${text}`),
-      )
-      const tags = { drain: isDrained(node), status, node_class: node.NodeClass || 'none' }
-      const key = Object.values(tags).join('/')
-      const group = groups.get(key) ?? { tags, value: 0 }
-      group.value += 1
-      groups.set(key, group)
-    }
+  const count = (node: NodeReading) => {
+    const status = toStatus(node.Status, true, (text) =>
+      onUnknown(`unknown status of a node: ${text}`),
+    )
+    const tags = { drain: isDrained(node), status, node_class: node.NodeClass || 'none' }
+    const key = Object.values(tags).join('/')
+    const group = groups.get(key) ?? { tags, value: 0 }
+    group.value += 1
+    groups.set(key, group)
   }
+  await nomad.nodes((page) => page.forEach(count), signal)
   return [...groups.values()].map((group) => ({ name: 'circle.fleet.nodes', ...group }))
 }
 

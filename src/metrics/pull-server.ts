@@ -1,8 +1,8 @@
 /** `GET /metrics` for Prometheus, and nothing else. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CaravanError } from '../model/index.ts'
+import { loadHttp } from '../platform/index.ts'
 import { EXPOSITION_TYPE } from './prometheus.ts'
 
 export interface PullServer {
@@ -19,14 +19,17 @@ export async function startPullServer(
   { host, port }: { host: string; port: number },
   exposition: () => string,
 ): Promise<PullServer> {
-  const server = createServer({ requestTimeout: REQUEST_MAX_MS }, (request, response) => {
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
-    if (!isRead || request.url?.split('?', 1)[0] !== '/metrics') {
-      response.writeHead(isRead ? 404 : 405).end()
-      return
-    }
-    response.writeHead(200, { 'content-type': EXPOSITION_TYPE }).end(exposition())
-  })
+  const server = loadHttp().createServer(
+    { requestTimeout: REQUEST_MAX_MS },
+    (request, response) => {
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      if (!isRead || request.url?.split('?', 1)[0] !== '/metrics') {
+        response.writeHead(isRead ? 404 : 405).end()
+        return
+      }
+      response.writeHead(200, { 'content-type': EXPOSITION_TYPE }).end(exposition())
+    },
+  )
   server.maxConnections = CONNECTIONS_MAX
   try {
     await once(server.listen(port, host), 'listening')

@@ -18,7 +18,7 @@ import {
 import { toExposition } from './prometheus.ts'
 import type { Sender } from './sender.ts'
 import { runTicks, toOffsetMs } from './ticks.ts'
-import { checkToken } from './token-check.ts'
+import { checkToken, type NeededRight } from './token-check.ts'
 import type { Tags } from './format.ts'
 
 export interface ReporterOptions {
@@ -110,15 +110,31 @@ function pollOf(
   options: ReporterOptions,
   known: KnownNode,
 ): (context: PollContext) => Promise<Gauge[]> {
-  if (mode === 'client') return (context) => pollClient(context, options.client, known)
   if (mode === 'fleet') return pollFleet
-  let narrow: Promise<string | null> | null = null
+  const { server, client, requireAllNamespaces } = options
+  if (mode === 'client') {
+    return watchToken((context) => pollClient(context, client, known), 'read-job', {
+      requireAllNamespaces,
+    })
+  }
+  const poll = (context: PollContext) => pollServer(context, server)
+  if (server.namespace !== null) return poll
+  return watchToken(poll, 'list-jobs', { requireAllNamespaces })
+}
+
+/** The same poll, which tells of a token that sees a part only. */
+function watchToken(
+  poll: (context: PollContext) => Promise<Gauge[]>,
+  right: NeededRight,
+  { requireAllNamespaces }: Pick<ReporterOptions, 'requireAllNamespaces'>,
+): (context: PollContext) => Promise<Gauge[]> {
+  let narrow: { why: string | null } | null = null
   return async (context) => {
-    const gauges = await pollServer(context, options.server)
+    const gauges = await poll(context)
     // Asked once: what a token may do is looked up when it is set up, not every ten seconds.
-    narrow ??= checkToken(context.nomad, context.signal)
-    const why = options.server.namespace === null ? await narrow : null
-    if (why !== null && options.requireAllNamespaces) throw new Error(why)
+    narrow ??= { why: await checkToken(context.nomad, right, context.signal) }
+    const { why } = narrow
+    if (why !== null && requireAllNamespaces) throw new Error(why)
     if (why !== null) context.onUnknown(why)
     return gauges
   }

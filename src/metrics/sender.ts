@@ -50,6 +50,8 @@ const WAITING_MAX = 16
 /** What the add-on for Unix sockets has in place of a code when the reader's buffer is full. */
 const CONGESTION = 1
 
+const NOT_FAILED = { failures: 0, notBeforeMs: 0, fault: null }
+
 export function createSender(options: SenderOptions): Sender {
   return new StatsdSender(options)
 }
@@ -61,7 +63,7 @@ class StatsdSender implements Sender {
   #bytesMax: number
   #channel: Channel | null = null
   #address: { text: string; knownMs: number } | null = null
-  #lookup = { failures: 0, notBeforeMs: 0 }
+  #lookup: { failures: number; notBeforeMs: number; fault: Error | null } = NOT_FAILED
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
 
@@ -150,20 +152,22 @@ class StatsdSender implements Sender {
     if (nowMs >= this.#lookup.notBeforeMs) {
       try {
         const text = await resolve(host)
-        this.#lookup = { failures: 0, notBeforeMs: 0 }
+        this.#lookup = NOT_FAILED
         this.#address = { text, knownMs: clock.monotonic() }
         return text
       } catch (cause) {
         const { firstMs, maxMs } = LOOKUP_PAUSE
         const pauseMs = Math.min(maxMs, firstMs * 2 ** this.#lookup.failures)
         const failures = Math.min(this.#lookup.failures + 1, 10)
-        this.#lookup = { failures, notBeforeMs: clock.monotonic() + pauseMs }
+        const fault = cause instanceof Error ? cause : new Error(String(cause))
+        this.#lookup = { failures, notBeforeMs: clock.monotonic() + pauseMs, fault }
         // The old address is better than none: a name server that is away is no server that moved.
-        if (known === null) throw cause
+        if (known === null) throw fault
       }
     }
     if (known !== null) return known.text
-    throw new Error(`${host} has no address`)
+    // In the words of the last look-up: what stays the same is told once.
+    throw this.#lookup.fault ?? new Error(`${host} has no address`)
   }
 
   #forgetChannel(): void {

@@ -1,5 +1,4 @@
 /** Something that is done every few seconds, on a grid of its own. */
-import { createHash } from 'node:crypto'
 import { sleep, type Clock } from '../platform/index.ts'
 
 export interface TicksOptions {
@@ -36,5 +35,16 @@ export async function runTicks(options: TicksOptions): Promise<void> {
  * not all ask, and send, in the same moment.
  */
 export function toOffsetMs(id: string, intervalMs: number): number {
-  return createHash('sha256').update(id).digest().readUIntBE(0, 6) % intervalMs
+  return mix(id) % intervalMs
+}
+
+/** 32 bits that depend on every character: FNV-1a, and the last step of MurmurHash3. It guards nothing. */
+function mix(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -71,6 +71,8 @@ export const agentEvent = z.discriminatedUnion('type', [
     reason: z.enum(REASON_NAMES),
     /** One sentence of detail, such as which step failed how. */
     detail: text(4096).default(''),
+    /** The most output that waited on the node at one time; absent from an agent that does not know. */
+    spool_peak_bytes: z.number().int().min(0).optional(),
   }),
 ])
 export type AgentEvent = z.infer<typeof agentEvent>

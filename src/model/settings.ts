@@ -61,7 +61,7 @@ const resourceClass = z.strictObject({
   vcpu: z.number().positive(),
   /** MiB. */
   memory: z.number().int().positive(),
-  node_class: z.string().default('linux-64bit'),
+  node_class: z.string().min(1).default('linux-64bit'),
   pool: z.string().optional(),
 })
 

@@ -5,6 +5,7 @@
  * lost its cluster is none.
  */
 import { CaravanError } from '../model/index.ts'
+import { collectGarbage } from '../platform/index.ts'
 import { checkAgentSelf, checkReadings } from './check.ts'
 import { problemOf } from './failure.ts'
 import { nodePath } from './nodes.ts'
@@ -18,11 +19,11 @@ export interface NomadReadings {
   /** Of the agent that is asked. */
   agentSelf(signal: AbortSignal): Promise<AgentSelf>
   /** @param namespace `*` for all, which servers know from 0.12 on; null for the default one. */
-  jobs(namespace: string | null, signal: AbortSignal): AsyncIterable<JobReading[]>
+  jobs(namespace: string | null, take: Take<JobReading>, signal: AbortSignal): Promise<void>
   /** Null for a node that Nomad does not know, or not any more. */
   node(id: string, signal: AbortSignal): Promise<NodeReading | null>
-  /** With resources from 1.0 on. */
-  nodes(signal: AbortSignal): AsyncIterable<NodeReading[]>
+  /** Without their resources, which would be most of the answer. */
+  nodes(take: Take<NodeReading>, signal: AbortSignal): Promise<void>
   /**
    * Those of a node that may still use something.
    * @param filtered whether the server knows filters, from 1.3 on; the answer is far larger without.
@@ -30,14 +31,18 @@ export interface NomadReadings {
   allocationsOn(
     node: string,
     filtered: boolean,
+    take: Take<AllocationReading>,
     signal: AbortSignal,
-  ): AsyncIterable<AllocationReading[]>
+  ): Promise<void>
   /** What our own token is; null without access control. */
   ownToken(signal: AbortSignal): Promise<TokenReading | null>
   /** The rules of a policy that our own token has. */
   policyRules(name: string, signal: AbortSignal): Promise<string>
   close(): Promise<void>
 }
+
+/** Is given a list page by page. Whoever keeps nothing of a page stays small, however long the list is. */
+type Take<Item> = (page: readonly Item[]) => void
 
 /** Fewer round trips than for the scheduler's lists, and still no page that is felt in memory. */
 const PER_PAGE = 1000
@@ -57,20 +62,21 @@ export function createNomadReadings(options: NomadClientOptions): NomadReadings 
       const path = '/v1/agent/self'
       return transport.read({ purpose: 'read the agent', path, check: checkAgentSelf, signal })
     },
-    jobs(namespace, signal) {
+    jobs(namespace, take, signal) {
       const call = { purpose: 'list jobs', path: '/v1/jobs', signal }
       const of = namespace === null ? {} : { namespace }
-      return readItems<JobReading>(transport, { ...call, ...of }, ['Status'])
+      return takeItems<JobReading>(transport, { ...call, ...of }, { required: ['Status'], take })
     },
     node: (id, signal) => readNode(transport, id, signal),
-    nodes(signal) {
-      const call = { purpose: 'list nodes', path: '/v1/nodes', query: { resources: true }, signal }
-      return readItems<NodeReading>(transport, call, ['ID', 'Status'])
+    nodes(take, signal) {
+      const call = { purpose: 'list nodes', path: '/v1/nodes', signal }
+      return takeItems<NodeReading>(transport, call, { required: ['ID', 'Status'], take })
     },
-    allocationsOn(node, filtered, signal) {
+    allocationsOn(node, filtered, take, signal) {
       const call = { purpose: `read the allocations of node ${node}`, signal }
       const place = filtered ? filteredAllocations(node) : { path: `${nodePath(node)}/allocations` }
-      return readItems<AllocationReading>(transport, { ...call, ...place }, ['ID', 'ClientStatus'])
+      const required = ['ID', 'ClientStatus']
+      return takeItems<AllocationReading>(transport, { ...call, ...place }, { required, take })
     },
     async ownToken(signal) {
       const path = '/v1/acl/token/self'
@@ -117,16 +123,21 @@ function filteredAllocations(
   return { path: '/v1/allocations', query, filter, namespace: '*' }
 }
 
-async function* readItems<Item>(
+async function takeItems<Item>(
   transport: Transport,
   call: Omit<Call<Item[]>, 'check'> & Pick<ListOptions, 'filter'>,
-  required: readonly string[],
-): AsyncGenerator<Item[]> {
+  { required, take }: { required: readonly string[]; take: Take<Item> },
+): Promise<void> {
   const { signal, namespace, filter, ...rest } = call
-  const read = {
+  const check = checkReadings<Item>(required)
+  const read: Omit<Call<Item[]>, 'signal' | 'namespace'> = {
     ...rest,
     query: { ...call.query, stale: true },
-    check: checkReadings<Item>(required),
+    // Taken where it is parsed: nobody holds on to a page while the next one comes.
+    check(value) {
+      take(check(value))
+      return []
+    },
   }
   const options = {
     perPage: PER_PAGE,
@@ -134,7 +145,11 @@ async function* readItems<Item>(
     ...(namespace === undefined ? {} : { namespace }),
     ...(filter === undefined ? {} : { filter }),
   }
-  for await (const { items } of readPages(transport, read, options)) yield items
+  let pages = 0
+  for await (const _ of readPages(transport, read, options)) {
+    pages += 1
+    if (pages > 1) collectGarbage()
+  }
 }
 
 function checkToken(value: unknown): TokenReading {

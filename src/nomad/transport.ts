@@ -44,6 +44,8 @@ export interface NomadClientOptions {
   timeoutMs?: number
   /** How often a call is tried in all. */
   triesMax?: number
+  /** Whether memory counts more than speed. */
+  small?: boolean
   clock: Clock
   random: RandomSource
   log: Log
@@ -218,6 +220,7 @@ function openHttp(options: NomadClientOptions, connectionsMax: number): HttpClie
     baseUrl: socketPath === undefined ? address : 'http://localhost',
     connectionsMax,
     clock,
+    ...(options.small === undefined ? {} : { small: options.small }),
     ...(socketPath === undefined ? {} : { socketPath }),
     ...(token === undefined ? {} : { headers: { 'x-nomad-token': token } }),
     ...(tls === undefined ? {} : { tls }),

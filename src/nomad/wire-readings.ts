@@ -55,7 +55,7 @@ export interface NodeResourcesReading {
   } | null
 }
 
-/** `GET /v1/node/:id`, and one of `GET /v1/nodes?resources=true`. */
+/** `GET /v1/node/:id`; one of `GET /v1/nodes` lacks the resources. */
 export interface NodeReading {
   ID: string
   Name?: string

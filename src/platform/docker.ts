@@ -150,12 +150,18 @@ function toContainers(
 function toContainerFacts({ State, GraphDriver }: Docker.ContainerInspectInfo): ContainerFacts {
   return {
     isRunning: State.Running,
+    health: toHealth(State.Health?.Status),
     exitCode: State.ExitCode,
     isOutOfMemory: State.OOMKilled,
     error: State.Error,
     pid: State.Pid,
     folder: (GraphDriver as { Data?: { MergedDir?: string } }).Data?.MergedDir ?? null,
   }
+}
+
+/** An image may take the check of the one below it away. */
+function toHealth(status: string | undefined): string | null {
+  return status === undefined || status === 'none' ? null : status
 }
 
 function toCreateOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {

@@ -5,7 +5,7 @@
  * false only when provably not one byte of the request was written.
  */
 import type { Readable } from 'node:stream'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import { CaravanError } from '../model/index.ts'
 import type { Clock } from './clock.ts'
 import {
@@ -16,6 +16,7 @@ import {
   type HttpHead,
   StreamedExchange,
 } from './http-exchange.ts'
+import type { RequestPool } from './http-small.ts'
 
 export { HttpError, type HttpFault, type HttpHead }
 
@@ -39,6 +40,8 @@ export interface HttpClientOptions {
   socketPath?: string
   connectionsMax?: number
   connectTimeoutMs?: number
+  /** By Node's own HTTP, which takes less memory than undici and tells the same. */
+  small?: boolean
   clock: Clock
 }
 
@@ -98,7 +101,7 @@ const WAITING_MAX = 10_000
 /** @throws CaravanError INPUT_INVALID when `baseUrl` is no http(s) URL. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const base = parseBase(options.baseUrl)
-  let pool: Promise<Pool> | undefined
+  let pool: Promise<RequestPool> | undefined
   let waiting = 0
   let closed = false
 
@@ -164,24 +167,27 @@ function whyNot(
   return null
 }
 
-async function openPool(origin: string, options: HttpClientOptions): Promise<Pool> {
+async function openPool(origin: string, options: HttpClientOptions): Promise<RequestPool> {
+  const { serverName, ...pems } = options.tls ?? {}
+  const tls = { ...pems, ...(serverName === undefined ? {} : { servername: serverName }) }
+  const socket = options.socketPath === undefined ? {} : { socketPath: options.socketPath }
+  const connections = options.connectionsMax ?? CONNECTIONS_MAX
+  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+  if (options.small === true) {
+    const { openSmallPool } = await import('./http-small.ts')
+    return openSmallPool(origin, { connections, connectTimeoutMs, ...socket, tls })
+  }
   // The pool alone: all of undici takes twice as long to load, and an agent is loaded for each slice.
   const { default: ClientPool } = await import('undici/lib/dispatcher/pool.js')
-  const { serverName, ...tls } = options.tls ?? {}
   return new ClientPool(origin, {
-    connections: options.connectionsMax ?? CONNECTIONS_MAX,
+    connections,
     // One request a connection: servers limit connections, and a cut one then hurts one request only.
     allowH2: false,
     pipelining: 1,
     // The exchange has its own deadlines, on the clock that it is given.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      ...tls,
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-      timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    },
+    connect: { ...tls, ...socket, timeout: connectTimeoutMs },
   })
 }
 

@@ -1,5 +1,4 @@
 /** Randomness as a port, so that a test or a simulation can replay it. */
-import { randomBytes } from 'node:crypto'
 
 export interface RandomSource {
   /** From 0 up to but not including 1; for jitter. */
@@ -10,5 +9,6 @@ export interface RandomSource {
 
 export const systemRandom: RandomSource = {
   number: () => Math.random(),
-  bytes: (size) => randomBytes(size),
+  // Loaded when first used: it takes 4 MB, and the reporter on each client needs none of it.
+  bytes: (size) => process.getBuiltinModule('node:crypto').randomBytes(size),
 }

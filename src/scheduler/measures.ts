@@ -15,7 +15,7 @@ import type { MetricSink } from '../platform/index.ts'
 import type { AppliedFact, Ledger } from './ledger.ts'
 import { keyOf } from './open-slices.ts'
 import type { OutputStore } from './ports.ts'
-import type { SliceRow } from './store/index.ts'
+import type { SliceRow, StepRow } from './store/index.ts'
 
 /** How long slices may wait: of what is at hand everywhere, and of what takes a large machine. */
 const PROMISE_MS = { ordinary: 1000, expensive: 10_000 }
@@ -48,6 +48,17 @@ export function measureOutput(outputs: OutputStore, metrics: MetricSink): Output
     watch: (slice, onAppend) => outputs.watch(slice, onAppend),
     close: () => outputs.close(),
   }
+}
+
+/** What an agent told of itself: steps that are over, and the most that its disk held for us. */
+export function measureReport(
+  metrics: MetricSink,
+  told: { finished: readonly Pick<StepRow, 'output_length'>[]; spoolPeak: number | null },
+): void {
+  for (const { output_length } of told.finished) {
+    metrics.count('circle.agent.output.bytes', output_length ?? 0)
+  }
+  if (told.spoolPeak !== null) metrics.measure('circle.agent.spool.peak', told.spoolPeak)
 }
 
 interface MeasuredClass {

@@ -7,7 +7,7 @@ import {
   toResourceClasses,
   type BuildView,
 } from '../model/index.ts'
-import { lockFolder, noMetrics, type GaugeReading } from '../platform/index.ts'
+import { lockFolder, noMetrics, type GaugeReading, type MetricSink } from '../platform/index.ts'
 import { openTokenBook, type TokenBook } from './access/index.ts'
 import { createAgentGate, createDelivery, createOrders, toClaimToken } from './agents/index.ts'
 import { startAfterRestore } from './backup/newer-jobs.ts'
@@ -64,7 +64,7 @@ export async function createScheduler(given: SchedulerDeps): Promise<Scheduler> 
       await parts.ledger.load()
       measureLedger(parts.ledger, metrics, parts.classes)
       const tokens = await openTokenBook({ store, clock, random, log })
-      return assemble(deps, { ...parts, tokens }, async () => {
+      return assemble(deps, { ...parts, tokens, metrics }, async () => {
         await store.close()
         lock.release()
       })
@@ -78,7 +78,7 @@ export async function createScheduler(given: SchedulerDeps): Promise<Scheduler> 
   }
 }
 
-type Parts = ReturnType<typeof createParts> & { tokens: TokenBook }
+type Parts = ReturnType<typeof createParts> & { tokens: TokenBook; metrics: MetricSink }
 
 function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
   const { settings, nomad, outputs, clock, random, log } = deps

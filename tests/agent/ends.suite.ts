@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -151,6 +151,30 @@ await withDocker(() => {
     await once(holder, 'exit')
     t.same(await sweepContainers(engine, silent), { removed: 1, kept: 0 })
     t.same(await leftovers(), [])
+  })
+
+  t.test('what a killed agent leaves is gone before the next one accepts', async (t) => {
+    const killed = spawn('sleep', ['1000'])
+    const labels = await toLabels('slice', 1, killed.pid ?? 0)
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+    const flags = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`])
+    const id = await docker('run', '--detach', ...flags, SERVICE)
+    let left: string | null = null
+    const server = await ProtocolServer.start(t, {
+      task: aContainerTask({ steps: ['true'] }),
+      trouble: ({ name, count }) => {
+        if (name === 'accept' && count === 1) {
+          left = execFileSync('docker', ['ps', '--all', '--quiet', '--no-trunc'], {
+            encoding: 'utf8',
+          })
+        }
+        return undefined
+      },
+    })
+    t.equal(await (await startAgent(t, server)).exit, 0)
+    t.type(left, 'string')
+    t.notMatch(left ?? '', id)
   })
 
   t.test(

@@ -48,6 +48,36 @@ await withDocker(() => {
     },
   )
 
+  t.test('B-75: a service that asks for it is waited for', async (t) => {
+    const chatter =
+      'i=0; while [ $i -lt 3000 ]; do echo "a line of what starts up, again and again and again and again and again and again"; i=$((i+1)); done'
+    const late = ['/bin/sh', '-c', `sleep 1.5; ${chatter}; exec httpd -f -p 8080 -h /www`]
+    const task = aContainerTask({
+      services: [
+        { image: SERVICE, command: late, environment: { CARAVAN_SERVICE_WAIT: '1m' } },
+        {
+          image: SERVICE,
+          name: 'never',
+          command: ['/bin/sh', '-c', 'sleep 1000'],
+          environment: { CARAVAN_SERVICE_WAIT: '500ms' },
+        },
+      ],
+      steps: ['wget -qO- http://localhost:8080/'],
+    })
+    const { server } = await runToEnd(t, task)
+    t.equal(server.output(3).toString(), 'hello from the service\n', 'without asking twice')
+    t.equal(server.output(1).toString().split('\n').length, 3001, 'and its output is whole')
+    const told = server.output(0).toString()
+    t.match(told, /^caravan-example\/service:latest: ready after [1-9]\d*\.\d s$/m)
+    t.match(told, /^never: not ready after 500ms: nobody listens on port 8080. Going on$/m)
+    const wrong = aContainerTask({
+      services: [{ image: SERVICE, environment: { CARAVAN_SERVICE_WAIT: 'soon' } }],
+    })
+    const refused = await runToEnd(t, wrong)
+    t.match(refused.server.sliceFinished, { result: 'failed', reason: 'config_error' })
+    t.match(refused.server.output(0).toString(), /CARAVAN_SERVICE_WAIT of .* not soon/)
+  })
+
   t.test('the metadata address can not be reached from the network of the job', async (t) => {
     // Asks the routing table only: nothing is sent.
     const ask = 'ip route get 169.254.169.254 2>&1 || true'
@@ -87,6 +117,17 @@ await withDocker(() => {
     t.match(told[0], /^536870912 8192 /)
     const parent = told[0]?.split(' ')[2] ?? ''
     if (parent !== '') t.equal(readGroupLimit(parent), '536870912')
+    const mounts = await Promise.all(
+      ids.map(async (id) => await docker('inspect', '-f', '{{json .Mounts}}', id)),
+    )
+    const folders = mounts.flatMap(
+      (json) => JSON.parse(json) as { Destination: string; RW: boolean }[],
+    )
+    t.same(
+      folders.map(({ Destination, RW }) => `${Destination} ${RW}`).sort(),
+      ['/caravan false', '/caravan/out true'],
+      'no folder of the host but the bridge, and that in the primary alone',
+    )
     agent.send('SIGTERM')
     await agent.exit
     t.same(await leftovers(), [])

@@ -133,6 +133,16 @@ await withDocker(() => {
     t.match(server.finished(3), { state: 'failed', exit_code: 9, output: { length: 0 } })
   })
 
+  t.test('what a step leaves behind is collected when it ends', async (t) => {
+    const count =
+      'n=0; for s in /proc/[0-9]*/stat; do case "$(cat $s 2> /dev/null)" in *") Z "*) n=$((n+1));; esac; done; echo "$n"'
+    const task = aContainerTask({
+      steps: ['for i in 1 2 3 4 5; do (sleep 0.1 &); done; sleep 1', count],
+    })
+    const { server } = await runToEnd(t, task)
+    t.equal(server.output(2).toString(), '0\n')
+  })
+
   t.test('a daemon that a step leaves runs on for the next, and goes with the job', async (t) => {
     const task = aContainerTask({
       steps: [

@@ -137,6 +137,28 @@ t.test('D11: a token that sees some namespaces only', async (t) => {
   t.equal((await wide.sink.next(1))[0], SOUND_SERVER)
 })
 
+t.test('D11: a client whose token sees the allocations of some namespaces only', async (t) => {
+  const nomad = await startNomad(t, {
+    '/v1/acl/token/self': { json: { Type: 'client', Policies: ['p'] } },
+    '/v1/acl/policy/p': {
+      json: { Rules: 'node { policy = "read" } namespace "*" { capabilities = ["list-jobs"] }' },
+    },
+  })
+  const intervalMs = 200
+  const warned = await startReporting(t, ['client'], { address: nomad.address, intervalMs })
+  t.match((await warned.sink.next(2))[0], 'client_agent.poll_failure:0')
+  t.match(warned.told, [/may not read the jobs of all namespaces/])
+  const strict = { address: nomad.address, intervalMs, requireAllNamespaces: true }
+  const failing = await startReporting(t, ['client'], strict)
+  t.equal((await failing.sink.next(1))[0], 'circle.nomad.client_agent.poll_failure:1|g')
+  nomad.answers['/v1/acl/policy/p'] = {
+    json: { Rules: 'namespace "*" { capabilities = ["read-job"] }' },
+  }
+  const wide = await startReporting(t, ['client'], strict)
+  t.match((await wide.sink.next(1))[0], 'client_agent.poll_failure:0')
+  t.same(wide.told, [])
+})
+
 t.test('D12: a cluster without a leader', async (t) => {
   const lost = [
     { status: 500, text: 'No cluster leader' },

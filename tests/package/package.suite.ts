@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { packCaravan, unpackCaravan } from '../../scripts/package.ts'
 import { exec } from '../../src/platform/index.ts'
+import { startSink } from '../metrics/support/sink.ts'
 import { makeCheckout, toBuildLine } from '../support/caravan.ts'
 import { installNode } from './support/node-versions.ts'
 
@@ -106,14 +110,60 @@ t.test('a checkout runs its sources, never a bundle', async (t) => {
   t.match(ended.stderr, 'src/cli/main.ts')
 })
 
-t.test('the agent of the package loads nothing of the server', async (t) => {
-  const args = [launcher, 'build-agent', 'sweep', '--allocations-dir', join(folder, 'none')]
-  const ended = await runCaravan(process.execPath, ['--cpu-prof', ...args], folder)
-  t.equal(ended.code, 0, ended.stderr)
-  const [name = ''] = readdirSync(folder).filter((each) => each.endsWith('.cpuprofile'))
-  const profile = readFileSync(join(folder, name), 'utf8')
-  t.match(profile, 'dist/cli/agent-main.js')
-  t.notMatch(profile, 'dist/cli/part-')
+for (const { what, args, main } of [
+  {
+    what: 'the agent',
+    args: [launcher, 'build-agent', 'sweep', '--allocations-dir', join(folder, 'none')],
+    main: 'agent-main',
+  },
+  {
+    what: 'nomad-metrics',
+    args: [join(root, 'bin/nomad-metrics.mjs'), 'start', '--help'],
+    main: 'metrics-main',
+  },
+]) {
+  t.test(`${what} of the package loads nothing of the server`, async (t) => {
+    const profiles = join(folder, main)
+    const profiled = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, ...args]
+    const ended = await runCaravan(process.execPath, profiled, folder)
+    t.equal(ended.code, 0, ended.stderr)
+    const [name = ''] = readdirSync(profiles)
+    const profile = readFileSync(join(profiles, name), 'utf8')
+    t.match(profile, `dist/cli/${main}.js`)
+    t.notMatch(profile, 'dist/cli/part-')
+  })
+}
+
+t.test('nomad-metrics of the package looks up names and reads certificates', async (t) => {
+  const sink = await startSink(t)
+  const certificate = fileURLToPath(new URL('../platform/fixtures/tls-ca.pem', import.meta.url))
+  const { PATH = '' } = process.env
+  const args = ['start', '--server', '--interval=1', '--nomad-uri=https://127.0.0.1:9']
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'bin/nomad-metrics.mjs'),
+      ...args,
+      '--statsd-host=localhost',
+      `--statsd-port=${sink.port}`,
+    ],
+    { env: { PATH, NOMAD_CACERT: certificate }, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  t.teardown(() => child.kill('SIGKILL'))
+  let told = ''
+  child.stderr.on('data', (bytes: Buffer) => (told += bytes.toString()))
+  t.equal((await sink.next(1))[0], 'circle.nomad.server_agent.poll_failure:1|g')
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  t.match(told, /^nomad-metrics: poll for --server failed: .*ECONNREFUSED.*\n$/, 'and nothing else')
+})
+
+t.test('nomad-metrics has no schema in it, whose making would take most of its memory', (t) => {
+  const dist = join(root, 'dist/cli')
+  const own = readdirSync(dist).filter((name) => name.startsWith('metrics-'))
+  t.ok(own.length >= 3, 'in parts')
+  for (const name of own) t.notMatch(readFileSync(join(dist, name), 'utf8'), 'node_modules/zod')
+  t.end()
 })
 
 /** The last step is satisfied when the agent runs on the server's own Node.js. */

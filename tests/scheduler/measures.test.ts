@@ -1,24 +1,18 @@
 /** What slices come to in numbers. */
 import t from 'tap'
 import { BUILT_IN_CLASSES } from '../../src/model/index.ts'
-import type { MetricSink } from '../../src/platform/index.ts'
 import { toGauges } from '../../src/scheduler/gauges.ts'
 import type { AppliedFact } from '../../src/scheduler/ledger.ts'
 import { measureFact } from '../../src/scheduler/measures.ts'
 import { keyOf, type OpenSlice } from '../../src/scheduler/open-slices.ts'
 import type { BuildRow, SliceRow } from '../../src/scheduler/store/index.ts'
+import { gatherMetrics } from './support/metrics.ts'
 import { aBuild, aSlice, NOW_MS } from './support/rows.ts'
 
 const classes = new Map(BUILT_IN_CLASSES.map((each) => [each.name, each]))
 
 function told(applied: AppliedFact): string[] {
-  const lines: string[] = []
-  const write = (name: string, value: number, tags = {}) =>
-    void lines.push([name, value, ...Object.values(tags)].join(' '))
-  const sink: MetricSink = {
-    count: (name, times = 1, tags = {}) => write(name, times, tags),
-    measure: write,
-  }
+  const { sink, lines } = gatherMetrics()
   measureFact(sink, applied, { name: 'medium', promiseMs: 1000 })
   return lines
 }

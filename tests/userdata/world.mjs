@@ -29,11 +29,28 @@ const METADATA_SERVICE = {
   silent: () => {},
 }
 
+/** Such that its turn in the ten seconds of nomad-metrics comes at once. */
+const NODE_ID = '00000007-1111-4000-8000-000000000001'
+const NODE_PATH = `/v1/node/${NODE_ID}`
+const NOMAD = {
+  '/v1/agent/self': {
+    config: { Version: { Version: '2.0.5' } },
+    stats: { client: { node_id: NODE_ID } },
+  },
+  [NODE_PATH]: {
+    ID: NODE_ID,
+    Status: 'ready',
+    SchedulingEligibility: 'eligible',
+    NodeResources: { Cpu: { CpuShares: 4000 }, Memory: { MemoryMB: 8000 }, Disk: { DiskMB: 1000 } },
+  },
+  '/v1/allocations': [],
+}
+
 const servers = [
   listen(8169, METADATA_SERVICE[process.env.IMDS ?? 'well']),
   listen(8170, serveFile),
   listen(3128, (_request, response) => end(response, 403, 'the proxy does not let you')),
-  listen(4646, (_request, response) => end(response, 200, '{}')),
+  listen(4646, nomad),
 ]
 await Promise.all(servers)
 writeFileSync(ready, '')
@@ -48,6 +65,15 @@ function metadata(request, response) {
   }
   if (request.headers['x-aws-ec2-metadata-token'] !== TOKEN) return end(response, 401, '')
   return path in METADATA ? end(response, 200, METADATA[path]) : end(response, 404, '')
+}
+
+/** As far as nomad-metrics asks. */
+function nomad(request, response) {
+  const { pathname } = new URL(request.url, 'http://nomad')
+  const answer = NOMAD[pathname] ?? {}
+  if (process.env.NOMAD_API === 'without its node' && pathname === NODE_PATH)
+    return end(response, 404, 'node not found')
+  end(response, 200, JSON.stringify(answer))
 }
 
 function serveFile(request, response) {

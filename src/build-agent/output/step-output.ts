@@ -47,6 +47,7 @@ export class Outputs {
   readonly #options: OutputsOptions
   readonly #uploads = new Map<Uploader, { spool: Spool; over: Promise<void> }>()
   #left = 0
+  #peakBacklog = 0
 
   constructor(options: OutputsOptions) {
     this.#options = options
@@ -66,6 +67,7 @@ export class Outputs {
       hurry,
       onDrop: (why, cause) => this.#tellDrop(step, why, cause),
       onChange: () => {
+        this.#peakBacklog = Math.max(this.#peakBacklog, this.backlog)
         uploader?.notify()
         output?.onRoom()
       },
@@ -88,6 +90,11 @@ export class Outputs {
     let backlog = 0
     for (const { spool } of this.#uploads.values()) backlog += spool.backlog
     return backlog
+  }
+
+  /** The most that it ever lacked, as far as the disk had it. */
+  get peakBacklog(): number {
+    return this.#peakBacklog
   }
 
   /** The server wants another pace. */

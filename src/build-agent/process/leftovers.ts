@@ -9,22 +9,26 @@ const ROUND_PAUSE_MS = 20
 const PASSES_MAX = 20
 /** Who is still there after so many has taken the signal and can not end, as in a hung disk wait. */
 const STUCK_ROUNDS = 15
+/** With a hundred thousand processes one look at all of them takes that long; a slice must end all the same. */
+const SEARCH_MS = 10_000
 
 /**
  * Kills every process that was started with `name=value` in its environment.
  *
- * @returns false when the machine has no /proc to search, when new ones kept coming, or when some did not
- *   end.
+ * @returns false when the machine has no /proc to search, when new ones kept coming, when some did not end,
+ *   or when the time was over before all were seen.
  */
 export async function killMarked(
   mark: { name: string; value: string },
   clock: Clock,
 ): Promise<boolean> {
+  const lateMs = clock.monotonic() + SEARCH_MS
+  const isLate = () => clock.monotonic() >= lateMs
   const needle = Buffer.from(`\0${mark.name}=${mark.value}\0`)
   let before = ''
   let stuck = 0
   for (let round = 0; round < ROUNDS_MAX && stuck < STUCK_ROUNDS; round++) {
-    const pids = await killFound(needle)
+    const pids = await killFound(needle, isLate)
     if (pids === null) return false
     if (pids.length === 0) return true
     stuck = pids.join() === before ? stuck + 1 : 0
@@ -37,8 +41,10 @@ export async function killMarked(
 /**
  * Kills on sight, and looks at whoever appears meanwhile: a process that starts the next one and ends may
  * never stand in the same list as it.
+ *
+ * @returns null when not all could be looked at.
  */
-async function killFound(needle: Buffer): Promise<number[] | null> {
+async function killFound(needle: Buffer, isLate: () => boolean): Promise<number[] | null> {
   const seen = new Set<string>()
   const found: number[] = []
   for (let pass = 0; pass < PASSES_MAX; pass++) {
@@ -48,6 +54,7 @@ async function killFound(needle: Buffer): Promise<number[] | null> {
     if (fresh.length === 0) break
     const unclear: string[] = []
     for (const entry of fresh) {
+      if (isLate()) return null
       const isMarked = await hasMark(entry, needle)
       seen.add(entry)
       if (isMarked === null) unclear.push(entry)

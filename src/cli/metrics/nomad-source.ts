@@ -1,5 +1,4 @@
 /** Nomad for nomad-metrics, opened anew when one of its certificate files changes. */
-import { readFile, stat } from 'node:fs/promises'
 import type { NomadSource } from '../../metrics/index.ts'
 import { CaravanError } from '../../model/index.ts'
 import { createNomadReadings, type NomadReadings } from '../../nomad/index.ts'
@@ -36,6 +35,7 @@ async function openReadings(options: MetricsOptions['nomad']): Promise<NomadRead
   }
   return createNomadReadings({
     address,
+    small: true,
     ...(token === undefined ? {} : { token }),
     ...(region === undefined ? {} : { region }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
@@ -48,12 +48,15 @@ async function openReadings(options: MetricsOptions['nomad']): Promise<NomadRead
 
 /** A file that is replaced is another one, also within the same second. */
 async function readState(file: string): Promise<string> {
+  const { stat } = await import('node:fs/promises')
   const { mtimeMs, size, ino } = await whatever(file, stat(file))
   return [file, mtimeMs, size, ino].join(':')
 }
 
 async function readPem(file: string | undefined): Promise<string | undefined> {
-  return file === undefined ? undefined : (await whatever(file, readFile(file))).toString('utf8')
+  if (file === undefined) return undefined
+  const { readFile } = await import('node:fs/promises')
+  return (await whatever(file, readFile(file))).toString('utf8')
 }
 
 async function whatever<T>(file: string, reading: Promise<T>): Promise<T> {

@@ -79,7 +79,7 @@ Sends gauges about Nomad to a DogStatsD server every 10 s. Says nothing while al
   --job-states=STATES    derived, or literal: only what Nomad calls the states (derived)
   --exclude-parents      leave out periodic and parameterized jobs, which run for ever
   --namespace=NAME       only its jobs (all)
-  --require-all-namespaces   a token that does not see all of them makes the poll fail
+  --require-all-namespaces   a token that does not see all of them makes polls fail
   --node-tag             tags node, node_class and node_pool on the resources
   --extended-tags        tag eligibility on them, and status disconnected
   --tag=KEY=VALUE        on everything; may be repeated
@@ -160,8 +160,12 @@ function readNomad(uri: string | undefined, env: Environment): MetricsOptions['n
     const value = env[variable] ?? ''
     return value === '' ? {} : { [name]: value }
   }
+  const address = uri ?? (env['NOMAD_ADDR'] || 'http://localhost:4646')
+  if (!/^(?:https?:\/\/[^/]|unix:\/\/\/.)/.test(address)) {
+    throw refuse('--nomad-uri: write http://HOST:PORT, https://HOST:PORT or unix:///PATH')
+  }
   return {
-    address: uri ?? (env['NOMAD_ADDR'] || 'http://localhost:4646'),
+    address,
     ...set('token', 'NOMAD_TOKEN'),
     ...set('region', 'NOMAD_REGION'),
     ...set('ca', 'NOMAD_CACERT'),

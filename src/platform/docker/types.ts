@@ -94,6 +94,8 @@ export interface ContainerFacts {
   isRunning: boolean
   exitCode: number
   isOutOfMemory: boolean
+  /** `starting`, `healthy` or `unhealthy`, by the health check of its image; null without one. */
+  health: string | null
   /** Why it could not be started; empty otherwise. */
   error: string
   /** As this machine's kernel numbers it, where the engine is on this machine; 0 when it does not run. */

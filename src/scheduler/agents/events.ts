@@ -1,7 +1,8 @@
 /** An agent's ordered events, each applied exactly once. */
 import { REASONS, isResult, type AgentEvent } from '../../model/index.ts'
-import type { Clock, Log } from '../../platform/index.ts'
+import type { Clock, Log, MetricSink } from '../../platform/index.ts'
 import type { Ledger, LedgerEntry } from '../ledger.ts'
+import { measureReport } from '../measures.ts'
 import type { AgentGate } from '../ports.ts'
 import type { Reading } from '../reading.ts'
 import {
@@ -26,6 +27,7 @@ export interface EventDeps {
   orders: Orders
   clock: Clock
   log: Log
+  metrics: MetricSink
 }
 
 /** Many times what a sane job causes. The agent counts its own; this is for one that does not. */
@@ -44,6 +46,7 @@ export function createEvents(deps: EventDeps): AgentGate['events'] {
       who.place,
     )
     if (batch === null) return refuse('fenced')
+    measureReport(deps.metrics, batch)
     if (batch.finished.length > 0) await delivery.finished(who, batch.finished)
     if (batch.finished.length > 0 || batch.reported) delivery.check(who.key)
     const { slice } = ledger.open.get(who.key) ?? who
@@ -70,8 +73,11 @@ interface Batch {
 
 interface Applied {
   applied: number
+  /** Steps that are over since. */
   finished: StepRow[]
   reported: boolean
+  /** Bytes; null unless it was told just now. */
+  spoolPeak: number | null
 }
 
 /** @returns null when the agent has no say any more. */
@@ -99,12 +105,14 @@ async function applyAll(
     await updateAttempt(entry.writer, place, { events_applied, reported_reason, reported_detail })
     entry.attempted(run.attempt)
   }
-  return { applied: events_applied, finished: run.finished, reported: reported_reason !== null }
+  const { finished, spoolPeak } = run
+  return { applied: events_applied, finished, reported: reported_reason !== null, spoolPeak }
 }
 
 /** One batch on its way into the rows. */
 class Application {
   readonly finished: StepRow[] = []
+  spoolPeak: number | null = null
   attempt: AttemptRow
   readonly #deps: EventDeps
   readonly #entry: LedgerEntry
@@ -142,11 +150,12 @@ class Application {
   async #applyKnown(event: AgentEvent): Promise<void> {
     switch (event.type) {
       case 'step_started':
-        return this.#saveStep(event, {
+        await this.#saveStep(event, {
           state: 'running',
           shell: event.shell ?? null,
           started_ms: this.#deps.clock.now(),
         })
+        return
       case 'step_finished':
         return this.#finishStep(event)
       case 'notice':
@@ -157,7 +166,7 @@ class Application {
   }
 
   async #finishStep(event: Extract<AgentEvent, { type: 'step_finished' }>): Promise<void> {
-    await this.#saveStep(event, {
+    const saved = await this.#saveStep(event, {
       state: event.state,
       exit_code: event.exit_code,
       signal: event.signal,
@@ -168,23 +177,23 @@ class Application {
       output_sha256: event.output.sha256,
       output_dropped: event.output.dropped,
     })
-    const row = this.#steps.get(`${event.step}.${event.attempt}`)
-    if (row !== undefined) this.finished.push(row)
+    if (saved !== null) this.finished.push(saved)
   }
 
+  /** @returns null for a step that is over: it stays as it is, whatever a confused agent says later. */
   async #saveStep(
     { step, attempt }: { step: number; attempt: number },
     change: Partial<StepRow>,
-  ): Promise<void> {
+  ): Promise<StepRow | null> {
     const id = `${step}.${attempt}`
     const before = this.#steps.get(id) ?? this.#newStep(step, attempt)
-    // A step that is over stays as it is, whatever a confused agent says later.
-    if (before.finished_ms !== null) return
+    if (before.finished_ms !== null) return null
     const row = { ...before, ...change }
     this.#steps.set(id, row)
     await saveStep(this.#entry.writer, row)
     const { build, index: slice } = this.#who.place
     this.#entry.announce(build, { kind: 'step', slice, step })
+    return row
   }
 
   #newStep(step: number, attempt: number): StepRow {
@@ -230,6 +239,7 @@ class Application {
   async #report(event: Extract<AgentEvent, { type: 'slice_finished' }>): Promise<void> {
     if (this.attempt.reported_reason !== null) return
     const { result, reason, detail } = event
+    this.spoolPeak = event.spool_peak_bytes ?? null
     if (REASONS[reason].result !== result) {
       this.#deps.log.warn('an agent reported a result that does not go with its reason', {
         slice: this.#who.key,

@@ -1,6 +1,6 @@
 /** The scheduler's side of the agent protocol. */
 import type { Settings } from '../../model/index.ts'
-import type { Clock, Log } from '../../platform/index.ts'
+import type { Clock, Log, MetricSink } from '../../platform/index.ts'
 import type { Leases } from '../leases.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Followers } from '../output/index.ts'
@@ -39,6 +39,7 @@ export interface GateDeps {
   killTimeoutMs: number
   clock: Clock
   log: Log
+  metrics: MetricSink
   /** Aborts when the server closes. */
   closing: AbortSignal
 }

@@ -132,6 +132,8 @@ t.test('B63, C-2: a step waits for a server that is away, then goes on without i
   t.match(server.output(0).toString(), /300000\nend\n$/)
   t.match(server.notices, [/took no output for too long/])
   t.match(log, /output is left out/)
+  const peak = server.sliceFinished?.spool_peak_bytes ?? 0
+  t.ok(peak > 400_000 && peak < 5_000_000, `what waited is told: ${peak}`)
 })
 
 t.test('output without a newline is seen while the step runs', async (t) => {

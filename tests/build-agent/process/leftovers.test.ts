@@ -36,6 +36,14 @@ t.test(
   },
 )
 
+t.test('a search that takes too long is ended, and says that it did not see all', async (t) => {
+  let ms = 0
+  const slow = { ...clock, monotonic: () => (ms += 1000) }
+  const mark = { name: 'MARK', value: t.testdir() }
+  t.equal(await killMarked(mark, slow), false)
+  t.ok(ms < 20_000, 'right then')
+})
+
 t.test('a cgroup takes everything with it, where the machine has one', async (t) => {
   const cgroup = await createCgroup({ name: `test-${process.pid}`, clock, killedMs: 5000 })
   if (cgroup === null) {

@@ -58,6 +58,8 @@ export async function startReporting(
     openNomad: () => {
       const nomad = createNomadReadings({
         address,
+        // As the program does; undici would be loaded while the fast clock runs.
+        small: true,
         ...(token === undefined ? {} : { token }),
         clock,
         random: { number: () => 0.5, bytes: (size) => new Uint8Array(size) },

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { isResult, type BuildView } from '../../../src/model/index.ts'
 import { TestClock, systemClock, type Clock } from '../../../src/platform/index.ts'
+import { gatherMetrics } from '../support/metrics.ts'
 import { agentOf, stepFinished, unwrap } from '../support/agent.ts'
 import { aRequest, countOpenJobs, startScheduler, until, untilBuild } from '../support/scheduler.ts'
 
@@ -228,4 +229,42 @@ t.test('an agent that asks why it got a signal is told what Nomad wants', async 
   t.equal(await why(), 'none')
   cluster.jobs.delete(job ?? '')
   t.equal(await why(), 'stopped_by_operator')
+})
+
+t.test('what an agent tells of its output and its disk is counted once', async (t) => {
+  const { sink, lines } = gatherMetrics(/^circle\.agent\.(output|spool)/)
+  const started = await startScheduler(t, { metrics: sink })
+  await started.scheduler.submit(aRequest({}, ['one', 'two']))
+  const agent = await agentOf(started.cluster, started.scheduler)
+  await agent.begin()
+  const { agents } = started.scheduler
+  const events = agent.ordered(stepFinished(0, 'hello'), stepFinished(1, 'you'))
+  unwrap(await agents.events(agent.caller, events))
+  unwrap(await agents.events(agent.caller, events))
+  unwrap(await agent.send(stepFinished(0, 'another end of the same step')))
+  t.same(lines, ['circle.agent.output.bytes 5', 'circle.agent.output.bytes 3'])
+  unwrap(await agent.output(0, 0, 'hello'))
+  unwrap(await agent.output(1, 0, 'you'))
+  const last = agent.ordered({
+    type: 'slice_finished',
+    result: 'succeeded',
+    reason: 'succeeded',
+    detail: '',
+    spool_peak_bytes: 70_000,
+  })
+  unwrap(await agents.events(agent.caller, last))
+  await untilBuild(started.scheduler, '1', isOver)
+  unwrap(await agents.events(agent.caller, last))
+  t.same(lines.slice(2), ['circle.agent.spool.peak 70000'])
+})
+
+t.test('an agent that tells nothing of its disk has no peak', async (t) => {
+  const { sink, lines } = gatherMetrics(/^circle\.agent\.spool/)
+  const started = await startScheduler(t, { metrics: sink })
+  await started.scheduler.submit(aRequest({}, ['one']))
+  const agent = await agentOf(started.cluster, started.scheduler)
+  await agent.begin()
+  unwrap(await agent.report('succeeded'))
+  await untilBuild(started.scheduler, '1', isOver)
+  t.same(lines, [])
 })

@@ -18,6 +18,7 @@ import {
   systemClock,
   systemRandom,
   type Clock,
+  type MetricSink,
 } from '../../../src/platform/index.ts'
 import {
   createOutputStore,
@@ -42,6 +43,7 @@ export interface StartOptions {
   clock?: Clock
   settings?: SettingsInput
   agentCommand?: readonly string[]
+  metrics?: MetricSink
 }
 
 /** Removed after everything that was started in it is closed, which `t.testdir` is not. */
@@ -70,6 +72,7 @@ export async function startScheduler(t: Test, options: StartOptions = {}) {
     serverKey: SERVER_KEY,
     publicUrl: () => 'http://127.0.0.1:8080',
     agentCommand: options.agentCommand ?? ['/usr/bin/caravan', 'build-agent'],
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     template: { file: TEMPLATE, text: readFileSync(TEMPLATE, 'utf8') },
   })
   let closed = false

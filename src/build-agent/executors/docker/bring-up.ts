@@ -27,6 +27,7 @@ import {
   toProxyVariables,
   toServicePlan,
 } from './plans.ts'
+import { awaitReady, waitOf } from './readiness.ts'
 import { type Service, startService } from './services.ts'
 import { isInContainer } from './signals.ts'
 
@@ -65,7 +66,7 @@ export async function bringUp(
   given: BringUp,
   io: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<BroughtUp> {
-  const { engine, containers, specs } = given
+  const { specs } = given
   const names = specs.flatMap(({ name }) => (name === undefined ? [] : [name]))
   const job = {
     name: `caravan-${given.name}`,
@@ -97,24 +98,50 @@ export async function bringUp(
     },
   }
   const found = await probe(place)
-  const services = new Map<number, Service>()
-  const shared = findSharedPorts(
-    specs.slice(1).map((spec, at) => ({
-      name: spec.name ?? spec.image,
-      ports: images[at + 1]?.ports ?? [],
-    })),
-  )
-  for (const text of shared) {
-    io.say(`caravan: ${text}: all containers share one network, so one of them can not have it`)
-  }
-  for (const [index, spec] of specs.entries()) {
-    if (index === 0) continue
-    const plan = toServicePlan(spec, index, { ...parts, primary: id })
-    services.set(index, await startService({ engine, containers, log: given.log }, spec, plan))
-    io.say(`${spec.image}: started as ${spec.name ?? `service ${index}`}, on localhost`)
-  }
+  const services = await startServices(given, io, { images, primary: id, parts })
   throwIfOver(io.signal)
   return { executor: await createDockerExecutor(place, found), services }
+}
+
+/** They are waited for together, where they ask for it. */
+async function startServices(
+  { engine, containers, specs, clock, log }: BringUp,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
+  job: { images: readonly ImageFacts[]; primary: string; parts: JobParts },
+): Promise<Map<number, Service>> {
+  const { images, primary, parts } = job
+  const plans = specs.flatMap((spec, index) => {
+    if (index === 0) return []
+    const ports = images[index]?.ports ?? []
+    return [{ index, spec, ports, name: spec.name ?? spec.image, limitMs: waitOf(spec) }]
+  })
+  for (const text of findSharedPorts(plans)) {
+    say(`caravan: ${text}: all containers share one network, so one of them can not have it`)
+  }
+  const services = new Map<number, Service>()
+  for (const { spec, index } of plans) {
+    const plan = toServicePlan(spec, index, { ...parts, primary })
+    services.set(index, await startService({ engine, containers, log }, spec, plan))
+    say(`${spec.image}: started as ${spec.name ?? `service ${index}`}, on localhost`)
+  }
+  if (plans.every(({ limitMs }) => limitMs === 0)) return services
+  const networkPid = await findPid(engine, primary)
+  await Promise.all(
+    plans.map(async ({ index, ...plan }) => {
+      const service = services.get(index)
+      if (service === undefined || service.failure !== null || plan.limitMs === 0) return
+      const { container } = service
+      await awaitReady({ ...plan, container }, { engine, networkPid, clock, say, signal })
+    }),
+  )
+  return services
+}
+
+/** Of a container's main process; null where it is not to be seen from here. */
+async function findPid(engine: DockerEngine, id: string): Promise<number | null> {
+  const facts = await engine.container(id)
+  if (facts === null || !facts.isRunning) return null
+  return (await isInContainer(facts.pid, id)) ? facts.pid : null
 }
 
 async function provideImages(

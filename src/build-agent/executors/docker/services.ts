@@ -1,4 +1,5 @@
 /** The containers beside the primary. One that fails is told of in its own step; the job goes on. */
+import { Readable } from 'node:stream'
 import { type ContainerSpec } from '../../../model/index.ts'
 import {
   type Attached,
@@ -9,6 +10,7 @@ import {
 import type { JobContainers } from './job-containers.ts'
 
 export interface Service {
+  readonly container: string
   /** What it writes, from its first byte on. Ends when it ends. */
   readonly output: AsyncIterable<Buffer>
   /** Why it could not be started; null when it was. */
@@ -17,6 +19,9 @@ export interface Service {
   exitCode(): Promise<number | null>
   close(): void
 }
+
+/** Docker holds up a service whose output nobody takes, and steps may wait for that service before they do. */
+const AHEAD_BYTES = 4 * 1024 ** 2
 
 export async function startService(
   deps: { engine: DockerEngine; containers: JobContainers; log: Log },
@@ -33,7 +38,8 @@ export async function startService(
   )
   if (failure !== null) log.warn('a service did not start', { image: spec.image, why: failure })
   return {
-    output: attached.output,
+    container: id,
+    output: readAhead(attached.output),
     failure,
     async exitCode() {
       const facts = await engine.container(id).catch(() => null)
@@ -41,4 +47,12 @@ export async function startService(
     },
     close: () => attached.close(),
   }
+}
+
+function readAhead(output: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const ahead = Readable.from(output, { objectMode: false, highWaterMark: AHEAD_BYTES })
+  // Told to whoever reads it, later.
+  ahead.on('error', () => undefined)
+  ahead.read(0)
+  return ahead as AsyncIterable<Buffer>
 }

@@ -1,5 +1,5 @@
 /** What the machine itself must give for a fault: a limit of memory, a small disk, a frozen process. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,9 +53,12 @@ export function limitMemory(t: Test, name: string, bytes: number): string | null
   return second
 }
 
-/** @returns a group whose members do not even die while it is frozen, which only version 1 has. */
+/**
+ * @returns a group whose members do not even die while it is frozen, which only version 1 has; null where
+ *   this user can neither find nor mount one.
+ */
 export function makeFreezer(t: Test, name: string): { freeze(pid: number): void } | null {
-  const folder = makeGroup(t, { controller: 'freezer', name })
+  const folder = makeGroup(t, { controller: 'freezer', name }) ?? mountFreezer(t, name)
   if (folder === null) return null
   const set = (state: string) => writeFileSync(join(folder, 'freezer.state'), state)
   t.teardown(() => set('THAWED'))
@@ -65,6 +68,25 @@ export function makeFreezer(t: Test, name: string): { freeze(pid: number): void 
       set('FROZEN')
     },
   }
+}
+
+/** Where the machine uses version 2 alone, the kernel still has the freezer of version 1 for who mounts it. */
+function mountFreezer(t: Test, name: string): string | null {
+  if (!isRoot()) return null
+  const mount = mkdtempSync(join(tmpdir(), 'caravan-freezer-'))
+  const { status } = spawnSync('mount', ['-t', 'cgroup', '-o', 'freezer', 'caravan-test', mount])
+  if (status !== 0) {
+    rmdirSync(mount)
+    return null
+  }
+  const folder = join(mount, `caravan-test-${process.pid}-${name}`)
+  mkdirSync(folder)
+  t.teardown(async () => {
+    await removeGroup(folder)
+    execFileSync('umount', ['--lazy', mount])
+    rmdirSync(mount)
+  })
+  return folder
 }
 
 /** Below our own group; null for version 2. */

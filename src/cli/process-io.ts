@@ -1,0 +1,33 @@
+/** The process that a command runs in: its streams and signals. */
+import { EXIT, type Io } from './io.ts'
+
+/** @param onUnread called when nobody reads stdout any more, as in `caravan builds list | head -1`. */
+export function openProcessIo(onUnread: (interrupt: (why: string) => void) => void): Io {
+  const interrupt = new AbortController()
+  // The first signal asks the command to end in order; whoever sends a second one does not want to wait.
+  const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted)
+    interrupt.abort(name)
+  }
+  process.on('SIGINT', () => onSignal('SIGINT'))
+  process.on('SIGTERM', () => onSignal('SIGTERM'))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isUnread(error)) throw error
+    onUnread((why) => interrupt.abort(why))
+  })
+  // That nobody reads complaints is no reason to end what they are about.
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isUnread(error)) throw error
+  })
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    signal: interrupt.signal,
+  }
+}
+
+function isUnread({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED'
+}
