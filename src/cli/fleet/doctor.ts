@@ -2,10 +2,9 @@
 import { examineGroup, type Finding } from '../../fleet/index.ts'
 import type { Settings } from '../../model/index.ts'
 import { createAws, describeCause, readSettings, systemClock } from '../../platform/index.ts'
-import { checkToken } from '../../metrics/index.ts'
 import { drawFindings } from '../doctor.ts'
-import { createNomadSource } from '../metrics/nomad-source.ts'
 import { EXIT, usageError, writeJsonLine, type Io } from '../io.ts'
+import { assertSight } from './sight.ts'
 import { openImds, toldRegion, withNomad, type FleetOptions } from './connect.ts'
 
 export interface FleetDoctorOptions extends FleetOptions {
@@ -71,24 +70,8 @@ async function checkNomad(options: FleetDoctorOptions, io: Io): Promise<Finding>
 /** Nomad leaves out of its lists what a token may not see: a busy node would look empty. */
 async function checkSight({ nomad }: Settings, io: Io): Promise<Finding> {
   return tryTo('nomad token', async () => {
-    const source = createNomadSource({
-      address: nomad.address,
-      ...(nomad.token === undefined ? {} : { token: nomad.token }),
-      ...(nomad.region === undefined ? {} : { region: nomad.region }),
-      ...(nomad.ca_cert === undefined ? {} : { ca: nomad.ca_cert }),
-      ...(nomad.client_cert === undefined ? {} : { cert: nomad.client_cert }),
-      ...(nomad.client_key === undefined ? {} : { key: nomad.client_key }),
-      ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
-    })
-    try {
-      if ((await checkToken(await source.acquire(), 'read-job', io.signal)) === null)
-        return 'sees all namespaces, as far as can be told'
-    } finally {
-      await source.close()
-    }
-    throw new Error(
-      'it may not see the jobs of all namespaces (namespace "*", read-job): a busy node would look empty',
-    )
+    await assertSight({ nomad }, io.signal)
+    return 'sees all namespaces, as far as can be told'
   })
 }
 

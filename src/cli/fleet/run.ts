@@ -11,6 +11,7 @@ import { untilAborted } from '../dev.ts'
 import { EXIT, writeJsonLine, type Io } from '../io.ts'
 import { openMetrics } from '../metrics/server-metrics.ts'
 import { openController, openStore, type ControllerOptions } from './open.ts'
+import { assertSight } from './sight.ts'
 import { toTickView } from './views.ts'
 
 export interface RunOptions extends ControllerOptions {
@@ -28,6 +29,7 @@ export async function runCommand(options: RunOptions, io: Io): Promise<number> {
       ? await createJsonWriter()
       : createTextWriter(io.stderr, () => systemClock.now())
   const log = createLog(writer, options.logLevel ?? 'info')
+  await assertSight(opened.settings, io.signal)
   const metrics = openMetrics(opened.settings.metrics, log)
   const { deps, shutdown } = await openController(opened, options, log, metrics.sink)
   shutdown.add('metrics', () => metrics.close())

@@ -9,6 +9,7 @@ import {
 } from '../../platform/index.ts'
 import { EXIT, writeJsonLine, type Io } from '../io.ts'
 import { openController, openStore, type ControllerOptions } from './open.ts'
+import { assertSight } from './sight.ts'
 import { drawPool, toTickView } from './views.ts'
 
 export interface TickOptions extends ControllerOptions {
@@ -25,6 +26,7 @@ export async function tickCommand(options: TickOptions, io: Io): Promise<number>
     createTextWriter(io.stderr, () => systemClock.now()),
     options.logLevel ?? 'warn',
   )
+  await assertSight(opened.settings, io.signal)
   const { deps, shutdown } = await openController(opened, options, log, noMetrics)
   const controller = createController({ ...deps, wake: () => undefined })
   shutdown.add('controller', () => controller.close())
