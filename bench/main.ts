@@ -3,6 +3,7 @@ import { systemClock } from '../src/platform/index.ts'
 import { agentStart } from './agent-start.ts'
 import { config } from './config.ts'
 import { container } from './container.ts'
+import { fleet } from './fleet.ts'
 import { runBench } from './harness/run.ts'
 import { latency } from './latency.ts'
 import { metrics } from './metrics.ts'
@@ -21,6 +22,7 @@ const code = await runBench(process.argv.slice(2), {
     agentStart,
     config,
     container,
+    fleet,
     latency,
     metrics,
     output,

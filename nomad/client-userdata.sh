@@ -26,7 +26,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 : "${NOMAD_KEY_FINGERPRINT:=C874011F0AB405110D02105534365D9472D7468F}"
 : "${NOMAD_REGION:=global}" "${NOMAD_DATACENTER:=default}" "${NOMAD_NODE_POOL:=default}"
 : "${NOMAD_NODE_CLASS:=linux-64bit}" "${NOMAD_RAW_EXEC:=true}" "${NOMAD_ACL:=false}" "${NOMAD_TLS:=false}"
-# Prints a JSON object with ca, cert, key (PEM; for NOMAD_TLS) and metrics_token (for NOMAD_ACL).
+# Prints a JSON object with ca, cert, key (PEM; for NOMAD_TLS), metrics_token and lifecycle_token (for NOMAD_ACL).
 : "${SECRETS_COMMAND:=}"
 # What a machine keeps for itself: vCPU, MB of memory, MB of disk.
 : "${RESERVED_VCPU:=2}" "${RESERVED_MEMORY:=4096}" "${RESERVED_DISK:=4096}"
@@ -36,6 +36,8 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 : "${HTTP_PROXY:=${http_proxy:-}}" "${HTTPS_PROXY:=${https_proxy:-$HTTP_PROXY}}" "${NO_PROXY:=${no_proxy:-}}"
 # true lets build containers ask for the credentials of the instance's role.
 : "${BUILDS_MAY_USE_IMDS:=false}"
+# true waits for builds when the Auto Scaling Group ends the machine (docs/guides/fleet.md tells what it needs).
+: "${FLEET_LIFECYCLE:=true}"
 # true tells the Auto Scaling Group when this script fails (needs the aws command).
 : "${SIGNAL_UNHEALTHY:=true}"
 # Outside EC2 name both, and the metadata service is not asked.
@@ -175,6 +177,7 @@ HTTP_PROXY (https?://[^[:space:]"\\]+)?
 HTTPS_PROXY (https?://[^[:space:]"\\]+)?
 NO_PROXY [][A-Za-z0-9.,:/*_-]*
 BUILDS_MAY_USE_IMDS true|false
+FLEET_LIFECYCLE true|false
 SIGNAL_UNHEALTHY true|false
 NODE_NAME [A-Za-z0-9._-]*
 PRIVATE_IP [0-9a-fA-F.:]*

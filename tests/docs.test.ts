@@ -11,6 +11,9 @@ const FILES = [
   ...readdirSync(GUIDES).map((name) => join(GUIDES, name)),
 ]
 
+/** Commands that do something themselves and have others below them. */
+const WITH_BELOW = ['dev']
+
 /** Commands that read their own command line: commander knows their names alone. */
 const OWN_FLAGS = ['build-agent', 'metrics']
 
@@ -36,6 +39,8 @@ function faults(program: Command, line: string): string[] {
   const words = line.split(/\s+/)
   let command = program
   while (command.commands.length > 0) {
+    const isFlag = (words[0] ?? '-').startsWith('-')
+    if (isFlag && WITH_BELOW.includes(command.name())) break
     const name = words.shift() ?? ''
     const next = command.commands.find((each) => each.name() === name.split('|')[0])
     if (next === undefined) return [`there is no ${name}: caravan ${line}`]

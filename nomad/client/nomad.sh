@@ -19,10 +19,10 @@ install_nomad() {
   put /usr/bin/nomad 755 < "$WORK/nomad/nomad"
 }
 
-# Certificates and the token of nomad-metrics come from where secrets are kept, never from user data.
+# Certificates and the tokens of nomad-metrics and of the lifecycle come from where secrets are kept, never from user data.
 fetch_secrets() {
   local name mode secrets='{}'
-  METRICS_TOKEN=''
+  METRICS_TOKEN='' LIFECYCLE_TOKEN=''
   [[ -z $SECRETS_COMMAND ]] || secrets=$(bash -c "$SECRETS_COMMAND") || fail 'SECRETS_COMMAND failed'
   jq -e 'type == "object"' <<< "$secrets" > /dev/null 2>&1 || fail 'SECRETS_COMMAND printed no JSON object'
   if [[ $NOMAD_TLS == true ]]; then
@@ -36,7 +36,8 @@ fetch_secrets() {
   fi
   if [[ $NOMAD_ACL == true ]]; then
     METRICS_TOKEN=$(jq -r '.metrics_token // ""' <<< "$secrets")
-    [[ $METRICS_TOKEN =~ ^[A-Za-z0-9._-]*$ ]] || fail 'metrics_token holds characters that no token has'
+    LIFECYCLE_TOKEN=$(jq -r '.lifecycle_token // ""' <<< "$secrets")
+    [[ $METRICS_TOKEN$LIFECYCLE_TOKEN =~ ^[A-Za-z0-9._-]*$ ]] || fail 'a token holds characters that no token has'
   fi
 }
 

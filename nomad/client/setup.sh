@@ -61,6 +61,7 @@ configure_units() {
     if [[ $NOMAD_TLS == true ]]; then echo NOMAD_CACERT=/etc/nomad/tls/ca.pem; fi
     if [[ $NOMAD_ACL == true ]]; then printf 'NOMAD_TOKEN=%s\n' "$METRICS_TOKEN"; fi
   } | put /etc/caravan/client.env 600
+  if [[ $NOMAD_ACL == true ]]; then printf 'NOMAD_TOKEN=%s\n' "$LIFECYCLE_TOKEN"; fi | put /etc/caravan/lifecycle.env 600
   for unit in "$CLIENT"/*.service "$CLIENT"/*.timer; do
     put "/etc/systemd/system/${unit##*/}" 644 < "$unit"
   done
@@ -76,6 +77,13 @@ start_units() {
   fi
   apply nomad.service "$units/nomad.service" /etc/nomad/*.hcl /etc/caravan/proxy.env
   apply caravan-sweep.timer "$units"/caravan-sweep.*
+  # Outside of EC2 nobody else ends the machine. What may not drain would hold it for two days.
+  if [[ $NOMAD_ACL == true && -z $LIFECYCLE_TOKEN ]]; then log 'without lifecycle_token, nobody waits for builds here'; fi
+  if [[ $FLEET_LIFECYCLE == true && $ON_EC2 == true && ($NOMAD_ACL == false || -n $LIFECYCLE_TOKEN) ]]; then
+    apply caravan-lifecycle.service "$units/caravan-lifecycle.service" /etc/caravan/client.env /etc/caravan/lifecycle.env
+  elif systemctl -q is-enabled caravan-lifecycle.service 2> /dev/null; then
+    systemctl -q disable --now caravan-lifecycle.service
+  fi
   if [[ -n $STATSD_HOST ]]; then apply nomad-metrics.service "$units/nomad-metrics.service" /etc/caravan/client.env; fi
 }
 

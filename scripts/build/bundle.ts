@@ -18,6 +18,17 @@ const NATIVE = ['pg-native', 'unix-dgram', 'cpu-features', '*.node']
 /** dockerode loads them at its start, and only uses them to build images, which we do not. */
 const NEVER_USED = /^(?:@grpc\/(?:grpc-js|proto-loader)|protobufjs)$/
 
+/**
+ * Their CommonJS, which `main` names, has no names any more when a bundle imports it later; and nothing of it
+ * can be left out.
+ */
+const AS_MODULES = Object.fromEntries(
+  ['auto-scaling', 'ec2', 'secrets-manager'].map((client) => {
+    const name = `@aws-sdk/client-${client}`
+    return [name, `${name}/dist-es/index.js`]
+  }),
+)
+
 /** What CommonJS finds in its scope, which an ES module has not. */
 const COMMON_JS = `import { createRequire as $createRequire } from 'node:module'
 const require = $createRequire(import.meta.url)
@@ -30,6 +41,7 @@ const common = {
   target: 'node24',
   banner: { js: COMMON_JS },
   external: NATIVE,
+  alias: AS_MODULES,
   // Lines stay as they are: a stack names functions that can be found, and no map has to be read.
   minify: false,
   legalComments: 'none',

@@ -34,11 +34,13 @@ golang.org/x/text and the standard library of Go: BSD-3-Clause
  * @throws Error when a package has no licence text, and its licence is none that we know the text of.
  */
 export async function collectNotices(root: string, inputs: readonly string[]): Promise<string> {
-  const ownLicense = await readFile(join(root, 'LICENSE'), 'utf8')
   const folders = [...new Set(inputs.flatMap((path) => toPackageFolder(path) ?? []))]
-  const notices = await Promise.all(
-    folders.map((folder) => toNotice(join(root, folder), ownLicense)),
-  )
+  const packages = await Promise.all(folders.map((folder) => readPackage(join(root, folder))))
+  const texts: KnownTexts = {
+    mit: await readFile(join(root, 'LICENSE'), 'utf8'),
+    apache: packages.find(isApacheText)?.text ?? null,
+  }
+  const notices = packages.map((each) => toNotice(each, texts))
   // One package may stand in several places.
   const sections = [...new Set(notices)].sort()
   return [HEAD, ...sections].join(`\n${'-'.repeat(80)}\n\n`)
@@ -49,25 +51,43 @@ function toPackageFolder(path: string): string | null {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? null
 }
 
-async function toNotice(folder: string, ownLicense: string): Promise<string> {
+interface Package {
+  manifest: Manifest
+  /** Null when the package does not bring the text of its licence. */
+  text: string | null
+}
+
+interface KnownTexts {
+  mit: string
+  /** The same for whoever uses it: names and years do not stand in it. */
+  apache: string | null
+}
+
+async function readPackage(folder: string): Promise<Package> {
   const found = manifest.parse(JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')))
-  const { name, version, license } = found
   const files = (await readdir(folder)).sort()
   const file = files.find((each) => /^(?:licen[sc]e|copying)/i.test(each))
-  const text =
-    file === undefined
-      ? fillIn(found, ownLicense)
-      : (await readFile(join(folder, file), 'utf8')).trim()
+  const text = file === undefined ? null : (await readFile(join(folder, file), 'utf8')).trim()
+  return { manifest: found, text }
+}
+
+function isApacheText({ manifest: { license }, text }: Package): boolean {
+  return license === 'Apache-2.0' && text !== null && text.includes('TERMS AND CONDITIONS')
+}
+
+function toNotice({ manifest: found, text }: Package, texts: KnownTexts): string {
+  const { name, version, license } = found
   const note = name === 'hcl2-parser' ? `\n\n${GO_MODULES.trim()}` : ''
-  return `${name} ${version} (${license})\n\n${text}${note}\n`
+  return `${name} ${version} (${license})\n\n${text ?? fillIn(found, texts)}${note}\n`
 }
 
 /** A few packages only name their licence. */
-function fillIn({ name, license, author }: Manifest, ownLicense: string): string {
+function fillIn({ name, license, author }: Manifest, { mit, apache }: KnownTexts): string {
   const holder = typeof author === 'object' ? author.name : (author ?? `the authors of ${name}`)
   const copyright = `Copyright (c) ${holder}`
-  if (license === 'MIT') return ownLicense.trim().replace(/^Copyright .*$/m, copyright)
+  if (license === 'MIT') return mit.trim().replace(/^Copyright .*$/m, copyright)
   if (license === 'ISC') return `ISC License\n\n${copyright}\n\n${ISC.trim()}`
+  if (license === 'Apache-2.0' && apache !== null) return `${copyright}\n\n${apache}`
   throw new Error(`${name} comes without the text of its licence, ${license}`)
 }
 

@@ -91,6 +91,14 @@ const ALERTS: readonly Alert[] = [
     severity: 'page',
   },
   {
+    name: 'FleetAlarm',
+    told: 'The fleet can not do what it should: "caravan fleet status" says what stands in the way.',
+    asked: { metric: 'circle.fleet.alarms', as: 'max', by: ['pool'] },
+    above: 0,
+    minutes: 5,
+    severity: 'ticket',
+  },
+  {
     name: 'RaftContactSlow',
     told: 'The leader of Nomad hears late from its followers: look at disks and network of the servers.',
     asked: { metric: 'nomad.raft.leader.lastContact', as: 'max' },

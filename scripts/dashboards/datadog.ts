@@ -1,5 +1,5 @@
 /** Dashboards as Datadog's API takes them. */
-import type { Dashboard, Panel } from './panels.ts'
+import type { Dashboard, Panel } from './panel.ts'
 import { queriesOf, toDatadogQuery, type Asked } from './query.ts'
 
 export function toDatadog({ title, panels }: Dashboard): object {

@@ -1,5 +1,5 @@
 /** Dashboards as Grafana imports them: the classic model, which all versions take. */
-import type { Dashboard, Panel } from './panels.ts'
+import type { Dashboard, Panel } from './panel.ts'
 import { queriesOf, toPromQl, type Asked } from './query.ts'
 
 const SOURCE = { type: 'prometheus', uid: '${datasource}' }

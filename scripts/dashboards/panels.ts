@@ -1,30 +1,6 @@
 /** What stands on the dashboards, row by row. */
-import type { Asked, Query } from './query.ts'
-
-export interface Panel {
-  title: string
-  /** What to do with it, in a sentence. */
-  why: string
-  /** As Grafana calls it. */
-  unit: 'short' | 's' | 'bytes' | 'Bps' | 'percentunit' | 'reqps' | 'ms' | 'ops'
-  /** By the name that its lines have. */
-  lines: Readonly<Record<string, Asked>>
-  stacked?: true
-  /** From here on it is red. */
-  limit?: number
-}
-
-export interface Dashboard {
-  slug: 'overview' | 'fleet' | 'control-plane'
-  title: string
-  panels: readonly Panel[]
-}
-
-const CLASS = ['resource_class'] as const
-/** Nodes that take work. */
-const IN_USE = { drain: ['false'], status: ['ready'] } as const
-
-const byClass = (metric: Query['metric'], as: Query['as']): Query => ({ metric, as, by: CLASS })
+import { FLEET } from './fleet-panels.ts'
+import { byClass, type Dashboard } from './panel.ts'
 
 const OVERVIEW: Dashboard = {
   slug: 'overview',
@@ -105,105 +81,6 @@ const OVERVIEW: Dashboard = {
       why: 'One that is far above the rest may hang.',
       unit: 's',
       lines: { longest: byClass('circle.slice.running_age', 'max') },
-    },
-  ],
-}
-
-const share = (dimension: 'cpu' | 'memory' | 'disk'): Asked => ({
-  share: {
-    metric: `circle.nomad.client_agent.resources.used.${dimension}`,
-    as: 'sum',
-    where: IN_USE,
-  },
-  of: {
-    metric: `circle.nomad.client_agent.resources.total.${dimension}`,
-    as: 'sum',
-    where: IN_USE,
-  },
-})
-
-const FLEET: Dashboard = {
-  slug: 'fleet',
-  title: 'Caravan: fleet',
-  panels: [
-    {
-      title: 'Nodes',
-      why: 'By status and drain, from one place: a node that is down can not tell so itself.',
-      unit: 'short',
-      stacked: true,
-      lines: { nodes: { metric: 'circle.fleet.nodes', as: 'sum', by: ['status', 'drain'] } },
-    },
-    {
-      title: 'Nodes that take work, by class',
-      why: 'Status ready and not drained.',
-      unit: 'short',
-      stacked: true,
-      lines: {
-        nodes: { metric: 'circle.fleet.nodes', as: 'sum', by: ['node_class'], where: IN_USE },
-      },
-    },
-    {
-      title: 'Used',
-      why: 'Of the nodes that take work. Needs --node-tag where many clients send to one receiver.',
-      unit: 'percentunit',
-      lines: { cpu: share('cpu'), memory: share('memory'), disk: share('disk') },
-    },
-    {
-      title: 'Slices that would find a place',
-      why: '0 means that the next slice of the class waits.',
-      unit: 'short',
-      lines: { places: byClass('circle.fleet.slots.available', 'min') },
-    },
-    {
-      title: 'Largest free memory on one node',
-      why: 'Much free room in small pieces holds no large slice.',
-      unit: 'short',
-      lines: {
-        'MB, for slices': { metric: 'circle.fleet.free_slot.memory', as: 'max' },
-        'MB, by node': {
-          metric: 'circle.nomad.client_agent.resources.available.memory',
-          as: 'max',
-          by: ['node'],
-          where: IN_USE,
-        },
-      },
-    },
-    {
-      title: 'Given away beyond what there is',
-      why: 'Above 0 a node has promised more than it has. Needs --overcommit.',
-      unit: 'short',
-      limit: 1,
-      lines: {
-        'cpu, MHz': { metric: 'circle.nomad.client_agent.resources.overcommit.cpu', as: 'max' },
-        'memory, MB': {
-          metric: 'circle.nomad.client_agent.resources.overcommit.memory',
-          as: 'max',
-        },
-      },
-    },
-    {
-      title: 'From placed to claimed',
-      why: 'How long an agent takes to start on a node.',
-      unit: 's',
-      lines: { p95: byClass('circle.agent.registration.latency', 'p95') },
-    },
-    {
-      title: 'Capacity',
-      why: 'Told to have, and has. They differ while instances boot or drain.',
-      unit: 'short',
-      lines: {
-        desired: { metric: 'circle.fleet.capacity.desired', as: 'max', by: ['pool'] },
-        actual: { metric: 'circle.fleet.capacity.actual', as: 'max', by: ['pool'] },
-      },
-    },
-    {
-      title: 'Terminations that wait for slices',
-      why: 'Abandoned ones ended before their slices did.',
-      unit: 'short',
-      lines: {
-        open: { metric: 'circle.fleet.hooks.open', as: 'max', by: ['pool'] },
-        abandoned: { metric: 'circle.fleet.hooks.abandoned', as: 'rate', by: ['pool'] },
-      },
     },
   ],
 }

@@ -21,6 +21,10 @@ import {
   tokenRequest,
   tokenView,
   createdToken,
+  demandAnswer,
+  demandClass,
+  demandEvent,
+  demandSlice,
 } from '../model/index.ts'
 
 const SLICES_MAX = 100_000
@@ -54,6 +58,7 @@ const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 export const submitQuery = z.object({ dry_run: flag.prefault('false') })
 export const rerunQuery = z.object({ failed: flag.prefault('false') })
 export const followQuery = z.object({ output: flag.prefault('true') })
+export const demandQuery = z.object({ slices: flag.prefault('true') })
 
 export const rangeQuery = z.object({
   epoch: z.coerce.number().int().min(1).max(COUNT_MAX).optional(),
@@ -83,6 +88,10 @@ const names = {
   ClaimRequest: claimRequest,
   Control: control,
   CreatedToken: createdToken,
+  Demand: demandAnswer,
+  DemandClass: demandClass,
+  DemandEvent: demandEvent,
+  DemandSlice: demandSlice,
   Error: errorBody,
   FollowEvent: followEvent,
   Health: healthAnswer,

@@ -9,6 +9,7 @@ import { addGuard } from './guard.ts'
 import { createRateLimits, type RateSettings } from './rate-limits.ts'
 import { addAgentRoutes } from './routes/agent.ts'
 import { addBuildRoutes } from './routes/builds.ts'
+import { addDemandRoutes } from './routes/demand.ts'
 import type { RouteDeps } from './routes/deps.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { type ApiMetrics, addMetricRoutes, countRequests } from './routes/metrics.ts'
@@ -96,6 +97,7 @@ async function addRoutes(app: App, deps: RouteDeps): Promise<void> {
   // People and agents send bytes of different kinds.
   await app.register(async (people: App) => {
     addBuildRoutes(people, deps)
+    addDemandRoutes(people, deps)
     addOutputRoutes(people, deps)
     addSourceRoutes(people, deps)
     addTokenRoutes(people, deps)

@@ -22,7 +22,7 @@ export interface DoctorOptions {
   json?: boolean
 }
 
-interface Finding {
+export interface Finding {
   check: string
   state: 'ok' | 'warning' | 'failed'
   detail: string
@@ -47,7 +47,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   if (settings !== null) for (const each of await checkWith(settings, options, io)) report(each)
 
   if (options.json) await writeJsonLine(io.stdout, findings)
-  else io.stdout.write(draw(findings, io))
+  else io.stdout.write(drawFindings(findings, io))
   if (findings.every(({ state }) => state !== 'failed')) return EXIT.ok
   return settings === null ? EXIT.usage : EXIT.infrastructure
 }
@@ -155,7 +155,7 @@ function skipped(check: string, detail: string): Finding {
   return { check, state: 'ok', detail }
 }
 
-function draw(findings: readonly Finding[], io: Io): string {
+export function drawFindings(findings: readonly Finding[], io: Io): string {
   const palette = createPalette(io.stdout.isTTY === true && (io.env['NO_COLOR'] ?? '') === '')
   const rows = findings.map(({ check, state, detail }) => [
     { text: state, paint: (text: string) => paintState(palette, state, text) },

@@ -6,6 +6,8 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ROLES } from '../model/index.ts'
+import { addFleet } from './fleet/commands.ts'
+import { addDevAws } from './dev-aws-flags.ts'
 import type { ServeOptions } from './serve-options.ts'
 import { EXIT, type Io } from './io.ts'
 import type { RunOptions } from './run.ts'
@@ -42,6 +44,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addBuilds(program, io, finish)
   addStore(program, io, finish)
   addTokens(program, io, finish)
+  addFleet(program, io, finish)
   addDoctor(program, io, finish)
   addUpgrade(program, io, finish)
   addAgent(program, finish)
@@ -105,9 +108,10 @@ function addConfig(program: Command, io: Io, finish: Finish): void {
 }
 
 function addServing(program: Command, io: Io, finish: Finish): void {
-  program
+  const dev = program
     .command('dev')
     .description('server and embedded Nomad engine on this machine, until stopped')
+    .enablePositionalOptions()
     .option('--port <n>', 'port of the API', toPort, 8080)
     .option('--nomad-port <n>', 'port of the embedded Nomad engine', toPort, 4646)
     .option('--nomad <url>', 'use this Nomad, not the embedded engine')
@@ -116,6 +120,7 @@ function addServing(program: Command, io: Io, finish: Finish): void {
     .action(async (options: ServeOptions) =>
       finish(await (await import('./dev.ts')).dev(options, io)),
     )
+  addDevAws(dev, io, finish)
   program
     .command('server')
     .description('the control plane, on a Nomad cluster')

@@ -11,23 +11,18 @@ const of = (
 const POOL = ['pool'] as const
 
 export const RESERVED_METRICS = {
-  'circle.fleet.capacity.desired': of('gauge', 'nodes', 'what the group is told to have', POOL),
-  'circle.fleet.capacity.actual': of('gauge', 'nodes', 'what the group has', POOL),
-  'circle.fleet.scale': of('count', 'nodes', 'nodes added or removed', ['pool', 'direction']),
   'circle.fleet.drain.duration': of(
     'distribution',
     'seconds',
     'from the hook to the last slice gone',
     POOL,
   ),
-  'circle.fleet.hooks.open': of('gauge', 'nodes', 'nodes whose termination waits for slices', POOL),
   'circle.fleet.hooks.abandoned': of(
     'count',
     'nodes',
     'nodes that ended before their slices did',
     POOL,
   ),
-  'circle.fleet.decision.duration': of('distribution', 'seconds', 'how long a decision took'),
   'circle.data.artifact.bytes': of('count', 'bytes', 'artifacts stored'),
   'circle.data.cache.requests': of('count', 'events', 'caches asked for', ['outcome']),
   'circle.data.cache.bytes': of('count', 'bytes', 'caches moved', ['direction']),

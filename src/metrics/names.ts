@@ -4,6 +4,7 @@
  *
  * Names that dashboards of such systems have used for years keep their names, with their hyphens.
  */
+import { FLEET_METRICS } from './names-fleet.ts'
 import { NOMAD_METRICS } from './names-nomad.ts'
 import { RESERVED_METRICS } from './names-reserved.ts'
 import { SERVER_METRICS } from './names-server.ts'
@@ -29,10 +30,10 @@ export interface MetricRow {
   tags: readonly string[]
   meaning: string
   /** Who sends it; `reserved`: nobody yet, and the name is taken. */
-  by: 'nomad-metrics' | 'server' | 'reserved'
+  by: 'nomad-metrics' | 'server' | 'fleet' | 'reserved'
 }
 
-const ALL = { ...NOMAD_METRICS, ...SERVER_METRICS, ...RESERVED_METRICS }
+const ALL = { ...NOMAD_METRICS, ...SERVER_METRICS, ...FLEET_METRICS, ...RESERVED_METRICS }
 
 export type MetricName = keyof typeof ALL
 

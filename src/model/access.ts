@@ -49,6 +49,8 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   [`POST ${BUILD}/cancel`]: 'submit',
   [`POST ${BUILD}/rerun`]: 'submit',
   [`GET ${BUILD}/follow`]: 'read',
+  'GET /api/v1/demand': 'read',
+  'GET /api/v1/demand/follow': 'read',
   [`GET ${BUILD}/slices/:slice/steps/:step/output`]: 'read',
   [`POST ${AGENT}/claim`]: 'claim',
   [`POST ${AGENT}/accept`]: 'session',

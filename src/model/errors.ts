@@ -49,6 +49,15 @@ export const ERRORS = {
   NOMAD_NOT_FOUND: infra(404),
   STORE_FAILED: infra(500),
   DOCKER_FAILED: infra(502),
+  AWS_UNREACHABLE: infra(502, 'safe'),
+  /** AWS may or may not have done it: read back before trying again. */
+  AWS_UNKNOWN_OUTCOME: infra(502),
+  /** Too many calls, or another change of the same group is under way. */
+  AWS_THROTTLED: infra(502, 'safe'),
+  AWS_FORBIDDEN: infra(502),
+  AWS_REJECTED: infra(502),
+  /** The fleet: another controller acts. */
+  FLEET_LEASED: infra(409),
   /** A deadline of ours passed. */
   TIMED_OUT: infra(504),
   INTERNAL: infra(500),

@@ -5,28 +5,9 @@
  * refused: a misspelt limit that silently does nothing is worse than a start that fails.
  */
 import { z } from 'zod'
+import { findPoolProblems, pool } from './pool-settings.ts'
 import { BUILT_IN_CLASSES } from './resource-class.ts'
-import { parseDurationMs, parseSizeBytes } from './units.ts'
-
-/** What was written, cut when long. */
-const shown = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
-
-const duration = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text)
-  if (ms !== null && ms > 0) return ms
-  context.addIssue({
-    code: 'custom',
-    message: `not a duration such as "10m" or "1h30m": "${shown(text)}"`,
-  })
-  return z.NEVER
-})
-
-const size = z.string().transform((text, context) => {
-  const bytes = parseSizeBytes(text)
-  if (bytes !== null && bytes > 0) return bytes
-  context.addIssue({ code: 'custom', message: `not a size such as "1GiB": "${shown(text)}"` })
-  return z.NEVER
-})
+import { duration, size } from './setting-types.ts'
 
 const httpUrl = z.url({ protocol: /^https?$/ })
 
@@ -124,12 +105,16 @@ const all = z.strictObject({
   containers: containers.prefault({}),
   metrics: metrics.prefault({}),
   class: z.array(resourceClass).default([]),
+  pool: z.array(pool).default([]),
   /** Bearer tokens that are accepted; without any, the server listens on loopback only. */
   tokens: z.array(z.string().min(16, 'is shorter than 16 characters')).default([]),
 })
 
 export const settings = all.superRefine(
-  ({ store: { url }, server: { master_key_file } }, context) => {
+  ({ store: { url }, server: { master_key_file }, pool: pools, class: classes }, context) => {
+    for (const { path, message } of findPoolProblems(pools, classes)) {
+      context.addIssue({ code: 'custom', path, message })
+    }
     if (!url.startsWith('postgres') || master_key_file !== undefined) return
     // A key that a data directory made for itself would be another one on the next machine.
     const message = 'with PostgreSQL, name the master key with server.master_key_file'

@@ -7,7 +7,7 @@ import type { DrainStrategy } from './wire.ts'
 
 type NodeCalls = Pick<
   NomadClient,
-  'listNodes' | 'readNode' | 'nodeAllocations' | 'drainNode' | 'setEligibility'
+  'listNodes' | 'readNode' | 'nodeAllocations' | 'drainNode' | 'setEligibility' | 'purgeNode'
 >
 
 export function createNodeCalls(transport: Transport): NodeCalls {
@@ -54,6 +54,16 @@ export function createNodeCalls(transport: Transport): NodeCalls {
         method: 'PUT',
         path: `${nodePath(id)}/eligibility`,
         json: { NodeID: id, Eligibility: eligibility },
+        check: checkNodeReceipt,
+      })
+      return toReceipt(reply)
+    },
+    async purgeNode(id, options) {
+      const reply = await transport.write({
+        ...options,
+        purpose: `purge node ${id}`,
+        method: 'PUT',
+        path: `${nodePath(id)}/purge`,
         check: checkNodeReceipt,
       })
       return toReceipt(reply)

@@ -78,6 +78,8 @@ export interface NomadClient {
     eligibility: 'eligible' | 'ineligible',
     options?: CallOptions,
   ): Promise<NodeReceipt>
+  /** Forgets a node. One that lives registers again, and its allocations may be lost: prove it gone before. */
+  purgeNode(id: string, options?: CallOptions): Promise<NodeReceipt>
 
   agentSelf(options?: CallOptions): Promise<AgentSelf>
   /** @returns null when our token may not read the agent, or it tells none. */

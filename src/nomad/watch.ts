@@ -37,14 +37,18 @@ export async function* watch<What extends keyof Watchable>(
   const { path, check } = TARGETS[target.what](target.id)
   const purpose = `watch ${target.what} ${target.id}`
   let index = 0
+  // Before anything was ever stored, the index of the first answer is 0, too.
+  let told: number | null = null
   while (!signal.aborted) {
     const query = index === 0 ? {} : { index, wait: `${WAIT_MS}ms` }
     const call = { purpose, path, check, query, signal, timeoutMs: TIMEOUT_MS }
     const reply = await waitOut(transport, call, signal)
     if (reply === null) return
-    if (reply.index !== index) yield reply.value
+    if (reply.index !== told) yield reply.value
     // After a restore of the cluster the index goes back, and waiting for the old one would be endless.
-    index = reply.index < index ? 0 : reply.index
+    const isBack: boolean = reply.index < index
+    index = isBack ? 0 : reply.index
+    told = isBack ? null : reply.index
     await sleep(transport.clock, PAUSE_MS, signal)
   }
 }

@@ -120,6 +120,9 @@ export interface NomadAllocation {
   NodeID: string
   NodeName: string
   JobID: string
+  /** In lists; a full allocation has its job instead. */
+  JobType?: string
+  Job?: Pick<NomadJob, 'Type'> | null
   TaskGroup: string
   DesiredStatus: 'run' | 'stop' | 'evict'
   DesiredDescription?: string
@@ -178,6 +181,15 @@ export interface DrainStrategy {
   StartedAt?: string
 }
 
+/** The drain that is under way, or the last one; a node that was never drained has none. */
+export interface LastDrain {
+  Status: 'draining' | 'complete' | 'canceled'
+  StartedAt?: string
+  UpdatedAt?: string
+  /** As whoever began or ended it told. */
+  Meta?: Record<string, string> | null
+}
+
 export interface NodeResources {
   Cpu?: { CpuShares: number } | null
   Memory?: { MemoryMB: number } | null
@@ -196,6 +208,7 @@ export interface NomadNode {
   Version?: string
   Drain: boolean
   DrainStrategy?: DrainStrategy | null
+  LastDrain?: LastDrain | null
   SchedulingEligibility: 'eligible' | 'ineligible'
   Status: 'initializing' | 'ready' | 'disconnected' | 'down'
   StatusDescription?: string

@@ -8,6 +8,7 @@ import type { z } from 'zod'
 import type { NomadClient } from '../nomad/index.ts'
 import type { Clock, GaugeReading, Log, MetricSink, RandomSource } from '../platform/index.ts'
 import type { TokenBook } from './access/index.ts'
+import type { Demand } from './demand/index.ts'
 import type {
   AgentEvent,
   AgentRefusal,
@@ -96,6 +97,8 @@ export interface Scheduler {
   readonly agents: AgentGate
   /** Tokens that people and machines prove themselves with. */
   readonly tokens: TokenBook
+  /** What slices ask of the cluster, from memory. */
+  readonly demand: Demand
   /** Names what keeps builds from going on, Nomad's absence too; empty when all is well. */
   health(): Promise<string[]>
   /** Names what is wrong with this process itself and its store. */

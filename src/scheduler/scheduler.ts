@@ -13,6 +13,7 @@ import { createAgentGate, createDelivery, createOrders, toClaimToken } from './a
 import { startAfterRestore } from './backup/newer-jobs.ts'
 import { createChanges } from './changes.ts'
 import { createCluster } from './cluster.ts'
+import { createDemand } from './demand/index.ts'
 import { toGauges } from './gauges.ts'
 import { createHints } from './hints.ts'
 import { createIntake } from './intake.ts'
@@ -114,6 +115,7 @@ function createParts(deps: SchedulerDeps, store: Store, template: JobTemplate) {
     hints,
     cluster,
     classes,
+    demand: createDemand({ ledger, classes, clock }),
     sources,
     buildJob,
     killTimeoutMs: killTimeoutMsOf(template),
@@ -164,6 +166,7 @@ function assemble(deps: SchedulerDeps, parts: Parts, release: () => Promise<void
     storeSource: (bytes) => sources.store(bytes),
     agents: createAgentGate({ ...deps, ...parts, closing: closing.signal }),
     tokens: parts.tokens,
+    demand: parts.demand,
     faults: () => faultsOf(parts, loops),
     gauges: () => readGauges(deps, parts),
     health: () =>

@@ -11,16 +11,24 @@ import {
   buildRequest,
   buildSummary,
   buildView,
+  completeReport,
   configCheck,
   configExpansion,
+  demandAnswer,
+  demandClass,
+  demandEvent,
+  demandSlice,
+  drainReport,
   dryRunAnswer,
   ERRORS,
   errorBody,
   followEvent,
   healthAnswer,
+  lifecycleEvent,
   noticeView,
   REASONS,
   renderedSlice,
+  runnerTick,
   RESULTS,
   SLICE_STATES,
   sliceView,
@@ -115,6 +123,14 @@ t.test('the JSON page names every field of every shape, and no other', async (t)
     'Dry run': toFields(dryRunAnswer),
     'Rendered slice': toFields(renderedSlice),
     Events: followEvent.options.flatMap((option) => toFields(option)),
+    Demand: toFields(demandAnswer),
+    'Demand class': toFields(demandClass),
+    'Demand slice': toFields(demandSlice),
+    'Demand events': demandEvent.options.flatMap((option) => toFields(option)),
+    'Drain report': toFields(drainReport),
+    'Complete report': toFields(completeReport),
+    'Runner tick': toFields(runnerTick),
+    'Lifecycle events': lifecycleEvent.options.map((option) => option.shape.type.value),
     Submitted: ['type', 'id', 'number'],
     Health: toFields(healthAnswer),
     'Configuration check': [
@@ -171,7 +187,8 @@ t.test('the JSON page names every state, and every reason as it is', async (t) =
 /** Names of the fields; those of an object within are dotted, unless it has a section of its own. */
 function toFields(schema: z.ZodObject): string[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
-    const isOwn = field === buildView || field === stepView || name === 'slice'
+    const isOwn =
+      field === buildView || field === stepView || field === demandAnswer || name === 'slice'
     if (!(field instanceof z.ZodObject) || isOwn) return [name]
     return toFields(field).map((inner) => `${name}.${inner}`)
   })

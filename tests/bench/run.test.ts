@@ -163,6 +163,7 @@ t.test('the program knows its benches', (t) => {
     'agent-start',
     'config',
     'container',
+    'fleet',
     'latency',
     'metrics',
     'output',

@@ -109,3 +109,13 @@ t.test('watches and calls do not wait for each other', async (t) => {
   stop.abort()
   await watching
 })
+
+t.test('a list that nothing was ever put into is told as well', async (t) => {
+  const answers = [at(0, []), at(0, []), at(4, [])]
+  const { nomad, calls } = await fakeNomad(t, () => answers.shift())
+  const stop = new AbortController()
+  const seen = collect(nomad.watch('nodeAllocations', 'n', stop.signal))
+  await until(() => calls.length === 4)
+  stop.abort()
+  t.same(await seen, [[], []])
+})

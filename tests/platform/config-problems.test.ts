@@ -47,6 +47,58 @@ tokens = ["short"]
   ])
 })
 
+const POOL = `{
+  group = "clients"
+  region = "us-east-1"
+  max = 10
+  instance = { vcpu = 16, memory = 65536 }
+}`
+
+t.test('all that is wrong with pools is told at once', async (t) => {
+  const text = `pool "linux" {
+  group    = "clients"
+  region   = "Frankfurt"
+  min      = 20
+  max      = 10
+  instance = { vcpu = 2, memory = 65536 }
+  budget   = { percent = 10, count = 1 }
+  schedule "work" {
+    cron  = "0 25 * * *"
+    zone  = "Europe/Entenhausen"
+    for   = "12 hours"
+    floor = 11
+  }
+}
+pool "other" ${POOL}
+class "medium" {
+  vcpu   = 4
+  memory = 8192
+  pool   = "linus"
+}`
+  t.same(await refuse(text), [
+    'caravan.hcl:3: pool.linux.region: no region such as "us-east-1"',
+    'caravan.hcl:9: pool.linux.schedule.work.cron: no line of cron such as "0 7 * * 1-5": "25" is no hour from 0 to 23',
+    'caravan.hcl:10: pool.linux.schedule.work.zone: no time zone such as "Europe/Berlin"',
+    'caravan.hcl:11: pool.linux.schedule.work.for: not a duration such as "10m" or "1h30m": "12 hours"',
+  ])
+  const sound = text
+    .replace('Frankfurt', 'us-east-1')
+    .replace('0 25', '0 7')
+    .replace('Entenhausen', 'Berlin')
+    .replace('12 hours', '12h')
+  t.same(
+    await refuse(sound),
+    [
+      'caravan.hcl:4: pool.linux.min: is above max, which is 10',
+      'caravan.hcl:7: pool.linux.budget: takes percent or count, not both',
+      "caravan.hcl:12: pool.linux.schedule.work.floor: is above the pool's max, which is 10",
+      'caravan.hcl:16: pool.other.group: is the group of pool "linux" already',
+      'caravan.hcl:24: class.medium.pool: there is no pool "linus"',
+      'caravan.hcl:6: pool.linux.instance: leaves nothing for slices beside the reserve',
+    ].sort((a, b) => Number(a.split(':')[1]) - Number(b.split(':')[1])),
+  )
+})
+
 t.test('blocks are refused where they do not belong, or a second time', async (t) => {
   const cases: [text: string, problem: string][] = [
     ['server {}\nserver {}', 'caravan.hcl:2: server: is already there, on line 1'],
@@ -61,7 +113,11 @@ t.test('blocks are refused where they do not belong, or a second time', async (t
       'class "a" {\n  name = "b"\n  vcpu = 1\n  memory = 1\n}',
       'caravan.hcl:2: class.a.name: is the label',
     ],
-    ['pool "linux" {\n  min = 2\n}', 'caravan.hcl:1: pool: is not supported yet'],
+    ['pool {}', 'caravan.hcl:1: pool: write pool "name" { ... }'],
+    [
+      `pool "a" ${POOL.replace('\n}', '\n  schedule {}\n}')}`,
+      'caravan.hcl:6: pool.0.schedule: write schedule "name" { ... }',
+    ],
     ['organisation "acme" {}', 'caravan.hcl:1: organisation: is not supported yet'],
     [
       'metrics { statsd = "x" }',

@@ -165,6 +165,7 @@ t.test('every variable reaches its setting', async (t) => {
       no_proxy: ['localhost', 'git.example'],
     },
     class: [],
+    pool: [],
     tokens: ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'],
   })
 })

@@ -22,6 +22,7 @@ import { testAttempts } from './attempts.ts'
 import { open, openWithLedger, type TestBackend } from './backend.ts'
 import { testBackups } from './backups.ts'
 import { testCrashes } from './crash.ts'
+import { testDurations } from './durations.ts'
 import { testMigrations } from './migrating.ts'
 import { testReports } from './reports.ts'
 
@@ -32,6 +33,7 @@ export function testContract(t: Test, backend: TestBackend): void {
   t.test('texts', (t) => testTexts(t, backend))
   t.test('reports of agents', (t) => testReports(t, backend))
   t.test('attempts', (t) => testAttempts(t, backend))
+  t.test('durations', (t) => testDurations(t, backend))
   t.test('migrations', (t) => testMigrations(t, backend))
   t.test('crashes', (t) => testCrashes(t, backend))
   t.test('backups', (t) => testBackups(t, backend))

@@ -50,6 +50,7 @@ function toScheduler({ agents = {}, ...script }: Script): Scheduler {
     readOutput: no('readOutput'),
     storeSource: no('storeSource'),
     tokens: noTokens,
+    demand: { read: no('demand.read'), follow: no('demand.follow') },
     health: async () => [],
     faults: () => [],
     gauges: async () => [],

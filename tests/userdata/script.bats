@@ -20,13 +20,13 @@ setup() {
 
 @test "shellcheck has nothing to say, at its strictest" {
   need_tool shellcheck
-  shellcheck -x -S style nomad/client-userdata.sh
+  shellcheck -x -S style nomad/client-userdata.sh nomad/lifecycle-hook.sh
   shellcheck -x -S style nomad/client/*.sh nomad/client/block-metadata tests/userdata/{boot,fetch-dockerd,three-networks}
 }
 
 @test "shfmt has nothing to change" {
   need_tool shfmt
-  shfmt -d nomad/client-userdata.sh nomad/client/*.sh nomad/client/block-metadata
+  shfmt -d nomad/client-userdata.sh nomad/lifecycle-hook.sh nomad/client/*.sh nomad/client/block-metadata
 }
 
 @test "systemd understands every unit" {

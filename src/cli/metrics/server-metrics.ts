@@ -10,6 +10,7 @@ import {
   systemClock,
   systemResolve,
   watchLoopLag,
+  type GaugeReading,
   type Log,
   type MetricSink,
 } from '../../platform/index.ts'
@@ -20,6 +21,8 @@ export interface ServerMetrics {
   exposition: () => Promise<string>
   contentType: string
   start(scheduler: Pick<Scheduler, 'gauges' | 'health'>): void
+  /** For programs that are no server. */
+  startWith(read: () => Promise<GaugeReading[]>): void
   close(): Promise<void>
 }
 
@@ -46,6 +49,7 @@ export function openMetrics({ statsd, tags }: Settings['metrics'], log: Log): Se
         { name: 'circle.scheduler.loop.lag', value: lag.takeWorstMs() / 1000 },
         { name: 'circle.scheduler.faults', value: (await scheduler.health()).length },
       ]),
+    startWith: (read) => metrics.start(read),
     async close() {
       lag.close()
       await metrics.close()

@@ -16,10 +16,13 @@ export interface FileSettings {
 }
 
 /** What is described as part of the settings, and comes with a later version. */
-const NOT_YET: readonly string[] = ['objects', 'organisation', 'pool']
+const NOT_YET: readonly string[] = ['objects', 'organisation']
 
 /** Blocks of which there are several, told apart by their label, which becomes their `name`. */
-const LABELLED: readonly string[] = ['class']
+const LABELLED: readonly string[] = ['class', 'pool']
+
+/** Such blocks inside of others. */
+const LABELLED_IN: Readonly<Record<string, readonly string[]>> = { pool: ['schedule'] }
 
 /** @param known names that may stand at the top of the file. */
 export async function readFile(
@@ -52,7 +55,7 @@ class FileReader implements FileSettings {
       const near = suggest(name, [...this.#known, ...NOT_YET])
       this.#refuse(line, name, near === null ? 'is unknown' : `is unknown; did you mean ${near}?`)
     } else if (entry.kind === 'attribute') this.#readAttribute(entry, this.values, '')
-    else if (LABELLED.includes(name)) this.#readLabelled(entry)
+    else if (LABELLED.includes(name)) this.#readLabelled(entry, this.values, '')
     else if (entry.labels.length > 0)
       this.#refuse(line, name, `takes no label; write ${name} { ... }`)
     else if (Object.hasOwn(this.values, name)) {
@@ -63,33 +66,38 @@ class FileReader implements FileSettings {
     }
   }
 
-  /** `class "medium" { ... }` becomes an entry of the list `class`. */
-  #readLabelled(block: HclBlock): void {
+  /** `class "medium" { ... }` becomes an entry of the list `class`. @param prefix of its path. */
+  #readLabelled(block: HclBlock, into: Record<string, unknown>, prefix: string): void {
     const { name, line } = block
     const [label] = block.labels
     if (label === undefined || block.labels.length > 1) {
-      this.#refuse(line, name, `write ${name} "name" { ... }`)
+      this.#refuse(line, `${prefix}${name}`, `write ${name} "name" { ... }`)
       return
     }
-    const list = (this.values[name] ??= []) as { name: string }[]
+    const list = (into[name] ??= []) as { name: string }[]
     const twin = list.findIndex((other) => other.name === label)
     if (twin >= 0) {
-      const first = this.lines.get(`${name}.${twin}`)
-      this.#refuse(line, name, `"${label}" is already there, on line ${first}`)
+      const first = this.lines.get(`${prefix}${name}.${twin}`)
+      this.#refuse(line, `${prefix}${name}`, `"${label}" is already there, on line ${first}`)
     }
-    const path = `${name}.${list.length}`
+    const path = `${prefix}${name}.${list.length}`
     this.lines.set(path, line)
-    const body = this.#readBody(block, path)
+    const body = this.#readBody(block, path, LABELLED_IN[name])
     const named = this.lines.get(`${path}.name`)
-    if (named !== undefined) this.#refuse(named, `${name}.${label}.name`, 'is the label')
+    if (named !== undefined) this.#refuse(named, `${prefix}${name}.${label}.name`, 'is the label')
     list.push({ ...body, name: label })
   }
 
-  #readBody(block: HclBlock, path: string): Record<string, unknown> {
+  #readBody(
+    block: HclBlock,
+    path: string,
+    labelled: readonly string[] = [],
+  ): Record<string, unknown> {
     const values: Record<string, unknown> = {}
     for (const entry of block.entries) {
       const inner = `${path}.${entry.name}`
       if (entry.kind === 'attribute') this.#readAttribute(entry, values, `${path}.`)
+      else if (labelled.includes(entry.name)) this.#readLabelled(entry, values, `${path}.`)
       else
         this.#refuse(entry.line, inner, `write ${entry.name} = ...; there is no block of this name`)
     }

@@ -11,6 +11,7 @@ const MIGRATIONS: Record<string, (database: Kysely<unknown>) => Promise<void>> =
   '0002_ownership': addOwnership,
   '0003_tokens': createTokens,
   '0004_attempts': addEarlierAttempts,
+  '0005_jobs': addJobIndex,
 }
 
 /** The table has the shape and the name that Kysely's own migrator gives it. */
@@ -241,6 +242,12 @@ async function addEarlierAttempts(database: Kysely<unknown>): Promise<void> {
   await sql`create index earlier_attempts_job_open on earlier_attempts (build_id) where job_open = 1`.execute(
     database,
   )
+}
+
+async function addJobIndex(database: Kysely<unknown>): Promise<void> {
+  // The newest builds of a job on any branch: how long its slices ran.
+  const index = database.schema.createIndex('builds_job').on('builds')
+  await index.columns(['org', 'repo', 'job', 'number']).execute()
 }
 
 function required(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {

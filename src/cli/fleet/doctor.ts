@@ -1,0 +1,114 @@
+/** `caravan fleet doctor`: what is wrong with groups, hooks and permissions, before an instance has to go. */
+import { examineGroup, type Finding } from '../../fleet/index.ts'
+import type { Settings } from '../../model/index.ts'
+import { createAws, describeCause, readSettings, systemClock } from '../../platform/index.ts'
+import { checkToken } from '../../metrics/index.ts'
+import { drawFindings } from '../doctor.ts'
+import { createNomadSource } from '../metrics/nomad-source.ts'
+import { EXIT, usageError, writeJsonLine, type Io } from '../io.ts'
+import { openImds, toldRegion, withNomad, type FleetOptions } from './connect.ts'
+
+export interface FleetDoctorOptions extends FleetOptions {
+  group?: string[]
+  hook?: string
+  /** Milliseconds. */
+  longest?: number
+  self?: boolean
+  controller?: boolean
+}
+
+/** Exit code 0 when nothing failed, 3 otherwise. */
+export async function fleetDoctorCommand(options: FleetDoctorOptions, io: Io): Promise<number> {
+  const settings = await readSettings({ flags: options, env: io.env })
+  const groups = groupsOf(options, settings, io)
+  if (groups.length === 0 && !options.self) {
+    throw usageError('name a group with --group NAME, or pools in the settings file')
+  }
+  const findings: Finding[] = [await checkNomad(options, io), await checkSight(settings, io)]
+  if (options.self) findings.push(await checkMetadata(options, io))
+  for (const { group, region } of groups) {
+    const aws = createAws({ region, clock: systemClock })
+    try {
+      const question = {
+        group,
+        hook: options.hook,
+        longestMs: options.longest ?? settings.limits.max_run_time,
+        isController: options.controller === true,
+      }
+      findings.push(...(await examineGroup(aws, question)))
+    } finally {
+      aws.close()
+    }
+  }
+  if (options.json) await writeJsonLine(io.stdout, findings)
+  else io.stdout.write(drawFindings(findings, io))
+  return findings.some(({ state }) => state === 'failed') ? EXIT.infrastructure : EXIT.ok
+}
+
+/** @throws CaravanError INPUT_INVALID for a group without a region. */
+function groupsOf(
+  options: FleetDoctorOptions,
+  settings: Settings,
+  io: Io,
+): { group: string; region: string }[] {
+  if (options.group === undefined)
+    return settings.pool.map(({ group, region }) => ({ group, region }))
+  const region = toldRegion(options, io)
+  if (region === null) throw usageError('say which region: --region NAME, or AWS_REGION')
+  return options.group.map((group) => ({ group, region }))
+}
+
+async function checkNomad(options: FleetDoctorOptions, io: Io): Promise<Finding> {
+  return tryTo('nomad', () =>
+    withNomad(options, io, async (nomad) => {
+      let count = 0
+      for await (const { items } of nomad.listNodes()) count += items.length
+      return `${count} nodes`
+    }),
+  )
+}
+
+/** Nomad leaves out of its lists what a token may not see: a busy node would look empty. */
+async function checkSight({ nomad }: Settings, io: Io): Promise<Finding> {
+  return tryTo('nomad token', async () => {
+    const source = createNomadSource({
+      address: nomad.address,
+      ...(nomad.token === undefined ? {} : { token: nomad.token }),
+      ...(nomad.region === undefined ? {} : { region: nomad.region }),
+      ...(nomad.ca_cert === undefined ? {} : { ca: nomad.ca_cert }),
+      ...(nomad.client_cert === undefined ? {} : { cert: nomad.client_cert }),
+      ...(nomad.client_key === undefined ? {} : { key: nomad.client_key }),
+      ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
+    })
+    try {
+      if ((await checkToken(await source.acquire(), io.signal)) === null)
+        return 'sees all namespaces, as far as can be told'
+    } finally {
+      await source.close()
+    }
+    throw new Error(
+      'it may not see the jobs of all namespaces (namespace "*", read-job): a busy node would look empty',
+    )
+  })
+}
+
+/** What the daemon on an instance asks. */
+async function checkMetadata(options: FleetDoctorOptions, io: Io): Promise<Finding> {
+  return tryTo('metadata', async () => {
+    const imds = openImds(options, io)
+    try {
+      const [instance, target] = [await imds.instanceId(), await imds.targetState()]
+      return `${instance}, ${target ?? 'in no group'}`
+    } finally {
+      await imds.close()
+    }
+  })
+}
+
+async function tryTo(check: string, act: () => Promise<string>): Promise<Finding> {
+  try {
+    return { check, state: 'ok', detail: await act() }
+  } catch (cause) {
+    return { check, state: 'failed', detail: describeCause(cause) }
+  }
+}

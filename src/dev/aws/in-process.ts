@@ -1,0 +1,52 @@
+/**
+ * The API without a socket, for tests and simulations on a virtual clock: takes the SDK's own commands.
+ *
+ * An action is found by the name of the command's class, so that anything that calls `client.send(...)`
+ * works unchanged.
+ */
+import type { Output } from './actions/action.ts'
+import { Refusal } from './actions/refusal.ts'
+import type { Service } from './actions/refusal.ts'
+import { makeCall } from './calls.ts'
+import type { AwsIntercept } from './calls.ts'
+import type { AwsEmulator } from './emulator.ts'
+
+export interface SdkCommand {
+  input: object
+}
+
+export interface InProcessClient {
+  /** @throws AwsServiceError, or ConnectionCut when an intercept lost the answer. */
+  send(command: SdkCommand): Promise<Output>
+  destroy(): void
+}
+
+/** What the SDK throws for a refusal, as far as programs look at it. */
+export class AwsServiceError extends Error {
+  readonly $fault = 'client'
+  readonly $metadata: { httpStatusCode: number }
+
+  constructor(refusal: Refusal) {
+    super(refusal.message, { cause: refusal })
+    this.name = refusal.code
+    this.$metadata = { httpStatusCode: refusal.status }
+  }
+}
+
+export function createInProcessClient(
+  aws: AwsEmulator,
+  service: Service,
+  intercept?: AwsIntercept,
+): InProcessClient {
+  return {
+    async send(command) {
+      const action = command.constructor.name.replace(/Command$/, '')
+      try {
+        return await makeCall(aws, intercept, { service, action, input: { ...command.input } })
+      } catch (cause) {
+        throw cause instanceof Refusal ? new AwsServiceError(cause) : cause
+      }
+    },
+    destroy: () => undefined,
+  }
+}

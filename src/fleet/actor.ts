@@ -1,0 +1,190 @@
+/** Does what was planned, one thing at a time for each machine, and tells what came of it. */
+import { toDrainMeta } from './drain-mark.ts'
+import type { Intent } from './intents.ts'
+import type { Outcome } from './learn.ts'
+import type { Log } from '../platform/index.ts'
+import { isCaravanError } from '../model/index.ts'
+import { isLive } from './observe/nomad-side.ts'
+import type { FleetGroups, FleetNomad } from './ports.ts'
+
+export interface ActorDeps {
+  /** Of a pool. */
+  awsOf: (pool: string) => FleetGroups
+  nomad: FleetNomad
+  /** The steady time. */
+  now: () => number
+  log: Log
+}
+
+const done = (text: string): Outcome => ({ kind: 'done', text })
+const refused = (text: string): Outcome => ({ kind: 'refused', text })
+
+/** Never throws but for the signal: a call that failed is an outcome. */
+export async function carryOut(
+  intent: Intent,
+  deps: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    return await dispatch(intent, deps, signal)
+  } catch (cause) {
+    if (signal.aborted) throw cause
+    deps.log.warn('a step of the fleet failed', { intent, cause })
+    const text = cause instanceof Error ? cause.message : String(cause)
+    const isUnknown =
+      isCaravanError(cause, 'AWS_UNKNOWN_OUTCOME') || isCaravanError(cause, 'NOMAD_UNKNOWN_OUTCOME')
+    return { kind: isUnknown ? 'unknown' : 'refused', text }
+  }
+}
+
+function dispatch(intent: Intent, deps: ActorDeps, signal: AbortSignal): Promise<Outcome> {
+  switch (intent.kind) {
+    case 'set_desired':
+      return setDesired(intent, deps, signal)
+    case 'cordon':
+    case 'drain':
+      return drain(intent, deps, signal)
+    case 'uncordon':
+      return uncordon(intent, deps, signal)
+    case 'protect':
+    case 'unprotect':
+      return protect(intent, deps, signal)
+    case 'terminate':
+      return terminate(intent, deps, signal)
+    case 'complete':
+      return complete(intent, deps, signal)
+    case 'purge':
+      return purge(intent, deps, signal)
+    case 'end_stray':
+      return endStray(intent, deps, signal)
+  }
+}
+
+type Of<Kind extends Intent['kind']> = Extract<Intent, { kind: Kind }>
+
+async function setDesired(
+  { pool, group, desired }: Of<'set_desired'>,
+  { awsOf }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const aws = awsOf(pool)
+  const [seen] = await aws.readGroups([group], { signal })
+  // Somebody else asked for more meanwhile: ours would take it back.
+  if (seen !== undefined && seen.desired >= desired) return refused(`it is ${seen.desired} already`)
+  const outcome = await aws.setDesired(group, desired, { signal })
+  return outcome.kind === 'set' ? done(`desired is ${desired}`) : refused(outcome.text)
+}
+
+/** Without a deadline: Nomad would end what still runs then. */
+async function drain(
+  { nodeId, reason }: Of<'cordon'> | Of<'drain'>,
+  { nomad, now }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const meta = toDrainMeta({ by: 'controller', reason, sinceMs: now() })
+  await nomad.drainNode(nodeId, { deadlineMs: null, ignoreSystemJobs: true }, { meta, signal })
+  return done('ineligible')
+}
+
+async function uncordon(
+  { nodeId }: Of<'uncordon'>,
+  { nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const node = await nomad.readNode(nodeId, { signal })
+  if (node === null) return refused('there is no such node')
+  await nomad.drainNode(nodeId, null, { markEligible: true, signal })
+  return done('eligible')
+}
+
+async function protect(
+  { kind, pool, group, instanceIds }: Of<'protect' | 'unprotect'>,
+  { awsOf }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const except = await awsOf(pool).setProtection(group, instanceIds, kind === 'protect', { signal })
+  return { kind: 'done', text: except.length > 0 ? `not ${except.join(', ')}` : '', except }
+}
+
+/** Everything that must hold is read once more: between the plan and now somebody may have acted. */
+async function terminate(
+  { pool, group: name, instanceId, nodeId, decrement }: Of<'terminate'>,
+  { awsOf, nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const aws = awsOf(pool)
+  const [group] = await aws.readGroups([name], { signal })
+  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  if (group === undefined || member === undefined) return refused('the group does not list it')
+  if (member.lifecycle.startsWith('Terminat')) return done('it is terminating already')
+  if (group.suspended.includes('Terminate')) return refused('terminating is suspended')
+  if (decrement && group.desired <= group.min) {
+    return refused(`the group is at its minimum of ${group.min}`)
+  }
+  if (await aws.isRefreshing(name, { signal })) return refused('the group is being refreshed')
+  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  if (busy !== null) return refused(busy)
+  const outcome = await aws.terminateInGroup(instanceId, decrement, { signal })
+  if (outcome.kind === 'terminating') return done('terminating')
+  return outcome.kind === 'gone' ? done('it was gone') : refused(outcome.text)
+}
+
+async function complete(
+  { pool, group, hook, instanceId, nodeId }: Of<'complete'>,
+  { awsOf, nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  if (busy !== null) return refused(busy)
+  const outcome = await awsOf(pool).completeAction({ group, hook, instanceId }, 'CONTINUE', {
+    signal,
+  })
+  // It has lapsed, or somebody else has completed it: the machine goes in any case.
+  return done(outcome === 'done' ? 'completed' : 'there was nothing to complete any more')
+}
+
+/** The last proof before what can not be taken back. @returns null when it holds. */
+async function whyNotEmpty(
+  nomad: FleetNomad,
+  nodeId: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const node = await nomad.readNode(nodeId, { signal })
+  if (node === null) return null
+  if (node.Status !== 'down' && node.SchedulingEligibility === 'eligible') {
+    return 'its node is eligible'
+  }
+  const allocations = await nomad.nodeAllocations(nodeId, { namespace: '*', signal })
+  const live = allocations.filter(isLive).length
+  return live > 0 ? `${live} allocations run on its node` : null
+}
+
+async function purge(
+  { nodeId }: Of<'purge'>,
+  { nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const node = await nomad.readNode(nodeId, { signal })
+  if (node === null) return done('it was gone')
+  if (node.Status !== 'down') return refused(`the node is ${node.Status}`)
+  await nomad.purgeNode(nodeId, { signal })
+  return done('purged')
+}
+
+async function endStray(
+  { pool, instanceId, nodeId }: Of<'end_stray'>,
+  { awsOf, nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const aws = awsOf(pool)
+  const [instance] = await aws.readInstances([instanceId], { signal })
+  const name = instance?.group ?? null
+  if (instance === undefined || name === null) return refused('it bears no name of a group')
+  const [group] = await aws.readGroups([name], { signal })
+  if (group?.instances.some((each) => each.instanceId === instanceId) ?? true) {
+    return refused('it is, or may be, in its group')
+  }
+  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  if (busy !== null) return refused(busy)
+  return done((await aws.terminateInstance(instanceId, { signal })) ? 'ended' : 'it was gone')
+}

@@ -1,0 +1,56 @@
+/** A plan while it is being made: its parts add to it. */
+import type { Intent } from './intents.ts'
+import { subjectOf } from './intents.ts'
+import type { Unit } from './ledger.ts'
+import type { PoolMemory } from './memory.ts'
+import type { PoolPolicy } from './policy.ts'
+import type { PoolWhy } from './ports.ts'
+import type { PoolView } from './view.ts'
+
+/** What a person should know, once. */
+export interface Alarm {
+  /** The same trouble has the same key. */
+  key: string
+  text: string
+  about: string
+}
+
+/** A termination that waits for us: it needs a heartbeat until it is completed. */
+export interface OpenHook {
+  group: string
+  hook: string
+  instanceId: string
+  timeoutMs: number
+  /** When Auto Scaling goes on whatever we do. */
+  capAtMs: number
+}
+
+export interface Draft {
+  view: PoolView
+  policy: PoolPolicy
+  /** Of the plan's own: may be changed. */
+  memory: PoolMemory
+  units: Unit[]
+  nowMs: number
+  sizes: Sizes
+  intents: Intent[]
+  hooks: OpenHook[]
+  alarms: Alarm[]
+  notes: string[]
+  actions: PoolWhy['actions']
+}
+
+export interface Sizes {
+  /** Never below or above these by our hand. */
+  min: number
+  max: number
+  /** What the group will have when all that was accepted has shown: for deciding what may go. */
+  sure: number
+  /** The most that it may have been told to have: for deciding what to ask for. */
+  asked: number
+}
+
+export function act(draft: Draft, intent: Intent, reason: string): void {
+  draft.intents.push(intent)
+  draft.actions.push({ kind: intent.kind, about: subjectOf(intent), reason })
+}

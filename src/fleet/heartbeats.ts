@@ -1,0 +1,221 @@
+/**
+ * Heartbeats for terminations that wait for us, on timers of their own: whatever the controller waits for,
+ * and however slow a drain is, the beats go on.
+ *
+ * The first beat is at once, the next ones after a third of the hook's timeout at most. The timeout is read
+ * before each beat, since the beat is what a changed one begins to count from.
+ */
+import {
+  backoffMs,
+  type Clock,
+  type Log,
+  type RandomSource,
+  type Timer,
+} from '../platform/index.ts'
+import type { OpenHook } from './draft.ts'
+import type { FleetGroups } from './ports.ts'
+
+export interface HeartbeatDeps {
+  /** Of a pool. */
+  awsOf: (pool: string) => Pick<FleetGroups, 'heartbeat' | 'readHooks'>
+  clock: Clock
+  random: Pick<RandomSource, 'number'>
+  log: Log
+  /** There is nothing to beat for any more: time to look. */
+  onGone: () => void
+}
+
+export interface Heartbeats {
+  /** What to beat for in this pool from now on; what goes on is not disturbed. */
+  set(pool: string, hooks: readonly OpenHook[]): void
+  /** For status and metrics. */
+  list(): Beat[]
+  /** Returns when nothing is due any more: for who beats once and goes. */
+  settled(): Promise<void>
+  /** Returns when no call is under way any more. */
+  stop(): Promise<void>
+}
+
+export interface Beat {
+  pool: string
+  instanceId: string
+  /** On the monotonic clock; null before the first one that was accepted. */
+  lastMs: number | null
+  /** When Auto Scaling stops waiting if no further beat comes, on the monotonic clock. */
+  expiresMs: number
+  failures: number
+}
+
+/** Three tries fit into a timeout. */
+const BEATS_PER_TIMEOUT = 3
+/** A machine that is slow in between still has half of the share. */
+const JITTER = 0.15
+/** After a failure; a hook of 30 s, the shortest there is, still has several tries left. */
+const RETRY = { baseMs: 500, maxMs: 5000 }
+/** Calls at the same time: a hundred first beats take three rounds. */
+const CALLS_MAX = 40
+/** How old what is known of a group's hooks may be when it is used for a beat. */
+const HOOKS_MS = 5000
+
+interface Armed extends Beat {
+  hook: OpenHook
+  timer: Timer | null
+}
+
+export function createHeartbeats(deps: HeartbeatDeps): Heartbeats {
+  return new Wheel(deps)
+}
+
+class Wheel implements Heartbeats {
+  readonly #deps: HeartbeatDeps
+  readonly #armed = new Map<string, Armed>()
+  /** What AWS says is over, as long as it is asked for: lists lag behind. */
+  readonly #over = new Set<string>()
+  readonly #due: Armed[] = []
+  readonly #timeouts = new Map<string, { atMs: number; read: Promise<Map<string, number>> }>()
+  readonly #calls = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+
+  constructor(deps: HeartbeatDeps) {
+    this.#deps = deps
+  }
+
+  set(pool: string, hooks: readonly OpenHook[]): void {
+    if (this.#stopping.signal.aborted) return
+    const wanted = new Map(hooks.map((hook) => [keyOf(pool, hook), hook]))
+    for (const [key, armed] of this.#armed) {
+      if (armed.pool === pool && !wanted.has(key)) this.#disarm(key)
+    }
+    for (const key of this.#over) {
+      if (key.startsWith(`${pool} `) && !wanted.has(key)) this.#over.delete(key)
+    }
+    for (const [key, hook] of wanted) {
+      if (this.#over.has(key)) continue
+      const known = this.#armed.get(key)
+      if (known !== undefined) {
+        known.hook = { ...hook, timeoutMs: known.hook.timeoutMs }
+        continue
+      }
+      const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
+      const { instanceId } = hook
+      const armed: Armed = {
+        pool,
+        instanceId,
+        hook,
+        expiresMs,
+        lastMs: null,
+        failures: 0,
+        timer: null,
+      }
+      this.#armed.set(key, armed)
+      this.#due.push(armed)
+    }
+    this.#pump()
+  }
+
+  list(): Beat[] {
+    return [...this.#armed.values()].map(({ pool, instanceId, lastMs, expiresMs, failures }) => {
+      return { pool, instanceId, lastMs, expiresMs, failures }
+    })
+  }
+
+  async settled(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.all(this.#calls)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the controller is closing'))
+    for (const key of this.#armed.keys()) this.#disarm(key)
+    await Promise.all(this.#calls)
+  }
+
+  #disarm(key: string): void {
+    this.#armed.get(key)?.timer?.cancel()
+    this.#armed.delete(key)
+  }
+
+  /** Those that lapse first are beaten for first. */
+  #pump(): void {
+    this.#due.sort((a, b) => a.expiresMs - b.expiresMs)
+    while (this.#calls.size < CALLS_MAX) {
+      const armed = this.#due.shift()
+      if (armed === undefined) return
+      if (this.#armed.get(keyOf(armed.pool, armed.hook)) !== armed) continue
+      const call = this.#beat(armed).finally(() => {
+        this.#calls.delete(call)
+        this.#pump()
+      })
+      this.#calls.add(call)
+    }
+  }
+
+  async #beat(armed: Armed): Promise<void> {
+    const { clock, log, onGone } = this.#deps
+    const { pool, hook } = armed
+    const { group, instanceId } = hook
+    try {
+      const timeoutMs = await this.#readTimeout(pool, hook)
+      hook.timeoutMs = timeoutMs
+      const sentMs = clock.monotonic()
+      const action = { group, hook: hook.hook, instanceId }
+      const signal = this.#stopping.signal
+      const outcome = await this.#deps.awsOf(pool).heartbeat(action, { signal })
+      if (outcome === 'no_action') {
+        log.warn('a hook is not open any more', { pool, instanceId, hook: hook.hook })
+        this.#disarm(keyOf(pool, hook))
+        this.#over.add(keyOf(pool, hook))
+        onGone()
+        return
+      }
+      armed.lastMs = sentMs
+      armed.expiresMs = sentMs + timeoutMs
+      armed.failures = 0
+      this.#schedule(armed, this.#restOf(timeoutMs))
+    } catch (cause) {
+      if (this.#stopping.signal.aborted) return
+      armed.failures += 1
+      const retryMs = backoffMs(armed.failures, {
+        ...RETRY,
+        random: () => this.#deps.random.number(),
+      })
+      log.warn('a heartbeat failed', { pool, instanceId, failures: armed.failures, retryMs, cause })
+      this.#schedule(armed, retryMs)
+    }
+  }
+
+  #restOf(timeoutMs: number): number {
+    return (timeoutMs / BEATS_PER_TIMEOUT) * (1 - JITTER * this.#deps.random.number())
+  }
+
+  #schedule(armed: Armed, delayMs: number): void {
+    if (this.#armed.get(keyOf(armed.pool, armed.hook)) !== armed) return
+    armed.timer = this.#deps.clock.after(delayMs, () => {
+      this.#due.push(armed)
+      this.#pump()
+    })
+  }
+
+  /** As it is now, shared by all that beat for the group at the time; the known one when it can not be read. */
+  async #readTimeout(pool: string, hook: OpenHook): Promise<number> {
+    const { clock, awsOf, log } = this.#deps
+    const key = `${pool} ${hook.group}`
+    let known = this.#timeouts.get(key)
+    if (known === undefined || clock.monotonic() - known.atMs > HOOKS_MS) {
+      const read = awsOf(pool)
+        .readHooks(hook.group, { signal: this.#stopping.signal })
+        .then((hooks) => new Map(hooks.map(({ name, timeoutMs }) => [name, timeoutMs])))
+      known = { atMs: clock.monotonic(), read }
+      this.#timeouts.set(key, known)
+    }
+    try {
+      return (await known.read).get(hook.hook) ?? hook.timeoutMs
+    } catch (cause) {
+      log.debug('the hooks could not be read before a heartbeat', { group: hook.group, cause })
+      return hook.timeoutMs
+    }
+  }
+}
+
+function keyOf(pool: string, { group, hook, instanceId }: OpenHook): string {
+  return `${pool} ${group} ${hook} ${instanceId}`
+}

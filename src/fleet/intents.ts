@@ -1,0 +1,59 @@
+/** What the controller may do. Only these kinds reach AWS or Nomad. */
+
+/** Why a node goes. */
+export type VictimReason = 'idle' | 'outdated' | 'max_age' | 'never_registered' | 'unfit'
+
+export type Intent =
+  | { kind: 'set_desired'; pool: string; group: string; desired: number; reason: string }
+  /** Takes no new slices from here on; can be taken back. */
+  | { kind: 'cordon'; pool: string; instanceId: string; nodeId: string; reason: VictimReason }
+  | { kind: 'uncordon'; pool: string; instanceId: string; nodeId: string; reason: string }
+  /** The instance is lost already: its slices may end, new ones do not come. */
+  | { kind: 'drain'; pool: string; instanceId: string; nodeId: string; reason: string }
+  | { kind: 'protect' | 'unprotect'; pool: string; group: string; instanceIds: string[] }
+  | {
+      kind: 'terminate'
+      pool: string
+      group: string
+      instanceId: string
+      /** Its node, which is proven empty once more before the call; null when it never had one. */
+      nodeId: string | null
+      decrement: boolean
+      reason: VictimReason
+    }
+  | {
+      kind: 'complete'
+      pool: string
+      group: string
+      hook: string
+      instanceId: string
+      /** Proven empty once more before the call; null when there is nothing to prove. */
+      nodeId: string | null
+      reason: string
+    }
+  /** Of a node whose instance is gone for sure. */
+  | { kind: 'purge'; pool: string; nodeId: string; instanceId: string }
+  /** Of an instance that its group does not have any more. */
+  | { kind: 'end_stray'; pool: string; instanceId: string; nodeId: string | null }
+
+export type IntentKind = Intent['kind']
+
+/** These are stored before they are done, and looked after when their end is not known. */
+const IRREVERSIBLE: ReadonlySet<IntentKind> = new Set([
+  'set_desired',
+  'terminate',
+  'complete',
+  'purge',
+  'end_stray',
+])
+
+export function isIrreversible({ kind }: Pick<Intent, 'kind'>): boolean {
+  return IRREVERSIBLE.has(kind)
+}
+
+/** The instance, node or group that it is about. */
+export function subjectOf(intent: Intent): string {
+  if ('instanceId' in intent) return intent.instanceId
+  if ('instanceIds' in intent) return intent.instanceIds.join(' ')
+  return intent.group
+}

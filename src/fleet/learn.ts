@@ -1,0 +1,49 @@
+/** What a pool's memory becomes when what was planned has been done, or has not. Pure. */
+import type { Intent } from './intents.ts'
+import type { PoolMemory } from './memory.ts'
+
+export interface Outcome {
+  /**
+   * `refused`: AWS, Nomad or the last proof said no, and nothing happened. `unknown`: it may have happened;
+   * what is seen next decides.
+   */
+  kind: 'done' | 'refused' | 'unknown'
+  text: string
+  /** Of several machines, those that were refused. */
+  except?: readonly string[]
+}
+
+/** Changes the memory. */
+export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowMs: number): void {
+  if (intent.kind === 'set_desired') {
+    if (outcome.kind !== 'refused') memory.asked = { desired: intent.desired, atMs: nowMs }
+    return
+  }
+  if (intent.kind === 'protect' || intent.kind === 'unprotect') {
+    const isProtect = intent.kind === 'protect'
+    for (const id of intent.instanceIds) {
+      const unit = memory.units[id]
+      if (unit === undefined) continue
+      const isRefused = outcome.kind === 'refused' || outcome.except?.includes(id)
+      // One that may still be protected is ours to look after.
+      if (isProtect === (isRefused ?? false) && outcome.kind !== 'unknown')
+        unit.isProtectedByUs = false
+    }
+    return
+  }
+  if (!('instanceId' in intent)) return
+  const unit = memory.units[intent.instanceId]
+  if (unit === undefined) return
+  if (intent.kind === 'terminate') {
+    if (outcome.kind === 'refused') {
+      unit.committedMs = null
+      unit.isDecremented = false
+    } else if (intent.decrement && memory.asked !== null) {
+      memory.asked = { ...memory.asked, desired: memory.asked.desired - 1 }
+    }
+  }
+  if (intent.kind === 'cordon' && outcome.kind === 'refused') unit.cordon = null
+  if (intent.kind === 'uncordon' && outcome.kind === 'done') unit.cordon = null
+  if (intent.kind === 'complete' && outcome.kind === 'done') unit.completedMs = nowMs
+  if (intent.kind === 'drain' && outcome.kind === 'refused') unit.drainedMs = null
+}

@@ -1,0 +1,122 @@
+/**
+ * What is remembered from tick to tick, besides what AWS and Nomad can be asked for.
+ *
+ * All of it can be lost without harm: timers begin again, and a cordon is known by what the drain on the
+ * node tells of itself.
+ */
+import type { VictimReason } from './intents.ts'
+import type { LaunchFailure } from './launch-failures.ts'
+
+export interface UnitMemory {
+  firstSeenMs: number
+  /** When its node was first seen ready; null before. */
+  readyMs: number | null
+  /** Without a slice since then; null while it has one. */
+  idleSinceMs: number | null
+  /** Without an allocation since then, whatever the scheduler says. */
+  emptySinceMs: number | null
+  cordon: Cordon | null
+  /** The mark of a drain that was seen to be over: it does not count again. */
+  voidMarkMs: number | null
+  /** Its node was ready once, and is not since then. */
+  unfitSinceMs: number | null
+  /** The call to terminate it was begun then. */
+  committedMs: number | null
+  /** Whether that took one off the desired size. */
+  isDecremented: boolean
+  /** We protected it from scale-in, so we may end that. */
+  isProtectedByUs: boolean
+  /** When its termination was first seen to wait for us. */
+  waitingSinceMs: number | null
+  /** When we asked Nomad to drain it for that; null before. */
+  drainedMs: number | null
+  /** Its hook was completed then: lists that lag still show it waiting. */
+  completedMs: number | null
+  /** The end of its hook was told to be near. */
+  isReported: boolean
+}
+
+export interface Cordon {
+  reason: VictimReason
+  askedMs: number
+  /** When Nomad first showed it; null before. */
+  seenMs: number | null
+}
+
+export interface PoolMemory {
+  pool: string
+  /** By instance id. */
+  units: Record<string, UnitMemory>
+  /** What the group was last asked to have, and whether it has shown so since. */
+  asked: { desired: number; atMs: number } | null
+  /** The desired size as it was last seen. */
+  seenDesired: number | null
+  /** Somebody else changed the size then. */
+  foreignMs: number | null
+  /** How long the last instances took from first seen to ready, oldest first. */
+  bootsMs: number[]
+  backoff: Partial<Record<LaunchFailure, { failures: number; untilMs: number }>>
+  /** The start of the last launch that was looked at. */
+  activitiesUntilMs: number
+  /** Proofs of absence, by node id or instance id: when the first was had. */
+  gone: Record<string, number>
+  /** How many units were needed at most, by quarter of an hour; oldest first. */
+  needed: { atMs: number; units: number }[]
+}
+
+export function emptyMemory(pool: string): PoolMemory {
+  return {
+    pool,
+    units: {},
+    asked: null,
+    seenDesired: null,
+    foreignMs: null,
+    bootsMs: [],
+    backoff: {},
+    activitiesUntilMs: 0,
+    gone: {},
+    needed: [],
+  }
+}
+
+/** A copy that may be changed; by hand, since the general way takes longer than all of the plan. */
+export function copyMemory(memory: PoolMemory): PoolMemory {
+  const units: PoolMemory['units'] = {}
+  for (const id in memory.units) {
+    const unit = memory.units[id]
+    if (unit === undefined) continue
+    units[id] = { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
+  }
+  const backoff: PoolMemory['backoff'] = {}
+  for (const [kind, entry] of Object.entries(memory.backoff)) {
+    backoff[kind as LaunchFailure] = { ...entry }
+  }
+  return {
+    ...memory,
+    units,
+    backoff,
+    asked: memory.asked === null ? null : { ...memory.asked },
+    bootsMs: [...memory.bootsMs],
+    gone: { ...memory.gone },
+    needed: memory.needed.map((each) => ({ ...each })),
+  }
+}
+
+export function newUnit(nowMs: number): UnitMemory {
+  return {
+    firstSeenMs: nowMs,
+    readyMs: null,
+    idleSinceMs: null,
+    emptySinceMs: null,
+    cordon: null,
+    voidMarkMs: null,
+    unfitSinceMs: null,
+    committedMs: null,
+    isDecremented: false,
+    isProtectedByUs: false,
+    waitingSinceMs: null,
+    drainedMs: null,
+    completedMs: null,
+    isReported: false,
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Slices into rooms: which waiting ones find a place, and how many new machines the others need. Pure.
+ *
+ * Slices of a class are alike, so that classes are placed and not slices: ten thousand of them take as long as
+ * ten. Big classes go first; of the rooms, those go first that have least left.
+ */
+import type { ClassDemand, Room } from './ports.ts'
+
+export interface Bin {
+  id: string
+  free: Room
+}
+
+export interface Waiting {
+  name: string
+  need: Room
+  count: number
+}
+
+export interface Packing {
+  /** By id of the bins that got something: how many slices. */
+  used: Map<string, number>
+  left: Waiting[]
+}
+
+/** @returns those that can be placed in principle, biggest first, and the names of the others. */
+export function toWaiting(
+  classes: readonly ClassDemand[],
+  shape: Room,
+): { waiting: Waiting[]; impossible: string[] } {
+  const waiting: Waiting[] = []
+  const impossible: string[] = []
+  for (const { name, need, waiting: count } of classes) {
+    if (count === 0) continue
+    if (need === null || fits(need, shape) === 0) impossible.push(name)
+    else waiting.push({ name, need, count })
+  }
+  const share = ({ need }: Waiting) =>
+    Math.max(need.cpuMhz / shape.cpuMhz, need.memoryMiB / shape.memoryMiB)
+  return { waiting: waiting.sort((a, b) => share(b) - share(a)), impossible }
+}
+
+/** Fills what is there. Changes nothing that it is given. */
+export function fill(waiting: readonly Waiting[], bins: readonly Bin[]): Packing {
+  const used = new Map<string, number>()
+  const left: Waiting[] = []
+  const open = bins
+    .filter(({ free }) => waiting.some(({ need }) => fits(need, free) > 0))
+    .map(({ id, free }) => ({ id, free: { ...free } }))
+    .sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
+  for (const each of waiting) {
+    let count = each.count
+    for (const bin of open) {
+      if (count === 0) break
+      const taken = Math.min(count, fits(each.need, bin.free))
+      if (taken === 0) continue
+      take(bin.free, each.need, taken)
+      used.set(bin.id, (used.get(bin.id) ?? 0) + taken)
+      count -= taken
+    }
+    if (count > 0) left.push({ ...each, count })
+  }
+  return { used, left }
+}
+
+/** How many machines of a shape these need; at most `most`, since more can not be asked for. */
+export function countNew(waiting: readonly Waiting[], shape: Room, most: number): number {
+  const open: Room[] = []
+  for (const { need, count: wanted } of waiting) {
+    let count = wanted
+    for (const room of open) {
+      if (count === 0) break
+      const taken = Math.min(count, fits(need, room))
+      take(room, need, taken)
+      count -= taken
+    }
+    const each = fits(need, shape)
+    while (count > 0 && open.length < most) {
+      const room = { ...shape }
+      const taken = Math.min(count, each)
+      take(room, need, taken)
+      open.push(room)
+      count -= taken
+    }
+  }
+  return open.length
+}
+
+/** How many of a size a room can take. */
+export function fits(need: Room, room: Room): number {
+  const byCpu = need.cpuMhz <= 0 ? Infinity : Math.floor(room.cpuMhz / need.cpuMhz)
+  const byMemory = need.memoryMiB <= 0 ? Infinity : Math.floor(room.memoryMiB / need.memoryMiB)
+  return Math.max(0, Math.min(byCpu, byMemory))
+}
+
+function take(room: Room, need: Room, times: number): void {
+  room.cpuMhz -= need.cpuMhz * times
+  room.memoryMiB -= need.memoryMiB * times
+}

@@ -1,0 +1,31 @@
+/**
+ * Busy machines are protected from scale-in, idle ones are not: policies of others, zone rebalancing and a
+ * changed desired size then find idle ones. Pure.
+ *
+ * Protection that somebody else has put is never taken off.
+ */
+import { act, type Draft } from './draft.ts'
+import { isBusy, type Unit } from './ledger.ts'
+
+export function syncProtection(draft: Draft): void {
+  const { view, policy, units } = draft
+  if (view.group === null || !view.isNomadKnown) return
+  const inService = units.filter(
+    ({ view: { member, node } }) => member.lifecycle === 'InService' && node !== null,
+  )
+  const change = (kind: 'protect' | 'unprotect', chosen: Unit[], reason: string) => {
+    if (chosen.length === 0) return
+    const instanceIds = chosen.map(({ id }) => id)
+    act(draft, { kind, pool: policy.name, group: policy.group, instanceIds }, reason)
+  }
+  const unprotected = inService.filter(
+    (unit) => isBusy(unit.view) && !unit.view.member.isProtected && unit.state !== 'committing',
+  )
+  // Remembered before it is done: a protection whose answer is lost would be taken for somebody else's.
+  for (const { memory } of unprotected) memory.isProtectedByUs = true
+  change('protect', unprotected, 'slices run on them')
+  const idle = inService.filter(
+    (unit) => !isBusy(unit.view) && unit.view.member.isProtected && unit.memory.isProtectedByUs,
+  )
+  change('unprotect', idle, 'nothing runs on them')
+}

@@ -1,0 +1,125 @@
+/** Heartbeats on timers of their own. */
+import t, { type Test } from 'tap'
+import { createHeartbeats, type HeartbeatDeps } from '../../src/fleet/heartbeats.ts'
+import type { OpenHook } from '../../src/fleet/draft.ts'
+import { silentLog, TestClock } from '../../src/platform/index.ts'
+import { HOOK } from './support/views.ts'
+
+const hook = (instanceId: string, timeoutMs = 30_000): OpenHook => ({
+  group: 'clients',
+  hook: HOOK.name,
+  instanceId,
+  timeoutMs,
+  capAtMs: 0,
+})
+
+function wheel(
+  t: Test,
+  over: { timeoutMs?: number; answer?: () => Promise<'done' | 'no_action'> } = {},
+) {
+  const clock = new TestClock()
+  const beats: { instanceId: string; atMs: number }[] = []
+  const state = { timeoutMs: over.timeoutMs ?? 30_000, gone: 0 }
+  const deps: HeartbeatDeps = {
+    awsOf: () => ({
+      async heartbeat({ instanceId }) {
+        beats.push({ instanceId, atMs: clock.monotonic() })
+        return over.answer === undefined ? 'done' : over.answer()
+      },
+      readHooks: async () => [{ ...HOOK, timeoutMs: state.timeoutMs }],
+    }),
+    clock,
+    random: { number: () => 0.5 },
+    log: silentLog,
+    onGone: () => void (state.gone += 1),
+  }
+  const heartbeats = createHeartbeats(deps)
+  t.teardown(() => heartbeats.stop())
+  return { clock, beats, heartbeats, state }
+}
+
+t.test('1: the first beat is at once, the next after a third of the timeout', async (t) => {
+  const { clock, beats, heartbeats } = wheel(t)
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(0)
+  t.equal(beats.length, 1)
+  await clock.tick(30_000)
+  t.equal(beats.length, 4)
+  const gaps = beats.slice(1).map(({ atMs }, at) => atMs - (beats[at]?.atMs ?? 0))
+  t.ok(gaps.every((gap) => gap <= 10_000 && gap >= 8500))
+})
+
+t.test('2, 3: a timeout that was changed counts from the next beat on', async (t) => {
+  const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 3600_000 })
+  heartbeats.set('linux', [hook('i-1', 3600_000)])
+  await clock.tick(1000)
+  state.timeoutMs = 30_000
+  await clock.tick(1200_000)
+  t.ok(beats.length >= 2)
+  const before = beats.length
+  await clock.tick(30_000)
+  t.ok(beats.length - before >= 3)
+})
+
+t.test('7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
+  let failures = 6
+  const { clock, beats, heartbeats } = wheel(t, {
+    async answer() {
+      failures -= 1
+      if (failures >= 0) throw new Error('Throttling')
+      return 'done'
+    },
+  })
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(25_000)
+  t.ok(beats.length >= 7, 'accepted before the timeout')
+  t.match(heartbeats.list(), [{ failures: 0 }])
+})
+
+t.test('6: an action that is over is let be, and told', async (t) => {
+  const { clock, beats, heartbeats, state } = wheel(t, { answer: async () => 'no_action' })
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(60_000)
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(60_000)
+  t.equal(beats.length, 1, 'also while a list that lags still shows it')
+  t.equal(state.gone, 1)
+  t.same(heartbeats.list(), [])
+})
+
+t.test(
+  '16: told twice of the same hook, it beats once; not told of it any more, it stops',
+  async (t) => {
+    const { clock, beats, heartbeats } = wheel(t)
+    heartbeats.set('linux', [hook('i-1'), hook('i-2')])
+    heartbeats.set('linux', [hook('i-1'), hook('i-2')])
+    heartbeats.set('other', [hook('i-3')])
+    await clock.tick(0)
+    t.same(
+      beats.map(({ instanceId }) => instanceId),
+      ['i-1', 'i-2', 'i-3'],
+    )
+    heartbeats.set('linux', [hook('i-2')])
+    await clock.tick(10_000)
+    t.same(new Set(beats.slice(3).map(({ instanceId }) => instanceId)), new Set(['i-2', 'i-3']))
+  },
+)
+
+t.test('91: a call that hangs holds up no other', async (t) => {
+  const hanging = Promise.withResolvers<'done'>()
+  let isFirst = true
+  const { clock, beats, heartbeats } = wheel(t, {
+    async answer() {
+      const hangs = isFirst
+      isFirst = false
+      return hangs ? hanging.promise : 'done'
+    },
+  })
+  heartbeats.set(
+    'linux',
+    Array.from({ length: 100 }, (_, at) => hook(`i-${at}`)),
+  )
+  await clock.tick(100)
+  t.equal(new Set(beats.map(({ instanceId }) => instanceId)).size, 100)
+  hanging.resolve('done')
+})

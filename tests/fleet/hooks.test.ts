@@ -1,0 +1,215 @@
+/** Hooks that wait for us: beats, drains, completion, and what disturbs them. On a virtual clock. */
+import t, { type Test } from 'tap'
+import { Refusal, type AwsIntercept } from '../../src/dev/aws/index.ts'
+import { aCluster, type Cluster, type ClusterOptions } from './support/cluster.ts'
+
+const MINUTE = 60_000
+
+/** Two machines that run two slices each for so long. */
+async function busyCluster(t: Test, durationMs: number, options: ClusterOptions = {}) {
+  const cluster = await aCluster({ group: { min: 0, max: 10 }, ...options })
+  t.teardown(() => cluster.close())
+  cluster.start()
+  cluster.queue.add(4, durationMs)
+  await cluster.until('all run', () => running(cluster) === 4)
+  return cluster
+}
+
+function running({ queue }: Cluster): number {
+  return [...queue.slices.values()].filter(({ allocation }) => allocation !== null).length
+}
+
+/** Somebody else ends a machine. @returns its id. */
+function terminateOne(cluster: Cluster): string {
+  const [instance = ''] = cluster.members('InService')
+  cluster.call('TerminateInstanceInAutoScalingGroup', {
+    InstanceId: instance,
+    ShouldDecrementDesiredCapacity: true,
+  })
+  return instance
+}
+
+function closings({ events }: Cluster): string[] {
+  return events.flatMap((event) => (event.type === 'action-closed' ? [event.by] : []))
+}
+
+t.test('1, 15: a drain that outlasts the hook by far, of which no event ever came', async (t) => {
+  const cluster = await busyCluster(t, 12 * MINUTE, { hook: { timeoutS: 30 } })
+  const instance = terminateOne(cluster)
+  await cluster.pass(10 * MINUTE)
+  t.same(cluster.members('Terminating:Wait'), [instance], 'it is held')
+  await cluster.until('it is completed', () => closings(cluster).length > 0)
+  t.same(closings(cluster), ['complete'])
+  t.same(cluster.violations, [])
+})
+
+t.test('3: a timeout that is shortened during a drain counts from the next beat on', async (t) => {
+  const cluster = await busyCluster(t, 25 * MINUTE, { hook: { timeoutS: 3600 } })
+  terminateOne(cluster)
+  await cluster.pass(MINUTE)
+  cluster.putHook(60)
+  await cluster.until('it is over', () => closings(cluster).length > 0)
+  t.same(closings(cluster), ['complete'])
+})
+
+t.test('4: with a hook of 30 s the cap comes after 50 minutes, and is told before', async (t) => {
+  const cluster = await busyCluster(t, 90 * MINUTE, { hook: { timeoutS: 30 } })
+  const instance = terminateOne(cluster)
+  await cluster.until('the cap has passed', () => closings(cluster).length > 0)
+  t.same(closings(cluster), ['cap'])
+  t.same(cluster.violations, [], 'it was told')
+  t.match(
+    cluster.lines.filter(({ level }) => level === 'error'),
+    [{ message: new RegExp(`Auto Scaling ends ${instance} in 2m`) }],
+    'once',
+  )
+  const ticks = cluster.store.readTicks({ about: instance, limit: 1000 })
+  t.ok(
+    ticks.some(({ why }) =>
+      why.some(({ actions }) => actions.some(({ kind }) => kind === 'report')),
+    ),
+  )
+})
+
+t.test(
+  '6, 17: a hook that is not open any more is neither beaten for nor asked about for ever',
+  async (t) => {
+    const cluster = await busyCluster(t, 40 * MINUTE)
+    const instance = terminateOne(cluster)
+    await cluster.pass(10_000)
+    cluster.call('CompleteLifecycleAction', {
+      AutoScalingGroupName: 'clients',
+      LifecycleHookName: 'drain',
+      InstanceId: instance,
+      LifecycleActionResult: 'CONTINUE',
+    })
+    cluster.violations.length = 0
+    await cluster.pass(5000)
+    const beats = () =>
+      cluster.calls.filter((call) => call === 'RecordLifecycleActionHeartbeat').length
+    const before = beats()
+    await cluster.pass(30 * MINUTE)
+    t.equal(beats(), before)
+    t.same(cluster.violations, [])
+  },
+)
+
+/** Each of these calls fails so often. */
+function failing(rules: Record<string, { times: number; code: string }>): AwsIntercept {
+  return (call, next) => {
+    const rule = rules[call.action]
+    if (rule === undefined || rule.times <= 0) return next()
+    rule.times -= 1
+    throw new Refusal(rule.code, 'by order of the test')
+  }
+}
+
+t.test('7: heartbeats that are throttled are repeated within the timeout', async (t) => {
+  const rules = { RecordLifecycleActionHeartbeat: { times: 0, code: 'Throttling' } }
+  const cluster = await busyCluster(t, 20 * MINUTE, {
+    hook: { timeoutS: 30 },
+    intercept: failing(rules),
+  })
+  terminateOne(cluster)
+  for (let round = 0; round < 5; round++) {
+    rules.RecordLifecycleActionHeartbeat.times = 3
+    await cluster.pass(MINUTE)
+  }
+  await cluster.until('it is over', () => closings(cluster).length > 0)
+  t.same(closings(cluster), ['complete'])
+})
+
+t.test('8: a completion that fails is repeated, and the beats go on meanwhile', async (t) => {
+  const rules = { CompleteLifecycleAction: { times: 60, code: 'ResourceContention' } }
+  const cluster = await busyCluster(t, 5 * MINUTE, {
+    hook: { timeoutS: 30 },
+    intercept: failing(rules),
+  })
+  terminateOne(cluster)
+  await cluster.until('it is over', () => closings(cluster).length > 0)
+  t.same(closings(cluster), ['complete'])
+  t.equal(rules.CompleteLifecycleAction.times, 0)
+})
+
+t.test('9: a completion whose answer is lost is found to be done', async (t) => {
+  let isLost = false
+  const cluster = await busyCluster(t, 5 * MINUTE, {
+    async intercept(call, next) {
+      const answer = await next()
+      if (call.action !== 'CompleteLifecycleAction' || isLost) return answer
+      isLost = true
+      return 'cut'
+    },
+  })
+  const instance = terminateOne(cluster)
+  await cluster.until('it is gone', () => !cluster.group.members.has(instance))
+  await cluster.pass(MINUTE)
+  t.ok(isLost)
+  t.same(closings(cluster), ['complete'])
+})
+
+t.test('10: of two hooks only ours is completed', async (t) => {
+  const cluster = await busyCluster(t, 2 * MINUTE, { hook: null })
+  cluster.putHook(300, 'caravan')
+  cluster.putHook(600, 'backup')
+  const instance = terminateOne(cluster)
+  await cluster.pass(8 * MINUTE)
+  t.same(cluster.members('Terminating:Wait'), [instance], 'the other one still holds it')
+  t.match(closings(cluster), ['complete'])
+  cluster.call('CompleteLifecycleAction', {
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'backup',
+    InstanceId: instance,
+    LifecycleActionResult: 'CONTINUE',
+  })
+  await cluster.pass(10_000)
+  t.notOk(cluster.group.members.has(instance))
+})
+
+t.test('24, 25: what fails for one machine, or at one reading, holds up no other', async (t) => {
+  const cluster = await busyCluster(t, 3 * MINUTE)
+  let failures = 0
+  cluster.nomad.before = (call) => {
+    if (call !== 'drainNode' && call !== 'listNodes') return
+    failures += 1
+    if (failures % 3 === 0) throw new Error('504')
+  }
+  terminateOne(cluster)
+  terminateOne(cluster)
+  await cluster.until('both are gone', () => closings(cluster).length === 2)
+  t.same(closings(cluster), ['complete', 'complete'])
+  t.ok(failures > 4)
+  t.same(cluster.violations, [])
+})
+
+t.test('61: a machine that EC2 ends at once is replaced, and holds nothing up', async (t) => {
+  const cluster = await busyCluster(t, 10 * MINUTE)
+  const [instance = ''] = cluster.members('InService')
+  cluster.aws.call('ec2', 'TerminateInstances', { InstanceIds: [instance] })
+  await cluster.until('all slices have run', () => cluster.queue.done === 4)
+  t.notOk(cluster.group.members.has(instance))
+  t.same(cluster.violations, [])
+})
+
+t.test('91: a hundred hooks at once are all beaten for within a second', async (t) => {
+  const cluster = await aCluster({
+    group: { min: 0, max: 100, desired: 100 },
+    hook: { timeoutS: 30 },
+  })
+  t.teardown(() => cluster.close())
+  cluster.start()
+  await cluster.until('all are there', () => cluster.members('InService').length === 100)
+  cluster.queue.add(200, 2 * MINUTE)
+  await cluster.until('all run', () => running(cluster) === 200)
+  for (let at = 0; at < 100; at++) terminateOne(cluster)
+  await cluster.until('all wait', () => cluster.members('Terminating:Wait').length === 100)
+  await cluster.until('the first is beaten for', () => beaten(cluster).size > 0)
+  await cluster.pass(1000)
+  t.equal(beaten(cluster).size, 100)
+  await cluster.until('all are gone', () => closings(cluster).length === 100)
+  t.strictSame([...new Set(closings(cluster))], ['complete'])
+})
+
+function beaten({ events }: Cluster): Set<string> {
+  return new Set(events.flatMap((event) => (event.type === 'heartbeat' ? [event.instance] : [])))
+}

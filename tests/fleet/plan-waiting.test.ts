@@ -1,0 +1,164 @@
+/** Terminations that wait for us, and what is left over. */
+import t from 'tap'
+import { plan } from '../../src/fleet/plan.ts'
+import { aPolicy, aPool, HOOK, MINUTE, NOW, type Pool } from './support/views.ts'
+
+function decide({ view, memory }: Pool, policy = aPolicy(), nowMs = NOW) {
+  const decided = plan(view, policy, memory, nowMs)
+  return { ...decided, kinds: decided.intents.map(({ kind }) => kind) }
+}
+
+t.test('15: a termination that nobody told of is adopted: beaten for, and drained', async (t) => {
+  const unit = { state: 'waiting', slices: 1, node: { isEligible: true } } as const
+  const pool = aPool([{ ...unit, memory: { waitingSinceMs: null, drainedMs: null } }])
+  const { intents, hooks } = decide(pool)
+  t.match(intents, [{ kind: 'drain', nodeId: 'n-0', reason: 'terminated by somebody else' }])
+  t.match(hooks, [{ instanceId: 'i-0', hook: HOOK.name, capAtMs: NOW + HOOK.capMs }])
+})
+
+t.test('20: "drain complete" proves nothing; the allocations do', async (t) => {
+  const running = aPool([{ state: 'waiting', slices: 1, node: { isDraining: false } }])
+  t.same(decide(running).kinds, [])
+  t.match(decide(running).hooks, [{}], 'the beats go on')
+  t.match(decide(aPool([{ state: 'waiting' }])).intents, [
+    { kind: 'complete', hook: HOOK.name, nodeId: 'n-0' },
+  ])
+  const fresh = { drainedMs: NOW - 1000 }
+  t.same(
+    decide(aPool([{ state: 'waiting', memory: fresh }])).kinds,
+    [],
+    'not before a placement shows',
+  )
+})
+
+t.test('27: a node that is made eligible again is drained again, and not completed', async (t) => {
+  const pool = aPool([{ state: 'waiting', node: { isEligible: true } }])
+  t.same(decide(pool).kinds, ['drain'])
+})
+
+t.test('the scheduler may take in what agents sent last, for a while', async (t) => {
+  const pool = aPool([{ state: 'waiting', slices: 1 }])
+  const [unit] = pool.view.units
+  t.ok(unit)
+  unit!.live = []
+  pool.memory.units['i-0']!.emptySinceMs = NOW - 1000
+  t.same(decide(pool).kinds, [])
+  pool.memory.units['i-0']!.emptySinceMs = NOW - 2 * MINUTE
+  t.same(decide(pool).kinds, ['complete'])
+})
+
+t.test(
+  '29, 30, 63: a machine whose node never came is let go soon, one whose node comes late is drained',
+  async (t) => {
+    const gone = (waitedMs: number) => ({
+      state: 'waiting' as const,
+      node: null,
+      memory: { readyMs: null, waitingSinceMs: NOW - waitedMs, drainedMs: null },
+    })
+    t.same(decide(aPool([gone(10_000)])).kinds, [])
+    t.match(decide(aPool([gone(40_000)])).intents, [{ kind: 'complete', nodeId: null }])
+    t.same(
+      decide(aPool([gone(40_000)], { unmatched: 1 })).kinds,
+      [],
+      '31: some node may be its own',
+    )
+    const late = { state: 'waiting', node: { isEligible: true } } as const
+    const memory = { readyMs: null, waitingSinceMs: NOW - 10_000, drainedMs: null }
+    t.same(decide(aPool([{ ...late, memory }])).kinds, ['drain'])
+  },
+)
+
+t.test('17, 61, 64: a node that is down is waited for, then let go', async (t) => {
+  const down = (waitedMs: number) => ({
+    state: 'waiting' as const,
+    node: { status: 'down' as const },
+    memory: { waitingSinceMs: NOW - 60 * MINUTE, unfitSinceMs: NOW - waitedMs },
+  })
+  t.same(decide(aPool([down(MINUTE)])).kinds, [])
+  t.match(decide(aPool([down(3 * MINUTE)])).intents, [{ kind: 'complete', nodeId: null }])
+})
+
+t.test('4, 5: the end of the hook is told before it comes, once', async (t) => {
+  const hooks = [{ ...HOOK, timeoutMs: 30_000, capMs: 50 * MINUTE }]
+  const at = (waitedMs: number, isReported = false) =>
+    decide(
+      aPool(
+        [{ state: 'waiting', slices: 1, memory: { waitingSinceMs: NOW - waitedMs, isReported } }],
+        {
+          hooks,
+        },
+      ),
+    )
+  t.same(at(40 * MINUTE).alarms, [])
+  const near = at(48 * MINUTE)
+  t.match(near.alarms, [{ about: 'i-0', text: /ends i-0 in 2m0s, whatever runs.*job-0-0/ }])
+  t.match(near.why.actions, [{ kind: 'report', about: 'i-0' }])
+  t.equal(near.memory.units['i-0']?.isReported, true)
+  t.same(at(48 * MINUTE, true).why.actions, [])
+})
+
+t.test('10, 11: of several hooks ours is the one that says so', async (t) => {
+  const other = { ...HOOK, name: 'backup' }
+  const unit = { state: 'waiting' } as const
+  t.match(decide(aPool([unit], { hooks: [HOOK, other] })).alarms, [{ key: 'hook' }])
+  const own = { ...HOOK, name: 'Caravan-drain' }
+  t.match(decide(aPool([unit], { hooks: [own, other] })).hooks, [{ hook: own.name }])
+  t.match(decide(aPool([unit], { hooks: [] })).alarms, [
+    { key: 'hook', text: /not there any more/ },
+  ])
+})
+
+const stray = (launchedMs: number) => ({
+  instance: {
+    instanceId: 'i-9',
+    state: 'running' as const,
+    launchedMs,
+    group: 'clients',
+    zone: 'a',
+    privateIp: null,
+    imageId: '',
+    isSpot: false,
+    hopLimit: null,
+    requiresTokens: true,
+  },
+  node: null,
+  live: [] as { id: string; job: string }[],
+})
+
+t.test('73, 95: a leaked machine is ended after two proofs, some time apart', async (t) => {
+  const strays = [stray(NOW - 60 * MINUTE)]
+  const units = [{}, {}, {}]
+  const first = decide(aPool(units, { strays }))
+  t.same(first.kinds, [])
+  const second = decide(
+    { ...aPool(units, { strays }), memory: first.memory },
+    aPolicy(),
+    NOW + 11 * MINUTE,
+  )
+  t.match(second.intents, [{ kind: 'end_stray', instanceId: 'i-9' }])
+  const seen = decide({ ...aPool(units), memory: first.memory }, aPolicy(), NOW + 5 * MINUTE)
+  t.same(seen.memory.gone, {}, 'seen in its group once, it has to be proven anew')
+  const young = decide(aPool(units, { strays: [stray(NOW - MINUTE)] }))
+  t.same(young.memory.gone, {})
+  const many = Array.from({ length: 3 }, () => stray(NOW - 60 * MINUTE))
+  t.match(decide(aPool(units, { strays: many })).alarms, [{ key: 'many strays' }])
+  const busy = [{ ...strays[0]!, live: [{ id: 'a', job: 'j' }] }]
+  const kept = { ...aPool(units, { strays: busy }), memory: first.memory }
+  t.same(decide(kept, aPolicy(), NOW + 11 * MINUTE).kinds, [], 'what runs there is waited for')
+})
+
+t.test('32, 34, 35: a dead node is purged when its machine is gone for sure', async (t) => {
+  const dead = (instance: 'terminated' | 'absent' | 'running' | 'unknown' | 'replaced') =>
+    aPool([{}], { deadNodes: [{ id: 'n-9', instanceId: 'i-9', instance }] })
+  for (const state of ['terminated', 'absent', 'replaced'] as const) {
+    const first = decide(dead(state))
+    t.same(first.kinds, [], 'one proof is none')
+    const again = { view: dead(state).view, memory: first.memory }
+    t.same(decide(again, aPolicy(), NOW + 31_000).kinds, ['purge'], state)
+  }
+  for (const state of ['running', 'unknown'] as const) {
+    const first = decide(dead(state))
+    const again = { view: dead(state).view, memory: first.memory }
+    t.same(decide(again, aPolicy(), NOW + 31_000).kinds, [], state)
+  }
+})

@@ -1,0 +1,97 @@
+/** What outlives the controller, and who may write it. */
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openFleetStore, type FleetStore, type PoolWhy } from '../../src/fleet/index.ts'
+import { emptyMemory } from '../../src/fleet/memory.ts'
+
+const NOW = 1_700_000_000_000
+
+async function aStore(t: Test): Promise<{ store: FleetStore; file: string }> {
+  const file = join(t.testdir(), 'fleet.db')
+  const store = await openFleetStore(file)
+  t.teardown(() => store.close())
+  return { store, file }
+}
+
+const why = (pool: string, about = 'i-1'): PoolWhy => ({
+  pool,
+  desired: 1,
+  target: 1,
+  min: 0,
+  max: 5,
+  demand: {},
+  ledger: {},
+  notes: [],
+  actions: [{ kind: 'cordon', about, reason: 'idle' }],
+})
+
+t.test('54: a lease is taken, renewed, lost, and never written with again', async (t) => {
+  const { store } = await aStore(t)
+  t.equal(store.readLease(), null)
+  const one = store.takeLease('one', NOW, 1000)
+  t.match(one, { fence: 1, untilMs: NOW + 1000 })
+  t.equal(store.takeLease('two', NOW + 999, 1000), null)
+  t.match(store.takeLease('one', NOW + 999, 1000), { fence: 1, untilMs: NOW + 1999 })
+  t.match(store.takeLease('two', NOW + 2000, 1000), { holder: 'two', fence: 2 })
+  t.throws(() => store.commitTick(one!, { atMs: NOW, memory: [], intents: [], why: [why('a')] }), {
+    code: 'FLEET_LEASED',
+  })
+  t.same(store.readTicks({ limit: 10 }), [], 'nothing of it is kept')
+  store.releaseLease(one!)
+  t.equal(store.readLease()?.untilMs, NOW + 3000, 'an old lease ends no newer one')
+})
+
+t.test('26: what was begun is known to the next process', async (t) => {
+  const { store, file } = await aStore(t)
+  const lease = store.takeLease('one', NOW, 1000)!
+  const intent = {
+    kind: 'set_desired' as const,
+    pool: 'a',
+    group: 'g',
+    desired: 3,
+    reason: 'r',
+  }
+  const memory = { ...emptyMemory('a'), seenDesired: 7 }
+  const intents = [{ id: 'x', fence: lease.fence, atMs: NOW, intent }]
+  store.commitTick(lease, { atMs: NOW, memory: [memory], intents, why: [why('a')] })
+  const other = await openFleetStore(file)
+  t.teardown(() => other.close())
+  t.same(other.openIntents(), intents)
+  t.same(other.loadMemory().get('a'), memory)
+  const next = other.takeLease('two', NOW + 5000, 1000)!
+  other.endIntent(next, 'x', 'done', NOW + 5000)
+  t.same(store.openIntents(), [])
+})
+
+t.test('reasons are found by time, and by what they are about', async (t) => {
+  const { store } = await aStore(t)
+  const lease = store.takeLease('one', NOW, 1000)!
+  for (let at = 0; at < 5; at++) {
+    const tick = { atMs: NOW + at * 1000, memory: [], intents: [], why: [why('a', `i-${at}`)] }
+    store.commitTick(lease, tick)
+  }
+  t.match(store.readTicks({ atMs: NOW + 2500, limit: 1 }), [{ atMs: NOW + 2000 }])
+  t.match(store.readTicks({ about: 'i-3', limit: 10 }), [
+    { atMs: NOW + 3000, why: [{ pool: 'a' }] },
+  ])
+  t.equal(store.readTicks({ limit: 3 }).length, 3)
+})
+
+t.test('orders of people end by themselves', async (t) => {
+  const { store } = await aStore(t)
+  store.pin('n-1', NOW + 1000, NOW)
+  store.orderSize('a', 5, NOW + 1000, NOW)
+  t.same(store.readOrders(NOW), {
+    pins: new Map([['n-1', NOW + 1000]]),
+    sizes: new Map([['a', { size: 5, untilMs: NOW + 1000 }]]),
+  })
+  t.same(store.readOrders(NOW + 1000), { pins: new Map(), sizes: new Map() })
+  t.equal(store.unpin('n-1'), true)
+  t.equal(store.unpin('n-1'), false)
+})
+
+t.test('a file that is no store, or that nobody may write, is told', async (t) => {
+  const folder = t.testdir({ 'fleet.db': 'this is no database, and long enough to be looked at' })
+  await t.rejects(openFleetStore(join(folder, 'fleet.db')), { code: 'STORE_FAILED' })
+  await t.rejects(openFleetStore(join(folder, 'nowhere/fleet.db')), { code: 'STORE_FAILED' })
+})
