@@ -11,6 +11,7 @@ import {
   systemRandom,
   TestClock,
   type AwsGroup,
+  type AwsInstance,
 } from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
 import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
@@ -48,7 +49,10 @@ export async function quietCallsPerMinute(): Promise<number> {
     readActivities: counted([]),
     isRefreshing: counted(false),
     readTemplateVersion: counted({ version: '1', imageId: null }),
-    readInstances: counted([], pages),
+    async readInstances(ids) {
+      calls += Math.ceil(ids.length / PAGE)
+      return ids.map(aMachine)
+    },
     findInstances: counted([], pages),
     setDesired: refused,
     terminateInGroup: refused,
@@ -81,6 +85,21 @@ export async function quietCallsPerMinute(): Promise<number> {
   await closing
   store.close()
   return perMinute
+}
+
+function aMachine(instanceId: string): AwsInstance {
+  return {
+    instanceId,
+    state: 'running',
+    launchedMs: 0,
+    group: null,
+    zone: 'a',
+    privateIp: null,
+    imageId: '',
+    isSpot: false,
+    hopLimit: 1,
+    requiresTokens: true,
+  }
 }
 
 function quietGroup(name: string, nomad: FakeNomad): AwsGroup {

@@ -5,11 +5,13 @@ import type { DevAwsOptions } from './dev-aws.ts'
 import type { Io } from './io.ts'
 
 export function addDevAws(dev: Command, io: Io, finish: (exitCode: number) => void): void {
+  // Both have a --port.
+  dev.enablePositionalOptions()
   dev
     .command('aws')
     .description('Auto Scaling, EC2 and instance metadata, emulated on this machine, until stopped')
-    .option('--port <n>', 'port of the API (default: a free one)', toPort, 0)
-    .option('--imds-port <n>', 'port of the instance metadata (default: a free one)', toPort, 0)
+    .option('--port <n>', 'port of the API; 0 takes a free one', toPort, 0)
+    .option('--imds-port <n>', 'port of the instance metadata; 0 takes a free one', toPort, 0)
     .option('--nomad-port <n>', 'machines become nodes of an embedded Nomad engine here', toPort)
     .option('--boot <duration>', 'from launch to a machine that is up', '2s')
     .option('--script <file>', 'play these steps on a whole cluster (JSON)')

@@ -33,6 +33,8 @@ export function createProgram(io: Io, finish: Finish): Command {
     .description('CI on HashiCorp Nomad: every parallel slice of a job is one Nomad batch job.')
     .version(VERSION, '-V, --version')
     .showHelpAfterError('(caravan --help lists the commands)')
+    // A command and the one below it may have flags of the same name.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -111,7 +113,6 @@ function addServing(program: Command, io: Io, finish: Finish): void {
   const dev = program
     .command('dev')
     .description('server and embedded Nomad engine on this machine, until stopped')
-    .enablePositionalOptions()
     .option('--port <n>', 'port of the API', toPort, 8080)
     .option('--nomad-port <n>', 'port of the embedded Nomad engine', toPort, 4646)
     .option('--nomad <url>', 'use this Nomad, not the embedded engine')

@@ -10,14 +10,23 @@ import {
 import t from 'tap'
 import { parseScript } from '../../src/dev/index.ts'
 import { caravan, startCaravan } from '../support/caravan.ts'
+import { freePort } from '../support/free-port.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/fleet/', import.meta.url))
 
 t.test('one line when ready; groups are made through the API; events on stderr', async (t) => {
-  const started = startCaravan(['dev', 'aws', '--boot', '200ms'], t.testdir())
+  const port = await freePort()
+  const started = startCaravan(
+    ['dev', 'aws', '--boot', '200ms', '--port', String(port)],
+    t.testdir(),
+  )
   t.teardown(() => started.child.kill('SIGKILL'))
   const ready = JSON.parse(await started.firstLine) as { endpoint: string; imds: string }
   t.same(Object.keys(ready), ['endpoint', 'imds'])
+  t.equal(ready.endpoint, `http://127.0.0.1:${port}`)
+  const second = await caravan(['dev', 'aws', '--port', String(port)], t.testdir())
+  t.equal(second.code, 2)
+  t.match(second.stderr, 'a port is taken')
   const client = new AutoScalingClient({
     endpoint: ready.endpoint,
     region: 'us-east-1',

@@ -81,7 +81,7 @@ async function checkSight({ nomad }: Settings, io: Io): Promise<Finding> {
       ...(nomad.tls_server_name === undefined ? {} : { serverName: nomad.tls_server_name }),
     })
     try {
-      if ((await checkToken(await source.acquire(), io.signal)) === null)
+      if ((await checkToken(await source.acquire(), 'read-job', io.signal)) === null)
         return 'sees all namespaces, as far as can be told'
     } finally {
       await source.close()
