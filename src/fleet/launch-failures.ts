@@ -23,7 +23,7 @@ const PATTERNS: readonly { pattern: RegExp; failure: LaunchFailure }[] = [
     failure: 'capacity',
   },
   {
-    pattern: /LimitExceeded|InstanceLimit|MaxSpotInstanceCount|quota|more vCPU capacity than/i,
+    pattern: /LimitExceeded|instance ?limit|MaxSpotInstanceCount|quota|more vCPU capacity than/i,
     failure: 'quota',
   },
   {

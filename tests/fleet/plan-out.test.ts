@@ -143,6 +143,7 @@ t.test('43, 69: launches that fail are classified, and asked for again later', a
   const cases: [string, string][] = [
     ['We currently do not have sufficient m5.large capacity', 'capacity'],
     ['You have requested more vCPU capacity than your current vCPU limit', 'quota'],
+    ['You have requested more instances than your current instance limit of 20 allows', 'quota'],
     ['The specified launch template, with template ID lt-1, does not exist.', 'template'],
     ['You are not authorized to perform this operation.', 'permission'],
     ['Something new', 'other'],
