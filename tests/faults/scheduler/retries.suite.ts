@@ -115,7 +115,12 @@ t.test('B45: an evaluation that Nomad gave up on is asked for again', async (t) 
     const url = `${engine.url}/v1/operator/scheduler/configuration`
     await (await fetch(url, { method: 'PUT', body })).body?.cancel()
   }
+  // Nothing is evaluated, and nobody is to know why.
   await configure(true)
+  faults.rewrite(
+    ({ url }) => url.startsWith('/v1/operator/scheduler/configuration'),
+    (text) => text.replaceAll('"PauseEvalBroker":true', '"PauseEvalBroker":false'),
+  )
   const mend = faults.rewrite(
     ({ url }) => /^\/v1\/job\/[^/]+\/evaluations/.test(url),
     (text) => text.replaceAll('"Status":"pending"', '"Status":"failed"'),
