@@ -1,12 +1,7 @@
 /** What the controller of the fleet sends. */
-import type { MetricRow } from './names.ts'
+import { rowsBy, type MetricRow } from './metric-row.ts'
 
-const of = (
-  kind: MetricRow['kind'],
-  unit: MetricRow['unit'],
-  meaning: string,
-  tags: readonly string[] = [],
-): MetricRow => ({ kind, unit, meaning, tags, by: 'fleet' })
+const of = rowsBy('fleet')
 
 const POOL = ['pool'] as const
 

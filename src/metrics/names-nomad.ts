@@ -1,14 +1,9 @@
 /** What nomad-metrics sends. The first eighteen are those of the program that it takes the place of. */
-import type { MetricRow } from './names.ts'
+import { rowsBy, type MetricRow } from './metric-row.ts'
 
 const NODE = ['drain', 'status', 'eligibility', 'node', 'node_class', 'node_pool'] as const
 
-const of = (
-  kind: MetricRow['kind'],
-  unit: MetricRow['unit'],
-  meaning: string,
-  tags: readonly string[] = [],
-): MetricRow => ({ kind, unit, meaning, tags, by: 'nomad-metrics' })
+const of = rowsBy('nomad-metrics')
 
 const failure = (mode: string) =>
   of('gauge', '0 or 1', `1 when the last poll for ${mode} failed, else 0`)

@@ -1,12 +1,7 @@
 /** Names that are taken for what is still to come, so that nobody gives them another meaning. */
-import type { MetricRow } from './names.ts'
+import { rowsBy, type MetricRow } from './metric-row.ts'
 
-const of = (
-  kind: MetricRow['kind'],
-  unit: MetricRow['unit'],
-  meaning: string,
-  tags: readonly string[] = [],
-): MetricRow => ({ kind, unit, meaning, tags, by: 'reserved' })
+const of = rowsBy('reserved')
 
 const POOL = ['pool'] as const
 

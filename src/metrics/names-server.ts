@@ -1,12 +1,7 @@
 /** What the server sends. */
-import type { MetricRow } from './names.ts'
+import { rowsBy, type MetricRow } from './metric-row.ts'
 
-const of = (
-  kind: MetricRow['kind'],
-  unit: MetricRow['unit'],
-  meaning: string,
-  tags: readonly string[] = [],
-): MetricRow => ({ kind, unit, meaning, tags, by: 'server' })
+const of = rowsBy('server')
 
 const CLASS = ['resource_class'] as const
 

@@ -4,34 +4,11 @@
  *
  * Names that dashboards of such systems have used for years keep their names, with their hyphens.
  */
+import type { MetricRow } from './metric-row.ts'
 import { FLEET_METRICS } from './names-fleet.ts'
 import { NOMAD_METRICS } from './names-nomad.ts'
 import { RESERVED_METRICS } from './names-reserved.ts'
 import { SERVER_METRICS } from './names-server.ts'
-
-export interface MetricRow {
-  kind: 'gauge' | 'count' | 'timer' | 'distribution'
-  /** What the number counts. Timers are sent in milliseconds and read in seconds by Prometheus. */
-  unit:
-    | 'jobs'
-    | 'slices'
-    | 'builds'
-    | 'nodes'
-    | 'MHz'
-    | 'MB'
-    | 'bytes'
-    | 'seconds'
-    | 'milliseconds'
-    | 'ratio'
-    | 'operations'
-    | '0 or 1'
-    | 'events'
-  /** All that a series of it can have. */
-  tags: readonly string[]
-  meaning: string
-  /** Who sends it; `reserved`: nobody yet, and the name is taken. */
-  by: 'nomad-metrics' | 'server' | 'fleet' | 'reserved'
-}
 
 const ALL = { ...NOMAD_METRICS, ...SERVER_METRICS, ...FLEET_METRICS, ...RESERVED_METRICS }
 

@@ -4,7 +4,8 @@
  */
 import type { MetricSink, MetricTags } from '../platform/index.ts'
 import { formatMetric, formatTags, type Metric } from './format.ts'
-import { isMetricName, METRICS, type MetricName, type MetricRow } from './names.ts'
+import type { MetricRow } from './metric-row.ts'
+import { isMetricName, METRICS, type MetricName } from './names.ts'
 import type { Series } from './prometheus.ts'
 
 export interface MetricStore extends MetricSink {

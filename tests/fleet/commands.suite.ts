@@ -1,16 +1,13 @@
 /** The commands for hook scripts as their own processes, with the real clients of AWS, on the emulator. */
 import t from 'tap'
 import { completeReport, drainReport, lifecycleEvent } from '../../src/model/index.ts'
-import { aSimulatedJob, eventually, untilStatus } from '../dev/nomad-engine/support.ts'
-import { GROUP, HOOK, lines, startFarm } from './support/farm.ts'
+import { eventually } from '../dev/nomad-engine/support.ts'
+import { GROUP, HOOK, lines, startBusyFarm, startFarm } from './support/farm.ts'
 
 t.test(
   'fleet B1, B10: drain, beat and complete by hand hold an instance until its build is over',
   async (t) => {
-    const farm = await startFarm(t)
-    const [instance = ''] = farm.instances()
-    await farm.register(aSimulatedJob('build'))
-    await untilStatus(farm, 'build', 'running')
+    const { farm, instance } = await startBusyFarm(t)
     farm.terminate(instance)
     await farm.untilState(instance, 'Terminating:Wait')
     const early = await farm.fleet('complete', '--instance', instance, '--json')
@@ -50,10 +47,7 @@ t.test(
 t.test(
   'a drain waits no longer than it may, and stops builds only when it is told to',
   async (t) => {
-    const farm = await startFarm(t)
-    const [instance = ''] = farm.instances()
-    await farm.register(aSimulatedJob('build'))
-    await untilStatus(farm, 'build', 'running')
+    const { farm, instance } = await startBusyFarm(t)
     const dry = await farm.fleet('drain', '--self', '--dry-run', '--json')
     t.match(lines(dry)[0], { outcome: 'planned', allocations: [{ job: 'build' }] })
     const late = await farm.fleet('drain', '--self', '--wait', '--deadline', '1s', '--json')
@@ -87,10 +81,7 @@ t.test(
 t.test(
   'fleet B2, B26: the daemon of an instance is killed, and the next one lets it go',
   async (t) => {
-    const farm = await startFarm(t)
-    const [instance = ''] = farm.instances()
-    await farm.register(aSimulatedJob('build'))
-    await untilStatus(farm, 'build', 'running')
+    const { farm, instance } = await startBusyFarm(t)
     const first = farm.start(['lifecycle', '--self', '--json'])
     t.match(JSON.parse(await first.firstLine), { type: 'ready', instance, region: 'us-east-1' })
     farm.terminate(instance)

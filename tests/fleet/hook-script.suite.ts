@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { aSimulatedJob, eventually, untilStatus } from '../dev/nomad-engine/support.ts'
+import { eventually } from '../dev/nomad-engine/support.ts'
 import { BIN } from '../support/caravan.ts'
-import { HOOK, startFarm } from './support/farm.ts'
+import { HOOK, startBusyFarm, startFarm } from './support/farm.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../nomad/lifecycle-hook.sh', import.meta.url))
 
@@ -36,10 +36,7 @@ function startScript(t: Test, farm: Farm, ...args: string[]) {
 }
 
 t.test('fleet B1, B7, B8: the script holds an instance until its build is over', async (t) => {
-  const farm = await startFarm(t)
-  const [instance = ''] = farm.instances()
-  await farm.register(aSimulatedJob('build'))
-  await untilStatus(farm, 'build', 'running')
+  const { farm, instance } = await startBusyFarm(t)
   farm.terminate(instance)
   await farm.untilState(instance, 'Terminating:Wait')
   farm.faults.add({ action: 'RecordLifecycleActionHeartbeat', fault: 'Throttling', times: 3 })
@@ -56,10 +53,7 @@ t.test('fleet B1, B7, B8: the script holds an instance until its build is over',
 })
 
 t.test('fleet B26: a script that was killed is followed by one that finishes', async (t) => {
-  const farm = await startFarm(t)
-  const [instance = ''] = farm.instances()
-  await farm.register(aSimulatedJob('build'))
-  await untilStatus(farm, 'build', 'running')
+  const { farm, instance } = await startBusyFarm(t)
   farm.terminate(instance)
   await farm.untilState(instance, 'Terminating:Wait')
   const first = startScript(t, farm, instance)

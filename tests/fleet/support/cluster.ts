@@ -28,6 +28,7 @@ import { Mortal } from './mortal.ts'
 import { FakeNomad } from './nomad.ts'
 import { Queue } from './queue.ts'
 import { aPolicy } from './views.ts'
+import { createDice } from '../../faults/search/random.ts'
 
 export interface ClusterOptions {
   policy?: Partial<PoolPolicy>
@@ -244,13 +245,8 @@ export async function aCluster(options: ClusterOptions = {}): Promise<Cluster> {
 
 /** The same numbers for the same seed. */
 export function seeded(seed: number): RandomSource {
-  let state = seed >>> 0
-  const number = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const dice = createDice(seed)
+  const number = () => dice.number()
   return {
     number,
     bytes: (size) => Uint8Array.from({ length: size }, () => Math.floor(number() * 256)),

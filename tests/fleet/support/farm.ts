@@ -6,7 +6,12 @@ import {
   type AwsEmulatorOptions,
 } from '../../../src/dev/index.ts'
 import { silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
-import { eventually, startTestEngine } from '../../dev/nomad-engine/support.ts'
+import {
+  aSimulatedJob,
+  eventually,
+  startTestEngine,
+  untilStatus,
+} from '../../dev/nomad-engine/support.ts'
 import { startCaravan, type Ended, type Started } from '../../support/caravan.ts'
 
 export const GROUP = 'nomad-clients'
@@ -107,6 +112,15 @@ export async function startFarm(t: Test, options: FarmOptions = {}) {
     untilState: (instance: string, state: string | null) =>
       eventually(() => stateOf(instance) === state, `${instance} to be ${state}`, 30_000),
   }
+}
+
+/** A farm of one machine, on which the job `build` runs. */
+export async function startBusyFarm(t: Test) {
+  const farm = await startFarm(t)
+  const [instance = ''] = farm.instances()
+  await farm.register(aSimulatedJob('build'))
+  await untilStatus(farm, 'build', 'running')
+  return { farm, instance }
 }
 
 /** What a command printed with `--json`, a value for each line. */

@@ -1,5 +1,5 @@
 /** Lifecycle hooks hold an instance until they are completed, abandoned or out of time. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { HOUR, LAUNCHING, MINUTE, SECOND, aServingGroup, putHook, refusalOf } from '../support.ts'
 
 const WAIT = 'Terminating:Wait'
@@ -181,14 +181,7 @@ t.test('deleting a hook lets a terminating instance go', async (t) => {
 })
 
 t.test('a launch hook holds a new instance, and serving begins with its completion', async (t) => {
-  const region = await aServingGroup(t, { group: { DesiredCapacity: 0 }, hook: null })
-  putHook(region, {
-    LifecycleHookName: 'ready',
-    LifecycleTransition: LAUNCHING,
-    DefaultResult: 'ABANDON',
-  })
-  region.call('SetDesiredCapacity', { AutoScalingGroupName: 'clients', DesiredCapacity: 1 })
-  await region.clock.tick(2 * SECOND)
+  const region = await aHeldLaunch(t)
   t.same(region.states(), ['Pending:Wait'])
   const id = region.instances()[0]?.InstanceId ?? ''
   region.complete(id, 'CONTINUE', 'ready')
@@ -198,14 +191,7 @@ t.test('a launch hook holds a new instance, and serving begins with its completi
 })
 
 t.test('an instance whose launch hook runs out is ended and replaced', async (t) => {
-  const region = await aServingGroup(t, { group: { DesiredCapacity: 0 }, hook: null })
-  putHook(region, {
-    LifecycleHookName: 'ready',
-    LifecycleTransition: LAUNCHING,
-    DefaultResult: 'ABANDON',
-  })
-  region.call('SetDesiredCapacity', { AutoScalingGroupName: 'clients', DesiredCapacity: 1 })
-  await region.clock.tick(2 * SECOND)
+  const region = await aHeldLaunch(t)
   const id = region.instances()[0]?.InstanceId ?? ''
   await region.clock.tick(32 * SECOND)
   t.equal(region.stateOf(id), undefined)
@@ -235,3 +221,16 @@ t.test(
     t.equal(region.stateOf(id), undefined)
   },
 )
+
+/** One instance that a launch hook named `ready` holds. */
+async function aHeldLaunch(t: Test) {
+  const region = await aServingGroup(t, { group: { DesiredCapacity: 0 }, hook: null })
+  putHook(region, {
+    LifecycleHookName: 'ready',
+    LifecycleTransition: LAUNCHING,
+    DefaultResult: 'ABANDON',
+  })
+  region.call('SetDesiredCapacity', { AutoScalingGroupName: 'clients', DesiredCapacity: 1 })
+  await region.clock.tick(2 * SECOND)
+  return region
+}
