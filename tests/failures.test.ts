@@ -7,8 +7,8 @@ import t from 'tap'
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const page = readFileSync(join(folder, '../docs/failures.md'), 'utf8')
 
-/** `B13`, `C-4`, `D7`. */
-const ROW = /(?:B|C-|D)\d+/
+/** `B13`, `C-4`, `D7`, `F41`. */
+const ROW = /(?:B|C-|D|F)\d+/
 
 /** A text that begins with rows, as the titles of tests do, or that is one, as in their tables. */
 const TITLE = new RegExp(`['"\`](${ROW.source}(?:, ${ROW.source})*)(?:: |['"])`, 'g')
@@ -17,7 +17,7 @@ const TITLE = new RegExp(`['"\`](${ROW.source}(?:, ${ROW.source})*)(?:: |['"])`,
 function readPage(): Map<string, string[]> {
   const rows = new Map<string, string[]>()
   for (const line of page.split('\n')) {
-    const [, row, files] = /^\| ((?:B|C-|D)\d+) \|.*\|([^|]*)\|$/.exec(line) ?? []
+    const [, row, files] = /^\| ((?:B|C-|D|F)\d+) \|.*\|([^|]*)\|$/.exec(line) ?? []
     if (row === undefined) continue
     const named = [...(files ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => toFile(row, name))
     if (rows.has(row)) throw new Error(`${row} stands twice on the page`)
@@ -29,7 +29,7 @@ function readPage(): Map<string, string[]> {
 /** As the page shortens them. */
 function toFile(row: string, name = ''): string {
   const room = row.startsWith('B') ? 'faults/scheduler/' : 'faults/agent/'
-  const stem = name.replace(/^faults\//, room)
+  const stem = row.startsWith('F') ? `fleet/${name}` : name.replace(/^faults\//, room)
   const ends = ['.suite.ts', '.test.ts', '.ts']
   const found = ends.map((end) => stem + end).find((file) => existsSync(join(folder, file)))
   if (found === undefined) throw new Error(`${row} names ${name}, and there is no such test`)

@@ -5,7 +5,7 @@ import { eventually } from '../dev/nomad-engine/support.ts'
 import { GROUP, HOOK, lines, startBusyFarm, startFarm } from './support/farm.ts'
 
 t.test(
-  'fleet B1, B10: drain, beat and complete by hand hold an instance until its build is over',
+  'F1, F10: drain, beat and complete by hand hold an instance until its build is over',
   async (t) => {
     const { farm, instance } = await startBusyFarm(t)
     farm.terminate(instance)
@@ -40,7 +40,7 @@ t.test(
     await farm.untilState(instance, null)
     const again = await farm.fleet('complete', '--instance', instance, '--json')
     t.equal(again.code, 0, again.stderr)
-    t.match(lines(again)[0], { outcome: 'over' }, 'fleet B9, B50: twice is no fault')
+    t.match(lines(again)[0], { outcome: 'over' }, 'F9, F50: twice is no fault')
   },
 )
 
@@ -79,7 +79,7 @@ t.test(
 )
 
 t.test(
-  'fleet B2, B26: the daemon of an instance is killed, and the next one lets it go',
+  'F2, F26: the daemon of an instance is killed, and the next one lets it go',
   async (t) => {
     const { farm, instance } = await startBusyFarm(t)
     const first = farm.start(['lifecycle', '--self', '--json'])
@@ -114,7 +114,7 @@ t.test(
   },
 )
 
-t.test('fleet B29: an instance whose node never came is let go at once', async (t) => {
+t.test('F29: an instance whose node never came is let go at once', async (t) => {
   const farm = await startFarm(t, { registers: false })
   const [instance = ''] = farm.instances()
   farm.terminate(instance)

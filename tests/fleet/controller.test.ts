@@ -27,7 +27,7 @@ t.test('from nothing to what is needed, and back to nothing', async (t) => {
   t.match(last, { why: [{ pool: 'linux', desired: 0 }] })
 })
 
-t.test('58: a list that lags a minute behind neither doubles nor halves anything', async (t) => {
+t.test('F58: a list that lags a minute behind neither doubles nor halves anything', async (t) => {
   const cluster = await withCluster(t, { lagMs: 30_000, bootMs: 90_000 })
   cluster.start()
   cluster.queue.add(6, 10 * MINUTE)
@@ -41,7 +41,7 @@ t.test('58: a list that lags a minute behind neither doubles nor halves anything
   t.same(cluster.violations, [])
 })
 
-t.test('87: a long drain does not hold up a burst', async (t) => {
+t.test('F87: a long drain does not hold up a burst', async (t) => {
   const cluster = await withCluster(t)
   cluster.start()
   cluster.queue.add(2, 45 * MINUTE)
@@ -59,7 +59,7 @@ t.test('87: a long drain does not hold up a burst', async (t) => {
 })
 
 t.test(
-  '26: killed at every single call of a scale-in, the next controller finishes it',
+  'F26: killed at every single call of a scale-in, the next controller finishes it',
   async (t) => {
     for (const when of ['before', 'after'] as const) {
       for (let call = 1; call <= 24; call++) {
@@ -82,7 +82,7 @@ t.test(
   },
 )
 
-t.test('23: a controller that dies with drains open is followed within seconds', async (t) => {
+t.test('F23: a controller that dies with drains open is followed within seconds', async (t) => {
   const cluster = await withCluster(t, { hook: { timeoutS: 30 } })
   const first = cluster.start('one')
   cluster.start('two')
@@ -103,7 +103,7 @@ t.test('23: a controller that dies with drains open is followed within seconds',
 })
 
 t.test(
-  '53, 54: one controller acts; one that slept through its lease does nothing more',
+  'F53, F54: one controller acts; one that slept through its lease does nothing more',
   async (t) => {
     const cluster = await withCluster(t)
     const one = cluster.start('one')
@@ -131,7 +131,7 @@ t.test(
   },
 )
 
-t.test('50, 51, 52: one of several terminations fails, and is decided on again', async (t) => {
+t.test('F50, F51, F52: one of several terminations fails, and is decided on again', async (t) => {
   let refusals = 0
   const cluster = await withCluster(t, {
     policy: { idleOffMs: 30_000 },
@@ -154,7 +154,7 @@ t.test('50, 51, 52: one of several terminations fails, and is decided on again',
 })
 
 t.test(
-  '57: AWS that throttles every reading is no reason to launch or to end anything',
+  'F57: AWS that throttles every reading is no reason to launch or to end anything',
   async (t) => {
     let isThrottled = false
     const cluster = await withCluster(t, {
@@ -175,7 +175,7 @@ t.test(
   },
 )
 
-t.test('80: a scheduler that is silent takes no machine away', async (t) => {
+t.test('F80: a scheduler that is silent takes no machine away', async (t) => {
   const cluster = await withCluster(t, { policy: { idleOffMs: 30_000 } })
   cluster.start()
   cluster.queue.add(4, 20_000)
@@ -188,7 +188,7 @@ t.test('80: a scheduler that is silent takes no machine away', async (t) => {
   await cluster.until('all is gone', () => cluster.group.members.size === 0)
 })
 
-t.test('44: busy machines are protected, so that others take idle ones', async (t) => {
+t.test('F44: busy machines are protected, so that others take idle ones', async (t) => {
   const cluster = await withCluster(t)
   cluster.start()
   cluster.queue.add(2, 20 * MINUTE)
@@ -205,7 +205,7 @@ t.test('44: busy machines are protected, so that others take idle ones', async (
   t.same(cluster.violations, [])
 })
 
-t.test('29: machines whose software never comes up are replaced ever more rarely', async (t) => {
+t.test('F29: machines whose software never comes up are replaced ever more rarely', async (t) => {
   const cluster = await withCluster(t, { bootMs: 30_000 })
   cluster.aws.change((world) => void (world.conditions.brokenBoots = 1000))
   cluster.start()
@@ -217,7 +217,7 @@ t.test('29: machines whose software never comes up are replaced ever more rarely
   await cluster.until('the slices have run', () => cluster.queue.done === 2, 120 * MINUTE)
 })
 
-t.test('34: the node of a machine that is gone is purged', async (t) => {
+t.test('F34: the node of a machine that is gone is purged', async (t) => {
   const cluster = await withCluster(t, { policy: { idleOffMs: 30_000 } })
   cluster.start()
   cluster.queue.add(2, 20_000)

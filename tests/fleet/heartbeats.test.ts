@@ -38,7 +38,7 @@ function wheel(
   return { clock, beats, heartbeats, state }
 }
 
-t.test('1: the first beat is at once, the next after a third of the timeout', async (t) => {
+t.test('F1: the first beat is at once, the next after a third of the timeout', async (t) => {
   const { clock, beats, heartbeats } = wheel(t)
   heartbeats.set('linux', [hook('i-1')])
   await clock.tick(0)
@@ -49,7 +49,7 @@ t.test('1: the first beat is at once, the next after a third of the timeout', as
   t.ok(gaps.every((gap) => gap <= 10_000 && gap >= 8500))
 })
 
-t.test('2, 3: a timeout that was changed counts from the next beat on', async (t) => {
+t.test('F2, F3: a timeout that was changed counts from the next beat on', async (t) => {
   const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 3600_000 })
   heartbeats.set('linux', [hook('i-1', 3600_000)])
   await clock.tick(1000)
@@ -61,7 +61,7 @@ t.test('2, 3: a timeout that was changed counts from the next beat on', async (t
   t.ok(beats.length - before >= 3)
 })
 
-t.test('7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
+t.test('F7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
   let failures = 6
   const { clock, beats, heartbeats } = wheel(t, {
     async answer() {
@@ -76,7 +76,7 @@ t.test('7: a beat that fails is repeated soon, and for as long as it takes', asy
   t.match(heartbeats.list(), [{ failures: 0 }])
 })
 
-t.test('6: an action that is over is let be, and told', async (t) => {
+t.test('F6: an action that is over is let be, and told', async (t) => {
   const { clock, beats, heartbeats, state } = wheel(t, { answer: async () => 'no_action' })
   heartbeats.set('linux', [hook('i-1')])
   await clock.tick(60_000)
@@ -88,7 +88,7 @@ t.test('6: an action that is over is let be, and told', async (t) => {
 })
 
 t.test(
-  '16: told twice of the same hook, it beats once; not told of it any more, it stops',
+  'F16: told twice of the same hook, it beats once; not told of it any more, it stops',
   async (t) => {
     const { clock, beats, heartbeats } = wheel(t)
     heartbeats.set('linux', [hook('i-1'), hook('i-2')])
@@ -105,7 +105,7 @@ t.test(
   },
 )
 
-t.test('91: a call that hangs holds up no other', async (t) => {
+t.test('F91: a call that hangs holds up no other', async (t) => {
   const hanging = Promise.withResolvers<'done'>()
   let isFirst = true
   const { clock, beats, heartbeats } = wheel(t, {

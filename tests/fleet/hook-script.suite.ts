@@ -35,7 +35,7 @@ function startScript(t: Test, farm: Farm, ...args: string[]) {
   return { said: () => said, ended, kill }
 }
 
-t.test('fleet B1, B7, B8: the script holds an instance until its build is over', async (t) => {
+t.test('F1, F7, F8: the script holds an instance until its build is over', async (t) => {
   const { farm, instance } = await startBusyFarm(t)
   farm.terminate(instance)
   await farm.untilState(instance, 'Terminating:Wait')
@@ -52,7 +52,7 @@ t.test('fleet B1, B7, B8: the script holds an instance until its build is over',
   t.equal(await again.ended, 0, again.said())
 })
 
-t.test('fleet B26: a script that was killed is followed by one that finishes', async (t) => {
+t.test('F26: a script that was killed is followed by one that finishes', async (t) => {
   const { farm, instance } = await startBusyFarm(t)
   farm.terminate(instance)
   await farm.untilState(instance, 'Terminating:Wait')

@@ -33,7 +33,7 @@ function closings({ events }: Cluster): string[] {
   return events.flatMap((event) => (event.type === 'action-closed' ? [event.by] : []))
 }
 
-t.test('1, 15: a drain that outlasts the hook by far, of which no event ever came', async (t) => {
+t.test('F1, F15: a drain that outlasts the hook by far, of which no event ever came', async (t) => {
   const cluster = await busyCluster(t, 12 * MINUTE, { hook: { timeoutS: 30 } })
   const instance = terminateOne(cluster)
   await cluster.pass(10 * MINUTE)
@@ -43,7 +43,7 @@ t.test('1, 15: a drain that outlasts the hook by far, of which no event ever cam
   t.same(cluster.violations, [])
 })
 
-t.test('3: a timeout that is shortened during a drain counts from the next beat on', async (t) => {
+t.test('F3: a timeout that is shortened during a drain counts from the next beat on', async (t) => {
   const cluster = await busyCluster(t, 25 * MINUTE, { hook: { timeoutS: 3600 } })
   terminateOne(cluster)
   await cluster.pass(MINUTE)
@@ -52,7 +52,7 @@ t.test('3: a timeout that is shortened during a drain counts from the next beat 
   t.same(closings(cluster), ['complete'])
 })
 
-t.test('4: with a hook of 30 s the cap comes after 50 minutes, and is told before', async (t) => {
+t.test('F4: with a hook of 30 s the cap comes after 50 minutes, and is told before', async (t) => {
   const cluster = await busyCluster(t, 90 * MINUTE, { hook: { timeoutS: 30 } })
   const instance = terminateOne(cluster)
   await cluster.until('the cap has passed', () => closings(cluster).length > 0)
@@ -72,7 +72,7 @@ t.test('4: with a hook of 30 s the cap comes after 50 minutes, and is told befor
 })
 
 t.test(
-  '6, 17: a hook that is not open any more is neither beaten for nor asked about for ever',
+  'F6, F17: a hook that is not open any more is neither beaten for nor asked about for ever',
   async (t) => {
     const cluster = await busyCluster(t, 40 * MINUTE)
     const instance = terminateOne(cluster)
@@ -104,7 +104,7 @@ function failing(rules: Record<string, { times: number; code: string }>): AwsInt
   }
 }
 
-t.test('7: heartbeats that are throttled are repeated within the timeout', async (t) => {
+t.test('F7: heartbeats that are throttled are repeated within the timeout', async (t) => {
   const rules = { RecordLifecycleActionHeartbeat: { times: 0, code: 'Throttling' } }
   const cluster = await busyCluster(t, 20 * MINUTE, {
     hook: { timeoutS: 30 },
@@ -119,7 +119,7 @@ t.test('7: heartbeats that are throttled are repeated within the timeout', async
   t.same(closings(cluster), ['complete'])
 })
 
-t.test('8: a completion that fails is repeated, and the beats go on meanwhile', async (t) => {
+t.test('F8: a completion that fails is repeated, and the beats go on meanwhile', async (t) => {
   const rules = { CompleteLifecycleAction: { times: 60, code: 'ResourceContention' } }
   const cluster = await busyCluster(t, 5 * MINUTE, {
     hook: { timeoutS: 30 },
@@ -131,7 +131,7 @@ t.test('8: a completion that fails is repeated, and the beats go on meanwhile', 
   t.equal(rules.CompleteLifecycleAction.times, 0)
 })
 
-t.test('9: a completion whose answer is lost is found to be done', async (t) => {
+t.test('F9: a completion whose answer is lost is found to be done', async (t) => {
   let isLost = false
   const cluster = await busyCluster(t, 5 * MINUTE, {
     async intercept(call, next) {
@@ -148,7 +148,7 @@ t.test('9: a completion whose answer is lost is found to be done', async (t) => 
   t.same(closings(cluster), ['complete'])
 })
 
-t.test('10: of two hooks only ours is completed', async (t) => {
+t.test('F10: of two hooks only ours is completed', async (t) => {
   const cluster = await busyCluster(t, 2 * MINUTE, { hook: null })
   cluster.putHook(300, 'caravan')
   cluster.putHook(600, 'backup')
@@ -166,7 +166,7 @@ t.test('10: of two hooks only ours is completed', async (t) => {
   t.notOk(cluster.group.members.has(instance))
 })
 
-t.test('24, 25: what fails for one machine, or at one reading, holds up no other', async (t) => {
+t.test('F24, F25: what fails for one machine, or at one reading, holds up no other', async (t) => {
   const cluster = await busyCluster(t, 3 * MINUTE)
   let failures = 0
   cluster.nomad.before = (call) => {
@@ -182,7 +182,7 @@ t.test('24, 25: what fails for one machine, or at one reading, holds up no other
   t.same(cluster.violations, [])
 })
 
-t.test('61: a machine that EC2 ends at once is replaced, and holds nothing up', async (t) => {
+t.test('F61: a machine that EC2 ends at once is replaced, and holds nothing up', async (t) => {
   const cluster = await busyCluster(t, 10 * MINUTE)
   const [instance = ''] = cluster.members('InService')
   cluster.aws.call('ec2', 'TerminateInstances', { InstanceIds: [instance] })
@@ -191,7 +191,7 @@ t.test('61: a machine that EC2 ends at once is replaced, and holds nothing up', 
   t.same(cluster.violations, [])
 })
 
-t.test('91: a hundred hooks at once are all beaten for within a second', async (t) => {
+t.test('F91: a hundred hooks at once are all beaten for within a second', async (t) => {
   const cluster = await aCluster({
     group: { min: 0, max: 100, desired: 100 },
     hook: { timeoutS: 30 },

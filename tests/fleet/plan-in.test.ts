@@ -32,7 +32,7 @@ t.test(
   },
 )
 
-t.test('37: what was placed between the look and the cordon brings the machine back', async (t) => {
+t.test('F37: what was placed between the look and the cordon brings the machine back', async (t) => {
   t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
   const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
   t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
@@ -50,7 +50,7 @@ t.test(
   },
 )
 
-t.test('41: nothing goes below the minimum, of the pool or of the group', async (t) => {
+t.test('F41: nothing goes below the minimum, of the pool or of the group', async (t) => {
   const idle = [{ idleMs: LONG }, { idleMs: LONG }, { idleMs: LONG }]
   t.same(decide(aPool(idle), aPolicy({ min: 3 })).kinds, [])
   t.same(decide(aPool(idle, { group: { min: 3 } })).kinds, [])
@@ -59,7 +59,7 @@ t.test('41: nothing goes below the minimum, of the pool or of the group', async 
   t.same(decide(cordoned).kinds, ['uncordon'], 'the minimum rose meanwhile')
 })
 
-t.test('42, 71, 12: nothing goes while the group can not let it go', async (t) => {
+t.test('F42, F71, F12: nothing goes while the group can not let it go', async (t) => {
   const idle = [{ idleMs: LONG }]
   const cases: [string, Parameters<typeof aPool>[1]][] = [
     ['terminating is suspended', { group: { suspended: ['Terminate'] } }],
@@ -79,7 +79,7 @@ t.test('42, 71, 12: nothing goes while the group can not let it go', async (t) =
   }
 })
 
-t.test("44, 46, 96: what somebody has protected or pinned is nobody's victim", async (t) => {
+t.test("F44, F46, F96: what somebody has protected or pinned is nobody's victim", async (t) => {
   const isProtected = { idleMs: LONG, member: { isProtected: true } }
   t.same(decide(aPool([isProtected])).kinds, [])
   const ours = { ...isProtected, memory: { isProtectedByUs: true } }
@@ -102,13 +102,13 @@ t.test('busy machines are protected from scale-in, in step', async (t) => {
   t.same(decide(aPool([kept])).kinds, [], 'once')
 })
 
-t.test('47: the desired size is never lowered by hand', async (t) => {
+t.test('F47: the desired size is never lowered by hand', async (t) => {
   const units = Array.from({ length: 6 }, () => ({ idleMs: LONG }))
   t.notOk(decide(aPool(units)).kinds.includes('set_desired'))
 })
 
 t.test(
-  '45: of idle ones the fullest zone and the longest idle go first, within the budget',
+  'F45: of idle ones the fullest zone and the longest idle go first, within the budget',
   async (t) => {
     const a = (idleMs: number) => ({ idleMs, member: { zone: 'a' } })
     const b = (idleMs: number) => ({ idleMs, member: { zone: 'b' } })
@@ -121,7 +121,7 @@ t.test(
   },
 )
 
-t.test('86: what goes already is counted, tick after tick', async (t) => {
+t.test('F86: what goes already is counted, tick after tick', async (t) => {
   const units = [{ idleMs: LONG }, { idleMs: LONG }, { idleMs: LONG }, { idleMs: LONG }]
   const pool = aPool(units)
   const policy = aPolicy({ min: 2, budget: { percent: 100 } })
@@ -140,7 +140,7 @@ t.test('86: what goes already is counted, tick after tick', async (t) => {
   t.same(third.kinds, [], 'accepted, and not in the lists yet')
 })
 
-t.test('53: a size that somebody else changed holds scale-in for a while', async (t) => {
+t.test('F53: a size that somebody else changed holds scale-in for a while', async (t) => {
   const pool = aPool([{ idleMs: LONG }, { idleMs: LONG }])
   pool.memory.seenDesired = 5
   const { kinds, why, memory } = decide(pool)
@@ -180,7 +180,7 @@ t.test('rotation: old and outdated ones go under the budget, busy ones by waitin
 })
 
 t.test(
-  '29: a machine whose node never comes is replaced, a few at a time and ever more rarely',
+  'F29: a machine whose node never comes is replaced, a few at a time and ever more rarely',
   async (t) => {
     const missing = { node: null, memory: { readyMs: null, firstSeenMs: NOW - 60 * MINUTE } }
     const pool = aPool([missing, missing, missing, missing], { demand: waitingSlices(8) })
@@ -199,7 +199,7 @@ t.test(
 )
 
 t.test(
-  '31: a node that can not be told to be whose saves every machine that could be its own',
+  'F31: a node that can not be told to be whose saves every machine that could be its own',
   async (t) => {
     const missing = { node: null, memory: { readyMs: null, firstSeenMs: NOW - 60 * MINUTE } }
     const { kinds, alarms } = decide(aPool([missing, {}], { unmatched: 1 }))
@@ -209,7 +209,7 @@ t.test(
 )
 
 t.test(
-  '33, 36: a node that is not ready is replaced late, and never with many others',
+  'F33, F36: a node that is not ready is replaced late, and never with many others',
   async (t) => {
     const down = (sinceMs: number) => ({
       node: { status: 'down' } as const,
@@ -230,7 +230,7 @@ t.test(
   },
 )
 
-t.test('89, 80: demand that is old may still ask for more, and takes nothing away', async (t) => {
+t.test('F89, F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
   const demand = waitingSlices(9)
   const pool = aPool([{ idleMs: LONG }], { demand: { ...demand!, atMs: NOW - 5 * MINUTE } })
   t.same(decide(pool).kinds, ['set_desired'])

@@ -64,7 +64,7 @@ t.test('what is free, cordoned, booting or asked for is counted before anything 
   t.equal(decide(aPool([{}, { state: 'held' }], { demand })).desired, 3, 'held by somebody is none')
 })
 
-t.test('58: a size that was asked for counts while the lists do not show it', async (t) => {
+t.test('F58: a size that was asked for counts while the lists do not show it', async (t) => {
   const pool = aPool([{}], { demand: waitingSlices(6) })
   pool.memory.asked = { desired: 3, atMs: NOW - 5000 }
   t.equal(decide(pool).desired, null)
@@ -72,7 +72,7 @@ t.test('58: a size that was asked for counts while the lists do not show it', as
   t.equal(decide(pool).desired, 3, 'not for ever')
 })
 
-t.test('82: work of a machine that goes is not new demand as long as it runs', async (t) => {
+t.test('F82: work of a machine that goes is not new demand as long as it runs', async (t) => {
   const units = [
     { state: 'waiting', slices: 2 },
     { state: 'busy', slices: 2 },
@@ -80,7 +80,7 @@ t.test('82: work of a machine that goes is not new demand as long as it runs', a
   t.equal(decide(aPool(units, { demand: waitingSlices(0) })).desired, null)
 })
 
-t.test('86, 87: drains neither count as supply nor hold up more machines', async (t) => {
+t.test('F86, F87: drains neither count as supply nor hold up more machines', async (t) => {
   const waiting = Array.from({ length: 8 }, () => ({ state: 'waiting', slices: 1 }) as const)
   const { desired, kinds } = decide(aPool(waiting, { demand: waitingSlices(6) }))
   t.equal(desired, 3)
@@ -122,7 +122,7 @@ t.test('min and max of the group bind as well', async (t) => {
   t.equal(decide(aPool([{}], { group: { min: 2, desired: 1 } })).desired, 2)
 })
 
-t.test('68: a group that is above its maximum is not made smaller by its size', async (t) => {
+t.test('F68: a group that is above its maximum is not made smaller by its size', async (t) => {
   const units = Array.from({ length: 5 }, () => ({ state: 'busy', slices: 2 }) as const)
   const { kinds } = decide(
     aPool(units, { group: { max: 4, desired: 5 }, demand: waitingSlices(9) }),
@@ -130,7 +130,7 @@ t.test('68: a group that is above its maximum is not made smaller by its size', 
   t.notOk(kinds.includes('set_desired'))
 })
 
-t.test('43, 69: launches that fail are classified, and asked for again later', async (t) => {
+t.test('F43, F69: launches that fail are classified, and asked for again later', async (t) => {
   const failed = (message: string) => ({
     id: 'a',
     status: 'Failed',

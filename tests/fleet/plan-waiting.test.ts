@@ -8,7 +8,7 @@ function decide({ view, memory }: Pool, policy = aPolicy(), nowMs = NOW) {
   return { ...decided, kinds: decided.intents.map(({ kind }) => kind) }
 }
 
-t.test('15: a termination that nobody told of is adopted: beaten for, and drained', async (t) => {
+t.test('F15: a termination that nobody told of is adopted: beaten for, and drained', async (t) => {
   const unit = { state: 'waiting', slices: 1, node: { isEligible: true } } as const
   const pool = aPool([{ ...unit, memory: { waitingSinceMs: null, drainedMs: null } }])
   const { intents, hooks } = decide(pool)
@@ -16,7 +16,7 @@ t.test('15: a termination that nobody told of is adopted: beaten for, and draine
   t.match(hooks, [{ instanceId: 'i-0', hook: HOOK.name, capAtMs: NOW + HOOK.capMs }])
 })
 
-t.test('20: "drain complete" proves nothing; the allocations do', async (t) => {
+t.test('F20: "drain complete" proves nothing; the allocations do', async (t) => {
   const running = aPool([{ state: 'waiting', slices: 1, node: { isDraining: false } }])
   t.same(decide(running).kinds, [])
   t.match(decide(running).hooks, [{}], 'the beats go on')
@@ -31,7 +31,7 @@ t.test('20: "drain complete" proves nothing; the allocations do', async (t) => {
   )
 })
 
-t.test('27: a node that is made eligible again is drained again, and not completed', async (t) => {
+t.test('F27: a node that is made eligible again is drained again, and not completed', async (t) => {
   const pool = aPool([{ state: 'waiting', node: { isEligible: true } }])
   t.same(decide(pool).kinds, ['drain'])
 })
@@ -48,7 +48,7 @@ t.test('the scheduler may take in what agents sent last, for a while', async (t)
 })
 
 t.test(
-  '29, 30, 63: a machine whose node never came is let go soon, one whose node comes late is drained',
+  'F29, F30, F63: a machine whose node never came is let go soon, one whose node comes late is drained',
   async (t) => {
     const gone = (waitedMs: number) => ({
       state: 'waiting' as const,
@@ -68,7 +68,7 @@ t.test(
   },
 )
 
-t.test('17, 61, 64: a node that is down is waited for, then let go', async (t) => {
+t.test('F17, F61, F64: a node that is down is waited for, then let go', async (t) => {
   const down = (waitedMs: number) => ({
     state: 'waiting' as const,
     node: { status: 'down' as const },
@@ -78,7 +78,7 @@ t.test('17, 61, 64: a node that is down is waited for, then let go', async (t) =
   t.match(decide(aPool([down(3 * MINUTE)])).intents, [{ kind: 'complete', nodeId: null }])
 })
 
-t.test('4, 5: the end of the hook is told before it comes, once', async (t) => {
+t.test('F4, F5: the end of the hook is told before it comes, once', async (t) => {
   const hooks = [{ ...HOOK, timeoutMs: 30_000, capMs: 50 * MINUTE }]
   const at = (waitedMs: number, isReported = false) =>
     decide(
@@ -97,7 +97,7 @@ t.test('4, 5: the end of the hook is told before it comes, once', async (t) => {
   t.same(at(48 * MINUTE, true).why.actions, [])
 })
 
-t.test('10, 11: of several hooks ours is the one that says so', async (t) => {
+t.test('F10, F11: of several hooks ours is the one that says so', async (t) => {
   const other = { ...HOOK, name: 'backup' }
   const unit = { state: 'waiting' } as const
   t.match(decide(aPool([unit], { hooks: [HOOK, other] })).alarms, [{ key: 'hook' }])
@@ -125,7 +125,7 @@ const stray = (launchedMs: number) => ({
   live: [] as { id: string; job: string }[],
 })
 
-t.test('73, 95: a leaked machine is ended after two proofs, some time apart', async (t) => {
+t.test('F73, F95: a leaked machine is ended after two proofs, some time apart', async (t) => {
   const strays = [stray(NOW - 60 * MINUTE)]
   const units = [{}, {}, {}]
   const first = decide(aPool(units, { strays }))
@@ -147,7 +147,7 @@ t.test('73, 95: a leaked machine is ended after two proofs, some time apart', as
   t.same(decide(kept, aPolicy(), NOW + 11 * MINUTE).kinds, [], 'what runs there is waited for')
 })
 
-t.test('32, 34, 35: a dead node is purged when its machine is gone for sure', async (t) => {
+t.test('F32, F34, F35: a dead node is purged when its machine is gone for sure', async (t) => {
   const dead = (instance: 'terminated' | 'absent' | 'running' | 'unknown' | 'replaced') =>
     aPool([{}], { deadNodes: [{ id: 'n-9', instanceId: 'i-9', instance }] })
   for (const state of ['terminated', 'absent', 'replaced'] as const) {

@@ -25,7 +25,7 @@ const why = (pool: string, about = 'i-1'): PoolWhy => ({
   actions: [{ kind: 'cordon', about, reason: 'idle' }],
 })
 
-t.test('54: a lease is taken, renewed, lost, and never written with again', async (t) => {
+t.test('F54: a lease is taken, renewed, lost, and never written with again', async (t) => {
   const { store } = await aStore(t)
   t.equal(store.readLease(), null)
   const one = store.takeLease('one', NOW, 1000)
@@ -41,7 +41,7 @@ t.test('54: a lease is taken, renewed, lost, and never written with again', asyn
   t.equal(store.readLease()?.untilMs, NOW + 3000, 'an old lease ends no newer one')
 })
 
-t.test('26: what was begun is known to the next process', async (t) => {
+t.test('F26: what was begun is known to the next process', async (t) => {
   const { store, file } = await aStore(t)
   const lease = store.takeLease('one', NOW, 1000)!
   const intent = {

@@ -45,7 +45,7 @@ t.test('a group that is set up well has nothing to fault', (t) => {
   t.end()
 })
 
-t.test('fleet B12: a group without a hook of ours ends builds', (t) => {
+t.test('F12: a group without a hook of ours ends builds', (t) => {
   t.match(faults({ hooks: [] }), { 'terminating hook': 'failed' })
   t.match(faults({ hooks: [aHook({ name: 'a' }), aHook({ name: 'b' })] }), {
     'terminating hook': 'failed',
@@ -55,7 +55,7 @@ t.test('fleet B12: a group without a hook of ours ends builds', (t) => {
   t.end()
 })
 
-t.test('fleet B4: a hook that can not wait for the longest slice is a fault', (t) => {
+t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
   // 100 times 30 s are 50 minutes.
   t.match(faults({ hooks: [aHook({ timeoutMs: 30_000 })] }), { 'hook time': 'failed' })
   t.match(faults({ hooks: [aHook({ timeoutMs: 200_000 })] }), { 'hook time': 'warning' })
@@ -68,7 +68,7 @@ t.test('fleet B4: a hook that can not wait for the longest slice is a fault', (t
 })
 
 t.test(
-  'fleet B41, B42, B43, B70: sizes, processes and lifetimes that are in the way are told',
+  'F41, F42, F43, F70: sizes, processes and lifetimes that are in the way are told',
   (t) => {
     t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
     t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })

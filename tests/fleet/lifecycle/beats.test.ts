@@ -28,7 +28,7 @@ function start(hook?: string) {
 }
 
 t.test(
-  'fleet B1: the first beat comes at once, the others within a third of the time',
+  'F1: the first beat comes at once, the others within a third of the time',
   async (t) => {
     const { clock, group, abort, begin } = start()
     const beating = begin()
@@ -47,7 +47,7 @@ t.test(
   },
 )
 
-t.test('fleet B3: a time that somebody makes shorter is kept from the next beat on', async (t) => {
+t.test('F3: a time that somebody makes shorter is kept from the next beat on', async (t) => {
   const { clock, group, abort, begin } = start()
   group.hooks = [aHook({ timeoutMs: 90_000 })]
   const beating = begin()
@@ -62,7 +62,7 @@ t.test('fleet B3: a time that somebody makes shorter is kept from the next beat 
   await beating
 })
 
-t.test('fleet B7: a throttled call is tried again, well before the time is over', async (t) => {
+t.test('F7: a throttled call is tried again, well before the time is over', async (t) => {
   const { clock, group, abort, begin, news } = start()
   group.faults = {
     heartbeat: [throttled(), throttled(), throttled()],
@@ -82,7 +82,7 @@ t.test('fleet B7: a throttled call is tried again, well before the time is over'
   await beating
 })
 
-t.test('fleet B6: when nothing waits any more it ends, and asks no further', async (t) => {
+t.test('F6: when nothing waits any more it ends, and asks no further', async (t) => {
   const { clock, group, begin, news } = start()
   const beating = begin()
   await clock.tick(15_000)
@@ -123,7 +123,7 @@ t.test('one answer without the instance is no proof, three are', async (t) => {
   abort.abort()
 })
 
-t.test('fleet B4: what heartbeats can give is told before it is over', async (t) => {
+t.test('F4: what heartbeats can give is told before it is over', async (t) => {
   const { clock, group, abort, begin, news } = start()
   const beating = begin()
   // 100 times 30 s.
@@ -137,7 +137,7 @@ t.test('fleet B4: what heartbeats can give is told before it is over', async (t)
   await beating
 })
 
-t.test('fleet B10: of several hooks ours is beaten for, or none', (t) => {
+t.test('F10: of several hooks ours is beaten for, or none', (t) => {
   const [ours, theirs, start] = [
     aHook(),
     aHook({ name: 'logs' }),
@@ -159,7 +159,7 @@ t.test('fleet B10: of several hooks ours is beaten for, or none', (t) => {
   t.end()
 })
 
-t.test('fleet B13, B74: each state of a group says whether to stay, to rest or to leave', (t) => {
+t.test('F13, F74: each state of a group says whether to stay, to rest or to leave', (t) => {
   for (const state of [null, 'InService', 'Detached', 'SomethingNew']) {
     t.equal(wishOf(state, null), 'stay', String(state))
   }

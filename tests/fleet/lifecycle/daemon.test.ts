@@ -9,7 +9,7 @@ import { aHook, throttled } from '../support/scripted-aws.ts'
 const untilFile = (file: string) => `while [ ! -e ${file} ]; do sleep 0.05; done`
 
 t.test(
-  'fleet B1, B8: an instance that has to go waits for its build, beats, and then goes',
+  'F1, F8: an instance that has to go waits for its build, beats, and then goes',
   async (t) => {
     const machine = await startInstance(t)
     const done = `${machine.dataDir}/done`
@@ -40,7 +40,7 @@ t.test(
   },
 )
 
-t.test('fleet B26, B94: a daemon that was killed is followed by one that finishes', async (t) => {
+t.test('F26, F94: a daemon that was killed is followed by one that finishes', async (t) => {
   const machine = await startInstance(t)
   await machine.register(aSimulatedJob('build'))
   await untilStatus(machine, 'build', 'running')
@@ -61,7 +61,7 @@ t.test('fleet B26, B94: a daemon that was killed is followed by one that finishe
   t.match(await machine.until('completed'), { accepted: true })
 })
 
-t.test('fleet B38: a system job keeps no instance from going, and runs to the end', async (t) => {
+t.test('F38: a system job keeps no instance from going, and runs to the end', async (t) => {
   const machine = await startInstance(t)
   const job = aSimulatedJob('metrics')
   await machine.register({ ...job, Type: 'system' })
@@ -114,7 +114,7 @@ t.test('what the metadata service says last stands while it says nothing of sens
 })
 
 t.test(
-  'fleet B28, B74: a node that rests comes back when its instance does, and others are left alone',
+  'F28, F74: a node that rests comes back when its instance does, and others are left alone',
   async (t) => {
     const machine = await startInstance(t)
     machine.metadata.target = 'Warmed:Stopped'
@@ -133,7 +133,7 @@ t.test(
 )
 
 t.test(
-  'fleet B27: a node that somebody gives back while its instance goes is taken out again',
+  'F27: a node that somebody gives back while its instance goes is taken out again',
   async (t) => {
     const machine = await startInstance(t)
     await machine.register(aSimulatedJob('build'))
@@ -150,7 +150,7 @@ t.test(
 )
 
 t.test(
-  'fleet B65: what still runs shortly before EC2 takes the machine is stopped in order',
+  'F65: what still runs shortly before EC2 takes the machine is stopped in order',
   async (t) => {
     const machine = await startInstance(t)
     await machine.register(aSimulatedJob('build'))
@@ -189,7 +189,7 @@ t.test('Nomad out of reach holds the instance, unless somebody said for how long
   t.match(await machine.until('completed'), { accepted: true })
 })
 
-t.test('fleet B6: when the group waits no longer, what runs is stopped in order', async (t) => {
+t.test('F6: when the group waits no longer, what runs is stopped in order', async (t) => {
   const machine = await startInstance(t)
   await machine.register(aSimulatedJob('build'))
   await untilStatus(machine, 'build', 'running')
@@ -230,7 +230,7 @@ async function* nothing(): AsyncGenerator<never[]> {
 }
 
 t.test(
-  'fleet B30: a node that Nomad does not know yet is waited for, and drained when it comes',
+  'F30: a node that Nomad does not know yet is waited for, and drained when it comes',
   async (t) => {
     const machine = await startInstance(t)
     await machine.register(aSimulatedJob('build'))
