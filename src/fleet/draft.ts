@@ -5,6 +5,7 @@ import type { Unit } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
+import type { Supply } from './supply.ts'
 import type { PoolView } from './view.ts'
 
 /** What a person should know, once. */
@@ -33,6 +34,7 @@ export interface Draft {
   units: Unit[]
   nowMs: number
   sizes: Sizes
+  supply: Supply
   intents: Intent[]
   hooks: OpenHook[]
   alarms: Alarm[]

@@ -1,6 +1,7 @@
 /** Why instances do not come, from what Auto Scaling tells of its launches, and when to ask again. Pure. */
 import type { AwsActivity } from '../platform/index.ts'
 import type { PoolMemory } from './memory.ts'
+import { atTime, counted } from './words.ts'
 
 export type LaunchFailure =
   /** AWS has no such machine now. */
@@ -108,6 +109,6 @@ export function backoffReason({ backoff }: PoolMemory, nowMs: number): string | 
   const waiting = Object.entries(backoff).filter(([, { untilMs }]) => untilMs > nowMs)
   const [kind, entry] = waiting.sort((a, b) => b[1].untilMs - a[1].untilMs)[0] ?? []
   if (kind === undefined || entry === undefined) return null
-  const seconds = Math.ceil((entry.untilMs - nowMs) / 1000)
-  return `launches failed ${entry.failures} times (${kind}): asking again in ${seconds} s`
+  const times = counted(entry.failures, 'time')
+  return `launches failed ${times} (${kind}): asking again at ${atTime(entry.untilMs)}`
 }

@@ -1,0 +1,40 @@
+/**
+ * Machines that cost money and serve nobody: kept by their group after an abandoned hook, or on their end for
+ * longer than that takes. They are told, and left to a person. Pure.
+ */
+import type { Draft } from './draft.ts'
+import { isBusy, type Unit } from './ledger.ts'
+import { lasting } from './words.ts'
+
+/** Somebody keeps it to look at something: an hour is enough to have forgotten it when nothing runs there. */
+const RETAINED_EMPTY_MS = 3_600_000
+/** What runs there may take as long as a hook holds at most. */
+const RETAINED_BUSY_MS = 48 * 3_600_000
+/** EC2 ends machines within minutes; some take a quarter of an hour. */
+const ENDING_MS = 30 * 60_000
+
+export function watchAside(draft: Draft): void {
+  for (const unit of draft.units) {
+    if (unit.state === 'retained') watchRetained(draft, unit)
+    if (unit.state === 'terminating') watchEnding(draft, unit)
+  }
+  const held = draft.units.filter(({ state }) => state === 'interrupted').map(({ id }) => id)
+  if (held.length > 0) draft.notes.push(`EC2 takes back ${held.join(', ')}`)
+}
+
+function watchRetained({ alarms, nowMs }: Draft, { id, view, memory }: Unit): void {
+  const sinceMs = nowMs - memory.stateSinceMs
+  const isEmpty = !isBusy(view)
+  if (sinceMs < (isEmpty ? RETAINED_EMPTY_MS : RETAINED_BUSY_MS)) return
+  const runs = isEmpty ? 'nothing runs on it' : `${view.live.length} allocations run on it`
+  const end = `aws autoscaling terminate-instance-in-auto-scaling-group --instance-id ${id}`
+  const text = `its group has retained ${id} for ${lasting(sinceMs)}, and ${runs}; it costs money until somebody ends it: ${end}`
+  alarms.push({ key: `retained ${id}`, text, about: id })
+}
+
+function watchEnding({ alarms, nowMs }: Draft, { id, view, memory }: Unit): void {
+  const sinceMs = nowMs - memory.stateSinceMs
+  if (sinceMs < ENDING_MS) return
+  const text = `${id} has been ${view.member.lifecycle} for ${lasting(sinceMs)}: EC2 does not let it go, look at its termination protection`
+  alarms.push({ key: `ending ${id}`, text, about: id })
+}
