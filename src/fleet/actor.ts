@@ -184,6 +184,9 @@ async function endStray(
   if (group?.instances.some((each) => each.instanceId === instanceId) ?? true) {
     return refused('it is, or may be, in its group')
   }
+  if ((await aws.readMembers([instanceId], { signal })).length > 0) {
+    return refused('it is in the warm pool of its group')
+  }
   const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   return done((await aws.terminateInstance(instanceId, { signal })) ? 'ended' : 'it was gone')

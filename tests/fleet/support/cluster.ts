@@ -32,6 +32,8 @@ import { createDice } from '../../faults/search/random.ts'
 
 export interface ClusterOptions {
   policy?: Partial<PoolPolicy>
+  /** A second pool, whose group is `spare`, for what the first one has no place for. */
+  standIn?: Partial<PoolPolicy>
   group?: { min?: number; max?: number; desired?: number; zones?: string[] }
   hook?: { timeoutS?: number } | null
   bootMs?: number
@@ -64,6 +66,8 @@ export class Cluster {
   readonly queue: Queue
   readonly store: FleetStore
   readonly policy: PoolPolicy
+  /** Of those that start from now on. */
+  policies: PoolPolicy[]
   readonly random: RandomSource
   /** What must never happen, and did. */
   readonly violations: string[] = []
@@ -79,6 +83,7 @@ export class Cluster {
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
+    this.policies = [this.policy]
     this.aws = new AwsEmulator({
       clock: this.clock,
       random: this.random,
@@ -90,15 +95,24 @@ export class Cluster {
     this.queue = new Queue(this.nomad, this.clock)
     this.aws.subscribe((event) => this.#watch(event))
     const { min = 0, max = 20, desired = min, zones = ['us-east-1a'] } = options.group ?? {}
-    this.call('CreateAutoScalingGroup', {
-      AutoScalingGroupName: 'clients',
-      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      MinSize: min,
-      MaxSize: max,
-      DesiredCapacity: desired,
-      AvailabilityZones: zones,
-    })
-    if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
+    const makeGroup = (name: string) => {
+      this.call('CreateAutoScalingGroup', {
+        AutoScalingGroupName: name,
+        LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
+        MinSize: min,
+        MaxSize: max,
+        DesiredCapacity: desired,
+        AvailabilityZones: zones,
+      })
+      if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800, 'drain', name)
+    }
+    makeGroup('clients')
+    if (options.standIn === undefined) return
+    this.policies.push(
+      aPolicy({ budget: { percent: 100 }, ...options.standIn, name: 'spare', group: 'spare' }),
+    )
+    this.queue.standIns = ['spare']
+    makeGroup('spare')
   }
 
   /** As somebody else: a person, or another program. */
@@ -106,10 +120,10 @@ export class Cluster {
     return this.aws.call('autoscaling', action, input)
   }
 
-  putHook(timeoutS: number, name = 'drain'): void {
+  putHook(timeoutS: number, name = 'drain', group = 'clients'): void {
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
-      AutoScalingGroupName: 'clients',
+      AutoScalingGroupName: group,
       DefaultResult: 'CONTINUE',
       LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
       HeartbeatTimeout: timeoutS,
@@ -135,7 +149,7 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      policies: [this.policy],
+      policies: this.policies,
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
@@ -204,7 +218,7 @@ export class Cluster {
     this.events.push(event)
     if (event.type === 'booted') this.nomad.add({ instanceId: event.instance })
     if (event.type === 'desired') {
-      const { min, max } = this.group
+      const { min, max } = this.aws.world.groups.get(event.group) ?? this.group
       if (event.to < min || event.to > max) {
         this.violations.push(
           `desired went from ${event.from} to ${event.to}, outside ${min}..${max}`,
