@@ -154,14 +154,16 @@ function tellMaximum({ sizes, policy }: Draft, needed: number): string {
 }
 
 /**
- * Machines at risk go when others can take their place: so many are missing for that. A group that rebalances
- * itself launches them itself, and both would be too many.
+ * Machines at risk go when others can take their place: so many are missing for that. Idle ones count as far
+ * as the floor needs them. A group that rebalances itself launches them itself, and both would be too many.
  */
-function replacementsAhead({ view, units, policy, sizes }: Draft, { spare }: Placement): number {
+function replacementsAhead(draft: Draft, { spare, floor }: Placement): number {
+  const { view, units, policy, sizes } = draft
   if (view.group?.rebalances) return 0
-  const atRisk = units.filter(
-    (unit) => isAtRisk(unit) && (unit.state === 'idle' || unit.state === 'busy'),
-  )
-  const free = atRisk.filter(({ pinned }) => pinned === null).length
-  return Math.max(0, Math.min(free, budgetOf(policy, Math.max(sizes.sure, 1))) - spare)
+  const atRisk = units.filter((unit) => unit.pinned === null && isAtRisk(unit))
+  const busy = atRisk.filter(({ state }) => state === 'busy').length
+  const idle = atRisk.filter(({ state }) => state === 'idle').length
+  const beyond = sizes.sure - Math.max(floor.size, sizes.min)
+  const needed = busy + Math.max(0, idle - Math.max(0, beyond))
+  return Math.max(0, Math.min(needed, budgetOf(policy, Math.max(sizes.sure, 1))) - spare)
 }
