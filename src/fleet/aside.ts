@@ -14,6 +14,11 @@ const RETAINED_BUSY_MS = 48 * 3_600_000
 const ENDING_MS = 30 * 60_000
 
 export function watchAside(draft: Draft): void {
+  const { policy, view } = draft
+  if (policy.isSpot && view.group?.hasWarmPool) {
+    const text = `pool ${policy.name} is said to be spot, and its group has a warm pool, which AWS gives to no spot instances`
+    draft.alarms.push({ key: 'spot warm pool', text, about: policy.group })
+  }
   for (const unit of draft.units) {
     if (unit.state === 'retained') watchRetained(draft, unit)
     if (unit.state === 'terminating') watchEnding(draft, unit)

@@ -46,6 +46,14 @@ t.test('F74: the time in a warm pool is no boot, and coming into service is', as
   t.same(ready.memory.bootsMs, [20_000])
 })
 
+t.test('F75: a warm pool is told of where the settings say spot', async (t) => {
+  const group = { hasWarmPool: true }
+  t.same(decide(aPool([{}], { group })).alarms, [])
+  t.match(decide(aPool([{}], { group }), aPolicy({ isSpot: true })).alarms, [
+    { key: 'spot warm pool', about: 'clients' },
+  ])
+})
+
 t.test('F76: retained machines are told of when they are forgotten', async (t) => {
   const retained = (ms: number, slices = 0) =>
     decide(
