@@ -1,7 +1,7 @@
 /** A plan while it is being made: its parts add to it. */
 import type { Intent } from './intents.ts'
 import { subjectOf } from './intents.ts'
-import type { Unit } from './ledger.ts'
+import type { Unit, UnitsByState } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -31,6 +31,8 @@ export interface Draft {
   /** Of the plan's own: may be changed. */
   memory: PoolMemory
   units: Unit[]
+  /** The same ones: most questions are about a few of them. */
+  byState: UnitsByState
   nowMs: number
   sizes: Sizes
   intents: Intent[]

@@ -6,7 +6,7 @@ import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
-import { takeStock, UNIT_STATES, type Unit } from './ledger.ts'
+import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -49,6 +49,7 @@ export function plan(
     policy,
     memory,
     units,
+    byState: groupByState(units),
     nowMs,
     sizes,
     notes,
@@ -98,12 +99,15 @@ function raiseFailures({ memory, alarms, policy }: Draft): void {
   }
 }
 
-function toWhy({ view, policy, units, sizes, notes, actions }: Draft, target: number): PoolWhy {
+function toWhy(
+  { view, policy, units, byState, sizes, notes, actions }: Draft,
+  target: number,
+): PoolWhy {
   const ledger: Record<string, number> = {}
   const requested = Math.max(0, sizes.asked - membersOf(units))
   if (requested > 0) ledger['requested'] = requested
   for (const state of UNIT_STATES) {
-    const count = units.filter((unit) => unit.state === state).length
+    const count = byState[state].length
     if (count > 0) ledger[state] = count
   }
   const { desired = 0 } = view.group ?? {}

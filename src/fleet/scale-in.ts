@@ -28,9 +28,7 @@ export function scaleIn(draft: Draft, placement: Placement): void {
   const blocked = blockedBy(draft)
   if (blocked !== null) draft.notes.push(`nothing is taken away: ${blocked}`)
   const counts = new Counts(draft, placement)
-  for (const unit of draft.units) {
-    if (unit.state === 'cordoned') settle(draft, placement, counts, unit, blocked)
-  }
+  for (const unit of draft.byState.cordoned) settle(draft, placement, counts, unit, blocked)
   if (blocked !== null) return
   replaceMissing(draft, counts)
   chooseVictims(draft, placement, counts)
@@ -156,12 +154,11 @@ const UNFIT_SHARE = 0.25
 
 /** Machines without a living node hold no slice: there is nothing to cordon. */
 function replaceMissing(draft: Draft, counts: Counts): void {
-  const { units, memory, nowMs, policy, view } = draft
-  const free = units.filter(({ pinned }) => pinned === null)
-  const missing = free.filter(({ state }) => state === 'missing')
-  const unfit = free.filter(
+  const { units, byState, memory, nowMs, policy, view } = draft
+  const missing = byState.missing.filter(({ pinned }) => pinned === null)
+  const unfit = byState.unfit.filter(
     (unit) =>
-      unit.state === 'unfit' &&
+      unit.pinned === null &&
       !isBusy(unit.view) &&
       nowMs - (unit.memory.unfitSinceMs ?? nowMs) >= UNFIT_MS,
   )
@@ -189,25 +186,27 @@ function replaceMissing(draft: Draft, counts: Counts): void {
 }
 
 function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
+  // What waits for a machine must not wait for another one, too.
+  if (placement.unplaced > 0) return
   const byZone = new Map<string, number>()
   for (const { view } of draft.units) {
     byZone.set(view.member.zone, (byZone.get(view.member.zone) ?? 0) + 1)
   }
   const zoneOf = (unit: Unit) => byZone.get(unit.view.member.zone) ?? 0
   const idleMs = (unit: Unit) => draft.nowMs - (unit.memory.idleSinceMs ?? draft.nowMs)
-  const candidates = draft.units
-    .flatMap((unit) => {
-      const reason = victimReason(draft, placement, unit)
-      return reason === null ? [] : [{ unit, reason }]
-    })
-    .sort(
-      (a, b) =>
-        Number(a.unit.state === 'busy') - Number(b.unit.state === 'busy') ||
-        Number(b.unit.isOutdated) - Number(a.unit.isOutdated) ||
-        zoneOf(b.unit) - zoneOf(a.unit) ||
-        idleMs(b.unit) - idleMs(a.unit) ||
-        a.unit.id.localeCompare(b.unit.id),
-    )
+  const candidates: { unit: Unit; reason: VictimReason }[] = []
+  for (const unit of [...draft.byState.idle, ...draft.byState.busy]) {
+    const reason = victimReason(draft, placement, unit)
+    if (reason !== null) candidates.push({ unit, reason })
+  }
+  candidates.sort(
+    (a, b) =>
+      Number(a.unit.state === 'busy') - Number(b.unit.state === 'busy') ||
+      Number(b.unit.isOutdated) - Number(a.unit.isOutdated) ||
+      zoneOf(b.unit) - zoneOf(a.unit) ||
+      idleMs(b.unit) - idleMs(a.unit) ||
+      (a.unit.id < b.unit.id ? -1 : 1),
+  )
   // Cordoned ones will go, too: of the idle ones only what is above the floor besides them.
   const leaving = draft.units.filter(
     ({ memory }) => memory.cordon !== null && memory.committedMs === null,
@@ -227,15 +226,11 @@ function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void
   if (past > 0) draft.notes.push(`${past} more may go; the budget is ${counts.budget} at once`)
 }
 
-function victimReason(
-  draft: Draft,
-  { taken, unplaced }: Placement,
-  unit: Unit,
-): VictimReason | null {
-  if (unit.pinned !== null || (unit.state !== 'idle' && unit.state !== 'busy')) return null
+function victimReason(draft: Draft, { taken }: Placement, unit: Unit): VictimReason | null {
+  if (unit.pinned !== null) return null
   // A cordon that was asked for and does not show yet is not asked for again.
   if (unit.memory.cordon !== null) return null
-  if (unplaced > 0 || taken.has(unit.id)) return null
+  if (taken.has(unit.id)) return null
   if (unit.isOutdated) return 'outdated'
   if (unit.isTooOld) return 'max_age'
   if (unit.state === 'busy' || unit.memory.idleSinceMs === null) return null

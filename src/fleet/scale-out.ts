@@ -28,7 +28,7 @@ const BOOT_MS = 3 * 60_000
 const FORECAST_STEP = 0.1
 
 export function placeDemand(draft: Draft): Placement {
-  const { view, policy, memory, units, sizes, nowMs, notes } = draft
+  const { view, policy, memory, units, byState, sizes, nowMs, notes } = draft
   const bootMs = bootQuantile(memory, 0.5) ?? BOOT_MS
   const { waiting, impossible } = toWaiting(view.demand?.classes ?? [], policy.shape)
   if (impossible.length > 0) {
@@ -36,22 +36,18 @@ export function placeDemand(draft: Draft): Placement {
     notes.push(text)
     draft.alarms.push({ key: 'impossible', text, about: policy.name })
   }
-  const ready = units.filter(({ state }) => state === 'idle' || state === 'busy')
-  const cordoned = units.filter((unit) => unit.state === 'cordoned' && isReturnable(unit))
-  const onReady = fill(waiting, ready.map(toBin))
-  const onCordoned = fill(onReady.left, cordoned.map(toBin))
+  const ready = [...byState.idle, ...byState.busy]
+  const onReady = fill(waiting, binsOf(ready))
+  const onCordoned = fill(onReady.left, binsOf(byState.cordoned.filter(isReturnable)))
   const onBooting = fill(onCordoned.left, bootingBins(draft))
-  const onFreed = fill(
-    onBooting.left,
-    ready.flatMap((unit) => toFreedBin(unit, bootMs)),
-  )
+  const onFreed = fill(onBooting.left, freedBins(ready, bootMs))
   const room = Math.max(0, sizes.max - sizes.asked)
   const extra = countNew(onFreed.left, policy.shape, room)
   const aheadMs = bootQuantile(memory, 0.95) ?? BOOT_MS
   const floor = findFloor(policy, memory, view.orderedSize, aheadMs, nowMs)
   const taken = new Set([...onReady.used.keys(), ...onCordoned.used.keys()])
-  const busy = units.filter(({ view: { live } }) => live.length > 0).map(({ id }) => id)
-  noteNeeded(memory, new Set([...busy, ...taken]).size + extra, nowMs)
+  const inUse = units.filter(({ id, view: { live } }) => live.length > 0 || taken.has(id)).length
+  noteNeeded(memory, inUse + extra, nowMs)
   const asked = count(waiting)
   if (asked > 0) {
     const placed = (name: string, more: number, left: number) =>
@@ -77,8 +73,8 @@ function isReturnable({ memory: { cordon }, pinned }: Unit): boolean {
   return pinned === null && (cordon === null || cordon.reason === 'idle')
 }
 
-function toBin(unit: Unit): Bin {
-  return { id: unit.id, free: freeOf(unit) }
+function* binsOf(units: readonly Unit[]): Generator<Bin> {
+  for (const unit of units) yield { id: unit.id, free: freeOf(unit) }
 }
 
 function freeOf({ view: { node, placed } }: Unit): Room {
@@ -91,22 +87,23 @@ function freeOf({ view: { node, placed } }: Unit): Room {
 }
 
 /** The room of slices that will probably end before a new machine could take one: release credit. */
-function toFreedBin({ id, view: { placed } }: Unit, bootMs: number): Bin[] {
-  const free = { cpuMhz: 0, memoryMiB: 0 }
-  for (const { need, remainingMs } of placed) {
-    if (remainingMs === null || remainingMs > bootMs) continue
-    free.cpuMhz += need.cpuMhz
-    free.memoryMiB += need.memoryMiB
+function* freedBins(units: readonly Unit[], bootMs: number): Generator<Bin> {
+  for (const unit of units) {
+    const free = { cpuMhz: 0, memoryMiB: 0 }
+    for (const { need, remainingMs } of unit.view.placed) {
+      if (remainingMs === null || remainingMs > bootMs) continue
+      free.cpuMhz += need.cpuMhz
+      free.memoryMiB += need.memoryMiB
+    }
+    if (free.cpuMhz > 0) yield { id: unit.id, free }
   }
-  return free.cpuMhz > 0 ? [{ id, free }] : []
 }
 
 /** What boots, and what was asked for and is in no list yet. */
-function bootingBins({ units, sizes, policy: { shape } }: Draft): Bin[] {
-  const booting = units.filter(({ state }) => state === 'booting').map(({ id }) => id)
-  const requested = Math.max(0, sizes.asked - membersOf(units))
-  const ids = [...booting, ...Array.from({ length: requested }, (_, at) => `requested ${at}`)]
-  return ids.map((id) => ({ id, free: { ...shape } }))
+function* bootingBins({ units, byState, sizes, policy: { shape } }: Draft): Generator<Bin> {
+  for (const { id } of byState.booting) yield { id, free: { ...shape } }
+  const requested = sizes.asked - membersOf(units)
+  for (let at = 0; at < requested; at++) yield { id: `requested ${at}`, free: { ...shape } }
 }
 
 /** What the desired size counts. */
