@@ -19,11 +19,10 @@ export function watchAside(draft: Draft): void {
     const text = `pool ${policy.name} is said to be spot, and its group has a warm pool, which AWS gives to no spot instances`
     draft.alarms.push({ key: 'spot warm pool', text, about: policy.group })
   }
-  for (const unit of draft.units) {
-    if (unit.state === 'retained') watchRetained(draft, unit)
-    if (unit.state === 'terminating') watchEnding(draft, unit)
-  }
-  const held = draft.units.filter(({ state }) => state === 'interrupted').map(({ id }) => id)
+  const { retained, terminating, interrupted } = draft.byState
+  for (const unit of retained) watchRetained(draft, unit)
+  for (const unit of terminating) watchEnding(draft, unit)
+  const held = interrupted.map(({ id }) => id)
   if (held.length > 0) draft.notes.push(`EC2 takes back ${held.join(', ')}`)
 }
 

@@ -1,11 +1,10 @@
 /** A plan while it is being made: its parts add to it. */
 import type { Intent } from './intents.ts'
 import { subjectOf } from './intents.ts'
-import type { Unit } from './ledger.ts'
+import type { Unit, UnitsByState } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
-import type { Supply } from './supply.ts'
 import type { PoolView } from './view.ts'
 
 /** What a person should know, once. */
@@ -32,9 +31,10 @@ export interface Draft {
   /** Of the plan's own: may be changed. */
   memory: PoolMemory
   units: Unit[]
+  /** The same ones: most questions are about a few of them. */
+  byState: UnitsByState
   nowMs: number
   sizes: Sizes
-  supply: Supply
   intents: Intent[]
   hooks: OpenHook[]
   alarms: Alarm[]

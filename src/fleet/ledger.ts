@@ -3,7 +3,7 @@ import type { AwsGroup } from '../platform/index.ts'
 import { TOLD } from './drain-mark.ts'
 import type { VictimReason } from './intents.ts'
 import type { PoolMemory, UnitMemory } from './memory.ts'
-import { newUnit } from './memory.ts'
+import { copyUnit, newUnit } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { NodeView, PoolView, UnitView } from './view.ts'
 
@@ -48,30 +48,27 @@ export interface Unit {
   isTooOld: boolean
 }
 
+export type UnitsByState = Readonly<Record<UnitState, readonly Unit[]>>
+
 /** How long a call that was accepted, or may have been, can take to show in the lists. */
 export const COMMIT_SHOWS_MS = 2 * 60_000
 
-/** Changes the memory: new machines are entered, those that left are forgotten. */
+/** Changes the memory: its units become copies, new machines are entered, those that left are forgotten. */
 export function takeStock(
   view: PoolView,
   policy: PoolPolicy,
   memory: PoolMemory,
   nowMs: number,
 ): Unit[] {
-  const listed = new Set(view.units.map(({ member }) => member.instanceId))
-  for (const [id, { committedMs }] of Object.entries(memory.units)) {
-    // A list may lag: one that shows a machine again must not have it counted twice.
-    if (listed.has(id) || (committedMs !== null && nowMs - committedMs < COMMIT_SHOWS_MS)) continue
-    delete memory.units[id]
-  }
+  const before = memory.units
+  memory.units = {}
   const launchMs = launchDeadline(memory)
   const maxAgeMs = maxAgeOf(policy, view.group)
-  return view.units.map((unit) => {
+  const units = view.units.map((unit) => {
     const id = unit.member.instanceId
-    const own = (memory.units[id] ??= {
-      ...newUnit(nowMs),
-      isProtectedByUs: unit.member.isProtected && (view.group?.protectsNew ?? false),
-    })
+    const known = before[id]
+    const own = known === undefined ? enter(unit, view, nowMs) : copyUnit(known)
+    memory.units[id] = own
     // Only now does it boot for us, however long it has been prepared.
     if (own.state === 'warm' && !isWarm(unit.member)) own.firstSeenMs = nowMs
     const state = stateOf(unit, own, nowMs, launchMs)
@@ -87,6 +84,25 @@ export function takeStock(
       isTooOld: ageMs > maxAgeMs,
     }
   })
+  for (const id in before) {
+    const left = before[id]
+    if (left === undefined || memory.units[id] !== undefined) continue
+    // A list may lag: one that shows a machine again must not have it counted twice.
+    if (left.committedMs === null || nowMs - left.committedMs >= COMMIT_SHOWS_MS) continue
+    memory.units[id] = copyUnit(left)
+  }
+  return units
+}
+
+export function groupByState(units: readonly Unit[]): UnitsByState {
+  const groups = Object.fromEntries(UNIT_STATES.map((state) => [state, [] as Unit[]]))
+  for (const unit of units) groups[unit.state]?.push(unit)
+  return groups as Record<UnitState, Unit[]>
+}
+
+function enter({ member }: UnitView, { group }: PoolView, nowMs: number): UnitMemory {
+  const isProtectedByUs = member.isProtected && (group?.protectsNew ?? false)
+  return { ...newUnit(nowMs), isProtectedByUs }
 }
 
 /** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
@@ -100,11 +116,13 @@ export function maxAgeOf({ maxAgeMs }: PoolPolicy, group: AwsGroup | null): numb
 
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {
   const { member, node } = unit
-  if (member.lifecycle === 'Terminating:Wait') return 'waiting'
-  if (member.lifecycle === 'Terminating:Retained') return 'retained'
-  if (isWarm(member)) return 'warm'
-  if (/^(?:Terminat|Detach)/.test(member.lifecycle)) return 'terminating'
-  if (/standby/i.test(member.lifecycle)) return 'standby'
+  if (member.lifecycle !== 'InService') {
+    if (member.lifecycle === 'Terminating:Wait') return 'waiting'
+    if (member.lifecycle === 'Terminating:Retained') return 'retained'
+    if (isWarm(member)) return 'warm'
+    if (/^(?:Terminat|Detach)/.test(member.lifecycle)) return 'terminating'
+    if (/standby/i.test(member.lifecycle)) return 'standby'
+  }
   if (own.committedMs !== null && nowMs - own.committedMs < COMMIT_SHOWS_MS) return 'committing'
   if (node === null || node.status !== 'ready') {
     if (own.readyMs !== null) return 'unfit'

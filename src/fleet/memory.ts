@@ -84,27 +84,28 @@ export function emptyMemory(pool: string): PoolMemory {
   }
 }
 
-/** A copy that may be changed; by hand, since the general way takes longer than all of the plan. */
+/**
+ * A copy that may be changed; by hand, since the general way takes longer than all of the plan. Its units are
+ * still those of the given one: they are copied one by one as stock is taken, so that ten thousand of them are
+ * walked through once.
+ */
 export function copyMemory(memory: PoolMemory): PoolMemory {
-  const units: PoolMemory['units'] = {}
-  for (const id in memory.units) {
-    const unit = memory.units[id]
-    if (unit === undefined) continue
-    units[id] = { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
-  }
   const backoff: PoolMemory['backoff'] = {}
   for (const [kind, entry] of Object.entries(memory.backoff)) {
     backoff[kind as LaunchFailure] = { ...entry }
   }
   return {
     ...memory,
-    units,
     backoff,
     asked: memory.asked === null ? null : { ...memory.asked },
     bootsMs: [...memory.bootsMs],
     gone: { ...memory.gone },
     needed: memory.needed.map((each) => ({ ...each })),
   }
+}
+
+export function copyUnit(unit: UnitMemory): UnitMemory {
+  return { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
 }
 
 export function newUnit(nowMs: number): UnitMemory {

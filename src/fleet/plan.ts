@@ -9,7 +9,7 @@ import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
-import { takeStock, UNIT_STATES, type Unit } from './ledger.ts'
+import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -17,7 +17,7 @@ import { syncProtection } from './protection.ts'
 import { scaleIn } from './scale-in.ts'
 import { placeDemand, scaleOut } from './scale-out.ts'
 import { findSizes, noteDesired } from './sizes.ts'
-import { findSupply, membersOf } from './supply.ts'
+import { requestedOf } from './supply.ts'
 import type { PoolView } from './view.ts'
 import { handleWaiting } from './waiting.ts'
 
@@ -56,16 +56,16 @@ export function survey(
   if (group === null) {
     // A list that can not be had, or is empty of the group itself, is no proof that anything is gone.
     const sizes = { min: policy.min, max: policy.max, sure: 0, asked: 0 }
-    const supply = findSupply([], policy, memory, 0, nowMs)
-    return { view, policy, memory, nowMs, units: [], sizes, supply, notes: [], ...lists }
+    const byState = groupByState([])
+    return { view, policy, memory, nowMs, units: [], byState, sizes, notes: [], ...lists }
   }
   const foreign = noteDesired(group, memory, nowMs)
   const units = takeStock(view, policy, memory, nowMs)
   const sizes = findSizes(group, units, policy, memory, nowMs)
   const failures = readLaunches(memory, view.activities, nowMs)
   const notes = [...(foreign === null ? [] : [foreign]), ...failures]
-  const supply = findSupply(units, policy, memory, sizes.asked, nowMs)
-  return { view, policy, memory, nowMs, units, sizes, supply, notes, ...lists }
+  const byState = groupByState(units)
+  return { view, policy, memory, nowMs, units, byState, sizes, notes, ...lists }
 }
 
 /** @param draft is used up. */
@@ -104,12 +104,13 @@ function raiseFailures({ memory, alarms, policy }: Draft): void {
   }
 }
 
-function toWhy({ view, policy, units, sizes, notes, actions }: Draft, target: number): PoolWhy {
+function toWhy(draft: Draft, target: number): PoolWhy {
+  const { view, policy, byState, sizes, notes, actions } = draft
   const ledger: Record<string, number> = {}
-  const requested = view.group === null ? 0 : Math.max(0, sizes.asked - membersOf(units))
+  const requested = requestedOf(draft)
   if (requested > 0) ledger['requested'] = requested
   for (const state of UNIT_STATES) {
-    const count = units.filter((unit) => unit.state === state).length
+    const count = byState[state].length
     if (count > 0) ledger[state] = count
   }
   const { desired = 0 } = view.group ?? {}

@@ -30,11 +30,9 @@ export function scaleIn(draft: Draft, placement: Placement): void {
   const blocked = blockedBy(draft)
   if (blocked !== null) draft.notes.push(`nothing is taken away: ${blocked}`)
   const counts = new Counts(draft, placement)
-  for (const unit of draft.units) {
-    if (unit.state === 'cordoned') settle(draft, placement, counts, unit, blocked)
-    if (unit.state === 'interrupted' && blocked === null) replaceEarly(draft, counts, unit)
-  }
+  for (const unit of draft.byState.cordoned) settle(draft, placement, counts, unit, blocked)
   if (blocked !== null) return
+  for (const unit of draft.byState.interrupted) replaceEarly(draft, counts, unit)
   replaceMissing(draft, counts)
   chooseVictims(draft, placement, counts)
 }
@@ -142,12 +140,11 @@ const UNFIT_SHARE = 0.25
 
 /** Machines without a living node hold no slice: there is nothing to cordon. */
 function replaceMissing(draft: Draft, counts: Counts): void {
-  const { units, memory, nowMs, policy, view } = draft
-  const free = units.filter(({ pinned }) => pinned === null)
-  const missing = free.filter(({ state }) => state === 'missing')
-  const unfit = free.filter(
+  const { units, byState, memory, nowMs, policy, view } = draft
+  const missing = byState.missing.filter(({ pinned }) => pinned === null)
+  const unfit = byState.unfit.filter(
     (unit) =>
-      unit.state === 'unfit' &&
+      unit.pinned === null &&
       !isBusy(unit.view) &&
       nowMs - (unit.memory.unfitSinceMs ?? nowMs) >= UNFIT_MS,
   )

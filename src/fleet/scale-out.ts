@@ -8,9 +8,17 @@ import { act } from './draft.ts'
 import { findFloor, noteNeeded, type Floor } from './floors.ts'
 import { backoffReason, noteFailure } from './launch-failures.ts'
 import { bootQuantile, isAtRisk, type Unit } from './ledger.ts'
-import { countNew, fill, toWaiting, type Waiting } from './packing.ts'
+import { countNew, fill, toWaiting, type Bin, type Waiting } from './packing.ts'
 import { budgetOf } from './policy.ts'
-import { BOOT_MS } from './supply.ts'
+import {
+  BOOT_MS,
+  bootingBins,
+  cordonedBins,
+  freedBins,
+  readyBins,
+  requestedBins,
+  requestedOf,
+} from './supply.ts'
 import { counted, inUnits } from './words.ts'
 
 export interface Placement {
@@ -31,27 +39,32 @@ export interface Placement {
 const FORECAST_STEP = 0.1
 
 export function placeDemand(draft: Draft): Placement {
-  const { view, policy, memory, units, sizes, supply, nowMs } = draft
+  const { view, policy, memory, units, byState, sizes, nowMs } = draft
   const { waiting: own, impossible } = toWaiting(view.demand?.classes ?? [], policy.shape)
   if (impossible.length > 0) tellImpossible(draft, impossible)
   const waiting = [...own, ...comingBack(draft)]
-  const onReady = fill(waiting, supply.ready)
-  const onCordoned = fill(onReady.left, supply.cordoned)
-  const coming = [...supply.booting, ...supply.requested]
-  const onComing = fill(onCordoned.left, coming)
-  const onFreed = fill(onComing.left, supply.freed)
+  const onReady = fill(waiting, readyBins(draft))
+  const onCordoned = fill(onReady.left, cordonedBins(draft))
+  const onComing = fill(onCordoned.left, comingBins(draft))
+  const onFreed = fill(onComing.left, freedBins(draft))
   const needed = countNew(onFreed.left, policy.shape, MACHINES_MOST)
   const extra = Math.min(needed, roomOf(sizes))
   const aheadMs = bootQuantile(memory, 0.95) ?? BOOT_MS
   const floor = findFloor(policy, memory, view.orderedSize, aheadMs, nowMs)
   const taken = new Set([...onReady.used.keys(), ...onCordoned.used.keys()])
-  const busy = units.filter(({ view: { live } }) => live.length > 0).map(({ id }) => id)
-  noteNeeded(memory, new Set([...busy, ...taken]).size + extra, nowMs)
-  const free = units.filter((unit) => unit.state === 'idle' && !isAtRisk(unit))
-  const spare = free.filter(({ id }) => !taken.has(id)).length + coming.length - onComing.used.size
+  const inUse = units.filter(({ id, view: { live } }) => live.length > 0 || taken.has(id)).length
+  noteNeeded(memory, inUse + extra, nowMs)
+  const free = byState.idle.filter((unit) => !isAtRisk(unit) && !taken.has(unit.id)).length
+  const coming = byState.booting.length + requestedOf(draft)
+  const spare = free + coming - onComing.used.size
   const steps = [onReady, onCordoned, onComing, onFreed].map(({ left }) => count(left))
   tellPlaces(draft, own, waiting, steps, needed)
   return { taken, unplaced: count(onFreed.left), needed, extra, spare, floor }
+}
+
+function* comingBins(draft: Draft): Generator<Bin> {
+  yield* bootingBins(draft)
+  yield* requestedBins(draft)
 }
 
 /** As many as any group may have; more than that are not worth counting. */
@@ -66,9 +79,8 @@ const count = (waiting: readonly { count: number }[]) =>
 const NOTICE_MS = 100_000
 
 /** Slices of machines that EC2 takes back, and that will not end before: another machine boots meanwhile. */
-function comingBack({ units, nowMs }: Draft): Waiting[] {
-  const lost = units.filter(({ state }) => state === 'interrupted')
-  return lost.flatMap(({ view, memory }) => {
+function comingBack({ byState, nowMs }: Draft): Waiting[] {
+  return byState.interrupted.flatMap(({ view, memory }) => {
     const leftMs = NOTICE_MS - (nowMs - memory.stateSinceMs)
     return view.placed
       .filter(({ remainingMs }) => remainingMs === null || remainingMs > leftMs)
@@ -158,11 +170,11 @@ function tellMaximum({ sizes, policy }: Draft, needed: number): string {
  * as the floor needs them. A group that rebalances itself launches them itself, and both would be too many.
  */
 function replacementsAhead(draft: Draft, { spare, floor }: Placement): number {
-  const { view, units, policy, sizes } = draft
+  const { view, byState, policy, sizes } = draft
   if (view.group?.rebalances) return 0
-  const atRisk = units.filter((unit) => unit.pinned === null && isAtRisk(unit))
-  const busy = atRisk.filter(({ state }) => state === 'busy').length
-  const idle = atRisk.filter(({ state }) => state === 'idle').length
+  const mayGo = (unit: Unit) => unit.pinned === null && isAtRisk(unit)
+  const busy = byState.busy.filter(mayGo).length
+  const idle = byState.idle.filter(mayGo).length
   const beyond = sizes.sure - Math.max(floor.size, sizes.min)
   const needed = busy + Math.max(0, idle - Math.max(0, beyond))
   return Math.max(0, Math.min(needed, budgetOf(policy, Math.max(sizes.sure, 1))) - spare)

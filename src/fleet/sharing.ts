@@ -9,10 +9,12 @@ import type { Draft } from './draft.ts'
 import { backoffReason } from './launch-failures.ts'
 import { fits, type Bin } from './packing.ts'
 import type { ClassDemand, Room } from './ports.ts'
+import { bootingBins, cordonedBins, freedBins, readyBins, requestedBins } from './supply.ts'
 import { counted } from './words.ts'
 
 /** Leaves all as it is when no slice waits that several pools could take. */
 export function shareDemand(drafts: readonly Draft[]): void {
+  if (!drafts.some(({ view }) => view.demand?.classes.some(mayMove))) return
   const pools = new Map(drafts.map((draft) => [draft.policy.name, new Pool(draft)]))
   const shared: { claim: ClassDemand; own: Pool; standIns: Pool[] }[] = []
   for (const own of pools.values()) {
@@ -33,6 +35,8 @@ export function shareDemand(drafts: readonly Draft[]): void {
   }
   for (const { claim, own, standIns } of shared.sort(bySize)) share(claim, own, standIns)
 }
+
+const mayMove = ({ waiting, standIns = [] }: ClassDemand) => waiting > 0 && standIns.length > 0
 
 const bySize = (a: { claim: ClassDemand }, b: { claim: ClassDemand }) =>
   (b.claim.need?.cpuMhz ?? 0) - (a.claim.need?.cpuMhz ?? 0) ||
@@ -95,17 +99,17 @@ class Pool {
     this.draft = draft
     this.name = draft.policy.name
     this.whyNot = whyNotGrow(draft)
-    const { sizes, supply, memory, nowMs } = draft
+    const { sizes, memory, nowMs } = draft
     this.#newMost = this.whyNot === null ? Math.max(0, sizes.max - sizes.asked) : 0
     const isBroken = (memory.backoff.never_registered?.untilMs ?? 0) > nowMs
     this.#places = [
-      supply.ready,
-      supply.cordoned,
+      [...readyBins(draft)],
+      [...cordonedBins(draft)],
       // What never came before, or fails to launch, may not come now.
-      isBroken ? [] : supply.booting,
-      this.whyNot === null ? supply.requested : [],
-      supply.freed,
-    ].map((bins) => bins.map(({ id, free }) => ({ id, free: { ...free } })))
+      isBroken ? [] : [...bootingBins(draft)],
+      this.whyNot === null ? [...requestedBins(draft)] : [],
+      [...freedBins(draft)],
+    ]
   }
 
   /** @returns how many are left. */

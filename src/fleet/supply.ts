@@ -1,51 +1,57 @@
-/** What a pool has for slices, now and soon. Pure. */
+/** What a pool has for slices, now and soon: looked at only where slices wait. Pure. */
+import type { Draft } from './draft.ts'
 import { bootQuantile, type Unit } from './ledger.ts'
-import type { PoolMemory } from './memory.ts'
 import type { Bin } from './packing.ts'
-import type { PoolPolicy } from './policy.ts'
 import type { Room } from './ports.ts'
-
-export interface Supply {
-  /** Free on nodes that take slices. */
-  ready: Bin[]
-  /** On nodes that a slice brings back. */
-  cordoned: Bin[]
-  booting: Bin[]
-  /** Asked for, and in no list yet. */
-  requested: Bin[]
-  /** What slices will probably free before a new machine could take one: release credit. */
-  freed: Bin[]
-}
 
 /** Before any boot was seen. */
 export const BOOT_MS = 3 * 60_000
 
-/** @param asked the most that the group may have been told to have. */
-export function findSupply(
-  units: readonly Unit[],
-  { shape }: PoolPolicy,
-  memory: PoolMemory,
-  asked: number,
-  nowMs: number,
-): Supply {
-  const bootMs = bootQuantile(memory, 0.5) ?? BOOT_MS
-  const ready = units.filter(({ state }) => state === 'idle' || state === 'busy')
-  const cordoned = units.filter((unit) => unit.state === 'cordoned' && isReturnable(unit, nowMs))
-  const booting = units.filter(({ state }) => state === 'booting')
-  const requested = Math.max(0, asked - membersOf(units))
-  return {
-    ready: ready.map(toBin),
-    cordoned: cordoned.map(toBin),
-    booting: booting.map(({ id }) => ({ id, free: { ...shape } })),
-    requested: Array.from({ length: requested }, (_, at) => {
-      return { id: `requested ${at}`, free: { ...shape } }
-    }),
-    freed: ready.flatMap((unit) => toFreedBin(unit, bootMs)),
+/** Free on nodes that take slices. */
+export function* readyBins({ byState }: Draft): Generator<Bin> {
+  for (const unit of byState.idle) yield { id: unit.id, free: freeOf(unit) }
+  for (const unit of byState.busy) yield { id: unit.id, free: freeOf(unit) }
+}
+
+/** On nodes that a slice brings back. */
+export function* cordonedBins({ byState, nowMs }: Draft): Generator<Bin> {
+  for (const unit of byState.cordoned) {
+    if (isReturnable(unit, nowMs)) yield { id: unit.id, free: freeOf(unit) }
   }
 }
 
+export function* bootingBins({ byState, policy: { shape } }: Draft): Generator<Bin> {
+  for (const { id } of byState.booting) yield { id, free: { ...shape } }
+}
+
+/** Asked for, and in no list yet. */
+export function* requestedBins(draft: Draft): Generator<Bin> {
+  const { shape } = draft.policy
+  for (let at = 0; at < requestedOf(draft); at++) {
+    yield { id: `requested ${at}`, free: { ...shape } }
+  }
+}
+
+/** The room of slices that will probably end before a new machine could take one: release credit. */
+export function* freedBins({ byState, memory }: Draft): Generator<Bin> {
+  const bootMs = bootQuantile(memory, 0.5) ?? BOOT_MS
+  for (const unit of byState.busy) {
+    const free = { cpuMhz: 0, memoryMiB: 0 }
+    for (const { need, remainingMs } of unit.view.placed) {
+      if (remainingMs === null || remainingMs > bootMs) continue
+      free.cpuMhz += need.cpuMhz
+      free.memoryMiB += need.memoryMiB
+    }
+    if (free.cpuMhz > 0) yield { id: unit.id, free }
+  }
+}
+
+export function requestedOf({ view, units, sizes }: Draft): number {
+  return view.group === null ? 0 : Math.max(0, sizes.asked - membersOf(units))
+}
+
 /** What the desired size counts. */
-export function membersOf(units: readonly Unit[]): number {
+function membersOf(units: readonly Unit[]): number {
   return units.filter(
     ({ state, memory }) => !BESIDE.has(state) && !(state === 'committing' && memory.isDecremented),
   ).length
@@ -69,23 +75,11 @@ function isReturnable({ memory: { cordon }, pinned }: Unit, nowMs: number): bool
   return cordon.reason === 'at_risk' && cordon.seenMs === nowMs
 }
 
-function toBin({ id, view: { node, placed } }: Unit): Bin {
-  const free = { ...(node?.room ?? NONE) }
+function freeOf({ view: { node, placed } }: Unit): Room {
+  const free = { ...(node?.room ?? { cpuMhz: 0, memoryMiB: 0 }) }
   for (const { need } of placed) {
     free.cpuMhz -= need.cpuMhz
     free.memoryMiB -= need.memoryMiB
   }
-  return { id, free }
-}
-
-const NONE: Room = { cpuMhz: 0, memoryMiB: 0 }
-
-function toFreedBin({ id, view: { placed } }: Unit, bootMs: number): Bin[] {
-  const free = { ...NONE }
-  for (const { need, remainingMs } of placed) {
-    if (remainingMs === null || remainingMs > bootMs) continue
-    free.cpuMhz += need.cpuMhz
-    free.memoryMiB += need.memoryMiB
-  }
-  return free.cpuMhz > 0 ? [{ id, free }] : []
+  return free
 }

@@ -50,7 +50,7 @@ interface Candidate {
 
 function findCandidates(draft: Draft, placement: Placement): Candidate[] {
   const { ms, by } = idleOff(draft.policy, draft.memory)
-  const idle = draft.units.filter(({ state }) => state === 'idle')
+  const { idle, busy } = draft.byState
   if (idle.length > 0) {
     draft.notes.push(
       `${counted(idle.length, 'idle machine')}; each goes after ${lasting(ms)} without a slice (${by})`,
@@ -60,14 +60,16 @@ function findCandidates(draft: Draft, placement: Placement): Candidate[] {
     if (idle.length > 0) draft.notes.push('nothing more is taken out while slices have no place')
     return []
   }
-  return draft.units.flatMap((unit) => {
+  const candidates: Candidate[] = []
+  for (const unit of [...idle, ...busy]) {
     const reason = placement.taken.has(unit.id) ? null : victimReason(draft, unit, ms)
-    return reason === null ? [] : [{ unit, reason }]
-  })
+    if (reason !== null) candidates.push({ unit, reason })
+  }
+  return candidates
 }
 
 function victimReason({ view, nowMs }: Draft, unit: Unit, idleOffMs: number): VictimReason | null {
-  if (unit.pinned !== null || (unit.state !== 'idle' && unit.state !== 'busy')) return null
+  if (unit.pinned !== null) return null
   // A cordon that was asked for and does not show yet is not asked for again.
   if (unit.memory.cordon !== null) return null
   if (unit.isOutdated) return 'outdated'
@@ -94,7 +96,7 @@ function inOrder({ units, nowMs }: Draft, candidates: Candidate[]): Candidate[] 
       Number(b.isOutdated) - Number(a.isOutdated) ||
       zoneOf(b) - zoneOf(a) ||
       idleMs(b) - idleMs(a) ||
-      a.id.localeCompare(b.id),
+      (a.id < b.id ? -1 : 1),
   )
 }
 

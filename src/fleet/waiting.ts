@@ -27,7 +27,7 @@ const MARGIN_SHARE = 0.05
 const MARGIN_LEAST_MS = 60_000
 
 export function handleWaiting(draft: Draft): void {
-  const waiting = draft.units.filter(({ state }) => state === 'waiting')
+  const { waiting } = draft.byState
   if (waiting.length === 0) return
   const hook = ownHook(draft.view.hooks ?? [])
   if (typeof hook === 'string') {
