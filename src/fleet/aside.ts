@@ -4,7 +4,7 @@
  */
 import type { Draft } from './draft.ts'
 import { isBusy, type Unit } from './ledger.ts'
-import { lasting } from './words.ts'
+import { atTime, counted, lasting } from './words.ts'
 
 /** Somebody keeps it to look at something: an hour is enough to have forgotten it when nothing runs there. */
 const RETAINED_EMPTY_MS = 3_600_000
@@ -22,8 +22,14 @@ export function watchAside(draft: Draft): void {
   const { retained, terminating, interrupted } = draft.byState
   for (const unit of retained) watchRetained(draft, unit)
   for (const unit of terminating) watchEnding(draft, unit)
-  const held = interrupted.map(({ id }) => id)
-  if (held.length > 0) draft.notes.push(`EC2 takes back ${held.join(', ')}`)
+  if (interrupted.length > 0) {
+    draft.notes.push(`EC2 takes back ${interrupted.map(({ id }) => id).join(', ')}`)
+  }
+  const [first] = draft.hooks.toSorted((a, b) => a.capAtMs - b.capAtMs)
+  if (first !== undefined) {
+    const open = counted(draft.hooks.length, 'open hook')
+    draft.notes.push(`${open}; ${first.instanceId} can be held until ${atTime(first.capAtMs)}`)
+  }
 }
 
 function watchRetained({ alarms, nowMs }: Draft, { id, view, memory }: Unit): void {

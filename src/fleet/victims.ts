@@ -82,6 +82,7 @@ function victimReason({ view, nowMs }: Draft, unit: Unit, idleOffMs: number): Vi
 }
 
 function inOrder({ units, nowMs }: Draft, candidates: Candidate[]): Candidate[] {
+  if (candidates.length === 0) return []
   const byZone = new Map<string, number>()
   for (const { view } of units) {
     const { zone, lifecycle } = view.member

@@ -10,7 +10,6 @@ import { formatDuration } from '../model/index.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
 import { SETTLE_MS } from './scale-in.ts'
-import { atTime } from './words.ts'
 
 /** A node that has not come by then will not: nothing is lost with the machine. */
 const UNKNOWN_NODE_MS = 30_000
@@ -68,7 +67,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
     act(draft, { ...intent, instanceId, nodeId, reason: proof.why }, proof.why)
     return
   }
-  draft.notes.push(`${instanceId} waits: ${proof.why} (held until ${atTime(capAtMs)} at most)`)
+  draft.notes.push(`${instanceId} waits: ${proof.why}`)
   watchCap(draft, unit, hook, capAtMs)
 }
 

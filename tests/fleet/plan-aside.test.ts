@@ -93,6 +93,7 @@ t.test('F78: a group that is gone, or being deleted, is frozen, and its hooks ar
   const leaving = decide(aPool(units, { demand: waitingSlices(9), group }))
   t.same(leaving.kinds, ['complete'], 'a drain that is under way comes to its end')
   t.equal(leaving.hooks.length, 2)
+  t.match(leaving.why.notes.join('\n'), /2 open hooks; i-0 can be held until 2023-11-16T\d\d:/)
   t.match(leaving.why.notes.join('\n'), 'Delete in progress: nothing is decided but on hooks')
 })
 
