@@ -9,7 +9,14 @@ import type { Draft } from './draft.ts'
 import { backoffReason } from './launch-failures.ts'
 import { fits, type Bin } from './packing.ts'
 import type { ClassDemand, Room } from './ports.ts'
-import { bootingBins, cordonedBins, freedBins, readyBins, requestedBins } from './supply.ts'
+import {
+  bootingBins,
+  cordonedBins,
+  freedBins,
+  readyBins,
+  requestedBins,
+  requestedOf,
+} from './supply.ts'
 import { counted } from './words.ts'
 
 /** Leaves all as it is when no slice waits that several pools could take. */
@@ -163,10 +170,22 @@ function take(room: Room, need: Room, most: number): number {
   return count
 }
 
-function whyNotGrow({ view: { group, isNomadKnown }, memory, nowMs }: Draft): string | null {
+function whyNotGrow(draft: Draft): string | null {
+  const { view, memory, nowMs } = draft
+  const { group, isNomadKnown } = view
   if (group === null) return 'its group is not there'
   if (group.status !== null) return `its group has the status ${group.status}`
   if (!isNomadKnown) return 'Nomad does not answer'
   if (group.suspended.includes('Launch')) return 'launching is suspended in its group'
+  const requested = requestedOf(draft)
+  // Its group goes on trying by itself: asking for more would tell nothing.
+  if (requested > 0 && isFailing(memory)) {
+    return `launches fail, and ${counted(requested, 'machine')} were asked for`
+  }
   return backoffReason(memory, nowMs)
+}
+
+/** Since the last one that succeeded. */
+function isFailing({ backoff }: Draft['memory']): boolean {
+  return Object.keys(backoff).some((kind) => kind !== 'never_registered' && kind !== 'suspended')
 }

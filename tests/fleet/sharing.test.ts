@@ -69,7 +69,11 @@ t.test('F69: while launches of the first one fail, the next one grows at once', 
 t.test('what a group was told to have and does not get is no place', async (t) => {
   const group = { desired: 4 }
   t.same(targets(planAll(two(5, { view: { group } }, {}))), [4, 0], 'it comes')
-  t.same(targets(planAll(two(5, { view: { group }, broken: true }, {}))), [4, 3])
+  const broken = two(5, { view: { group }, broken: true }, {})
+  t.same(targets(planAll(broken)), [4, 3])
+  const later = planAll(broken, NOW + 10 * MINUTE)
+  t.same(targets(later), [4, 3], 'its group goes on trying by itself')
+  t.match(notes(later)[0], 'launches fail, and 4 machines were asked for')
 })
 
 t.test('a full, suspended or missing group hands over what it has no place for', async (t) => {
