@@ -192,7 +192,8 @@ class OneController implements Controller {
       const view = views.get(name)
       if (view === undefined) return []
       const memory = this.#memory.get(name) ?? emptyMemory(name)
-      return attempt(name, () => survey(view, policy, memory, now())) ?? []
+      const draft = attempt(name, () => survey(view, policy, memory, now()))
+      return draft === null ? [] : [draft]
     })
     shareDemand(drafts)
     for (const draft of drafts) {

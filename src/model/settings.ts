@@ -64,7 +64,7 @@ const resourceClass = z.strictObject({
   node_class: z.string().min(1).default('linux-64bit'),
   /** One, or several in order of preference: the next one grows while those before it can not. */
   pool: z
-    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)], {
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, 'names no pool')], {
       error: 'neither the name of a pool nor a list of names',
     })
     .optional(),

@@ -42,7 +42,7 @@ t.test('a class names one pool, or several in order of preference', (t) => {
     'class.0.pool: there is no pool "lniux"',
     'class.0.pool: names pool "spot" twice',
   ])
-  t.same(wrong([]), ['class.0.pool: neither the name of a pool nor a list of names'])
+  t.same(wrong([]), ['class.0.pool: names no pool'])
   t.same(wrong(7), ['class.0.pool: neither the name of a pool nor a list of names'])
   t.end()
 })

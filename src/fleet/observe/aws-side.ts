@@ -186,16 +186,25 @@ export class AwsReader {
     )
     // Of those in their group now, some will have gone their way when this is looked at again.
     const outside = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
-    const ids = outside?.map(({ instanceId }) => instanceId) ?? []
-    // Groups do not list what is in their warm pools.
-    const beside =
+    this.#swept = outside === null ? null : await this.#inNoGroup(outside, signal)
+  }
+
+  /** Lists of groups leave out what a warm pool keeps. */
+  async #inNoGroup(
+    instances: readonly AwsInstance[],
+    signal: AbortSignal,
+  ): Promise<AwsInstance[] | null> {
+    const ids = instances.map(({ instanceId }) => instanceId)
+    const members =
       ids.length === 0
         ? []
-        : await this.#try('warm pools', () => this.#aws.readMembers(ids, { signal }))
-    if (beside !== null) this.#warm = beside.filter(isWarm)
-    const kept = new Set(beside?.map(({ instanceId }) => instanceId))
-    this.#swept =
-      beside === null ? null : (outside?.filter(({ instanceId }) => !kept.has(instanceId)) ?? null)
+        : await this.#try('whether instances are in a group', () =>
+            this.#aws.readMembers(ids, { signal }),
+          )
+    if (members === null) return null
+    this.#warm = members.filter(isWarm)
+    const inGroups = new Set(members.map(({ instanceId }) => instanceId))
+    return instances.filter(({ instanceId }) => !inGroups.has(instanceId))
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */
