@@ -25,10 +25,7 @@ const UNKNOWN_MS = 10 * 60_000
 /** Finer than this the timer would only move with every boot that is learned. */
 const STEP_MS = 10_000
 
-export function idleOff(
-  { idleOffMs }: Pick<PoolPolicy, 'idleOffMs'>,
-  memory: PoolMemory,
-): IdleOff {
+export function idleOff({ idleOffMs }: Pick<PoolPolicy, 'idleOffMs'>, memory: PoolMemory): IdleOff {
   if (idleOffMs !== 'auto') return { ms: idleOffMs, by: 'idle_off' }
   const bootMs = bootQuantile(memory, 0.5)
   if (bootMs === null) return { ms: UNKNOWN_MS, by: 'idle_off is auto, and no boot was seen yet' }

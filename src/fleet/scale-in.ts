@@ -12,7 +12,6 @@ import { isBusy, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
 import { chooseVictims, reasonText } from './victims.ts'
-import { counted } from './words.ts'
 
 /**
  * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
@@ -170,4 +169,3 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   for (const unit of missing.slice(0, MISSING_AT_ONCE))
     commit(draft, counts, unit, 'never_registered')
 }
-

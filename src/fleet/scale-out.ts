@@ -30,8 +30,10 @@ export interface Placement {
   needed: number
   /** As many of those as may be asked for. */
   extra: number
-  /** Machines without a slice, there or coming, that no waiting slice takes: they can stand in for others. */
+  /** Machines without a slice that no waiting slice takes: they can stand in for others. */
   spare: number
+  /** The same of those that have yet to come. */
+  spareComing: number
   floor: Floor
 }
 
@@ -54,12 +56,11 @@ export function placeDemand(draft: Draft): Placement {
   const taken = new Set([...onReady.used.keys(), ...onCordoned.used.keys()])
   const inUse = units.filter(({ id, view: { live } }) => live.length > 0 || taken.has(id)).length
   noteNeeded(memory, inUse + extra, nowMs)
-  const free = byState.idle.filter((unit) => !isAtRisk(unit) && !taken.has(unit.id)).length
-  const coming = byState.booting.length + requestedOf(draft)
-  const spare = free + coming - onComing.used.size
+  const spare = byState.idle.filter((unit) => !isAtRisk(unit) && !taken.has(unit.id)).length
+  const spareComing = byState.booting.length + requestedOf(draft) - onComing.used.size
   const steps = [onReady, onCordoned, onComing, onFreed].map(({ left }) => count(left))
   tellPlaces(draft, own, waiting, steps, needed)
-  return { taken, unplaced: count(onFreed.left), needed, extra, spare, floor }
+  return { taken, unplaced: count(onFreed.left), needed, extra, spare, spareComing, floor }
 }
 
 function* comingBins(draft: Draft): Generator<Bin> {
@@ -169,7 +170,7 @@ function tellMaximum({ sizes, policy }: Draft, needed: number): string {
  * Machines at risk go when others can take their place: so many are missing for that. Idle ones count as far
  * as the floor needs them. A group that rebalances itself launches them itself, and both would be too many.
  */
-function replacementsAhead(draft: Draft, { spare, floor }: Placement): number {
+function replacementsAhead(draft: Draft, { spare, spareComing, floor }: Placement): number {
   const { view, byState, policy, sizes } = draft
   if (view.group?.rebalances) return 0
   const mayGo = (unit: Unit) => unit.pinned === null && isAtRisk(unit)
@@ -177,5 +178,6 @@ function replacementsAhead(draft: Draft, { spare, floor }: Placement): number {
   const idle = byState.idle.filter(mayGo).length
   const beyond = sizes.sure - Math.max(floor.size, sizes.min)
   const needed = busy + Math.max(0, idle - Math.max(0, beyond))
-  return Math.max(0, Math.min(needed, budgetOf(policy, Math.max(sizes.sure, 1))) - spare)
+  const atOnce = Math.min(needed, budgetOf(policy, Math.max(sizes.sure, 1)))
+  return Math.max(0, atOnce - spare - spareComing)
 }

@@ -32,7 +32,8 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     }
   }
   const { notes } = draft
-  if (not.budget > 0) notes.push(`${not.budget} more may go; the budget is ${counts.budget} at once`)
+  if (not.budget > 0)
+    notes.push(`${not.budget} more may go; the budget is ${counts.budget} at once`)
   if (not.floor > 0) {
     const kept = `kept although idle for longer: ${counted(not.floor, 'machine')}`
     notes.push(`${kept}, since the pool keeps ${counts.keep} by ${counts.keptBy}`)

@@ -31,7 +31,10 @@ t.test('F72, F74, F76: what stands aside is no place and nobody ends it', async 
     const demand = waitingSlices(2)
     const waits = decide(aPool([aside(lifecycle)], { demand, group: { desired: 0 } }))
     t.equal(waits.desired, 1, `${lifecycle} has no room for slices`)
-    const kept = decide(aPool([aside(lifecycle), {}], { group: { desired: 1 } }), aPolicy({ min: 1 }))
+    const kept = decide(
+      aPool([aside(lifecycle), {}], { group: { desired: 1 } }),
+      aPolicy({ min: 1 }),
+    )
     t.same(kept.kinds, [], 'and does not count for the minimum')
   }
 })
@@ -83,19 +86,30 @@ t.test('F77: a machine that never ends is told of, and asked for once', async (t
   t.same(stuck.kinds, ['set_desired'], 'nothing is tried again, and another one comes for slices')
 })
 
-t.test('F78: a group that is gone, or being deleted, is frozen, and its hooks are kept', async (t) => {
-  const pool = aPool([{ idleMs: LONG }], { demand: waitingSlices(9) })
-  pool.view.group = null
-  t.match(decide(pool), { intents: [], alarms: [{ key: 'no group' }] })
-  t.same(decide(pool).memory, pool.memory, 'nothing is forgotten: it may be an answer that is wrong')
-  const units = [{ state: 'waiting', slices: 1 }, { state: 'waiting' }, { state: 'cordoned' }] as const
-  const group = { status: 'Delete in progress' }
-  const leaving = decide(aPool(units, { demand: waitingSlices(9), group }))
-  t.same(leaving.kinds, ['complete'], 'a drain that is under way comes to its end')
-  t.equal(leaving.hooks.length, 2)
-  t.match(leaving.why.notes.join('\n'), /2 open hooks; i-0 can be held until 2023-11-16T\d\d:/)
-  t.match(leaving.why.notes.join('\n'), 'Delete in progress: nothing is decided but on hooks')
-})
+t.test(
+  'F78: a group that is gone, or being deleted, is frozen, and its hooks are kept',
+  async (t) => {
+    const pool = aPool([{ idleMs: LONG }], { demand: waitingSlices(9) })
+    pool.view.group = null
+    t.match(decide(pool), { intents: [], alarms: [{ key: 'no group' }] })
+    t.same(
+      decide(pool).memory,
+      pool.memory,
+      'nothing is forgotten: it may be an answer that is wrong',
+    )
+    const units = [
+      { state: 'waiting', slices: 1 },
+      { state: 'waiting' },
+      { state: 'cordoned' },
+    ] as const
+    const group = { status: 'Delete in progress' }
+    const leaving = decide(aPool(units, { demand: waitingSlices(9), group }))
+    t.same(leaving.kinds, ['complete'], 'a drain that is under way comes to its end')
+    t.equal(leaving.hooks.length, 2)
+    t.match(leaving.why.notes.join('\n'), /2 open hooks; i-0 can be held until 2023-11-16T\d\d:/)
+    t.match(leaving.why.notes.join('\n'), 'Delete in progress: nothing is decided but on hooks')
+  },
+)
 
 t.test('the status tells for how long, and how old a machine is', async (t) => {
   const unit = { ...aside('Terminating:Retained'), memory: since('retained', 2 * HOUR) }

@@ -57,26 +57,29 @@ t.test('F85: a machine that is half idle is not idle', async (t) => {
   t.ok(later.kinds.includes('cordon'))
 })
 
-t.test('F84: at a time that no schedule covers, nothing busy goes, and idle ones in time', async (t) => {
-  const atNight = Date.parse('2026-07-01T03:00:00Z')
-  const hour = 60 * MINUTE
-  const schedules = [
-    { name: 'day', cron: '0 7 * * *', zone: 'UTC', forMs: 12 * hour, floor: 9 },
-    { name: 'evening', cron: '0 19 * * *', zone: 'UTC', forMs: 5 * hour, floor: 3 },
-  ]
-  const since = (ms: number) => ({ memory: { idleSinceMs: atNight - ms } })
-  const pool = aPool([{ state: 'busy' }, since(2 * MINUTE), since(hour)])
-  const policy = aPolicy({ schedules })
-  const { intents, text } = decide(pool, policy, atNight)
-  t.match(
-    intents.filter(({ kind }) => kind === 'cordon'),
-    [{ instanceId: 'i-2', reason: 'idle' }],
-  )
-  t.notMatch(text, 'schedule')
-  const byDay = decide(pool, policy, Date.parse('2026-07-01T08:00:00Z'))
-  t.equal(byDay.why.target, 9)
-  t.notOk(byDay.kinds.includes('cordon'))
-})
+t.test(
+  'F84: at a time that no schedule covers, nothing busy goes, and idle ones in time',
+  async (t) => {
+    const atNight = Date.parse('2026-07-01T03:00:00Z')
+    const hour = 60 * MINUTE
+    const schedules = [
+      { name: 'day', cron: '0 7 * * *', zone: 'UTC', forMs: 12 * hour, floor: 9 },
+      { name: 'evening', cron: '0 19 * * *', zone: 'UTC', forMs: 5 * hour, floor: 3 },
+    ]
+    const since = (ms: number) => ({ memory: { idleSinceMs: atNight - ms } })
+    const pool = aPool([{ state: 'busy' }, since(2 * MINUTE), since(hour)])
+    const policy = aPolicy({ schedules })
+    const { intents, text } = decide(pool, policy, atNight)
+    t.match(
+      intents.filter(({ kind }) => kind === 'cordon'),
+      [{ instanceId: 'i-2', reason: 'idle' }],
+    )
+    t.notMatch(text, 'schedule')
+    const byDay = decide(pool, policy, Date.parse('2026-07-01T08:00:00Z'))
+    t.equal(byDay.why.target, 9)
+    t.notOk(byDay.kinds.includes('cordon'))
+  },
+)
 
 t.test('F83: only slices hold a machine: classes that ask for nothing do not', async (t) => {
   const idle = [{ idleMs: 60 * MINUTE }]

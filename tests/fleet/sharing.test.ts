@@ -141,17 +141,26 @@ const given: fc.Arbitrary<Given> = fc.record({
 t.test('each slice is counted for one pool exactly, and none for a pool that fails', async () => {
   const shapes = fc.constantFrom(MEDIUM, SHAPE, { cpuMhz: 1000, memoryMiB: 60_000 })
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), given, given, shapes, (count, one, other, need) => {
-      const plans = planAll(two(count, one, other, need))
-      const [first = 0, second = 0] = waiting(plans)
-      if (first + second !== count) return false
-      const isStuck = (each: Given) =>
-        each.broken === true || (each.view?.group?.suspended?.length ?? 0) > 0
-      return plans.every(({ intents, why }, at) => {
-        const asks = intents.some(({ kind }) => kind === 'set_desired')
-        return !(asks && isStuck(at === 0 ? one : other)) && why.target <= Math.max(why.max, why.desired)
-      })
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      given,
+      given,
+      shapes,
+      (count, one, other, need) => {
+        const plans = planAll(two(count, one, other, need))
+        const [first = 0, second = 0] = waiting(plans)
+        if (first + second !== count) return false
+        const isStuck = (each: Given) =>
+          each.broken === true || (each.view?.group?.suspended?.length ?? 0) > 0
+        return plans.every(({ intents, why }, at) => {
+          const asks = intents.some(({ kind }) => kind === 'set_desired')
+          return (
+            !(asks && isStuck(at === 0 ? one : other)) &&
+            why.target <= Math.max(why.max, why.desired)
+          )
+        })
+      },
+    ),
     { numRuns: 500 },
   )
 })

@@ -30,7 +30,7 @@ t.test('F88: load that goes up and down at the edge of a machine moves no machin
   const cluster = await withCluster(t, { policy: { idleOffMs: 'auto' } })
   cluster.start()
   let settled = 0
-  for (let minute = 0; minute < 60; minute++) {
+  for (let minute = 0; minute < 30; minute++) {
     if (minute === 10) settled = launches(cluster)
     // Two fit on a machine: one minute it is two slices, the next one three.
     cluster.queue.add(minute % 2 === 0 ? 2 : 3, 50_000)
@@ -39,7 +39,7 @@ t.test('F88: load that goes up and down at the edge of a machine moves no machin
   t.equal(launches(cluster), settled, 'after the first minutes')
   t.ok(settled <= 3)
   await cluster.until('all is gone', () => cluster.group.members.size === 0, HOUR)
-  t.equal(cluster.queue.done, 150)
+  t.equal(cluster.queue.done, 75)
   t.same(cluster.violations, [])
 })
 
@@ -63,7 +63,7 @@ t.test('F74: machines of a warm pool are counted apart, and nobody ends them', a
   const cluster = await withCluster(t, { policy: { idleOffMs: 3 * MINUTE } })
   cluster.call('PutWarmPool', { ...CLIENTS, MaxGroupPreparedCapacity: 2, PoolState: 'Running' })
   cluster.start()
-  await cluster.pass(2 * HOUR)
+  await cluster.pass(40 * MINUTE)
   const warm = cluster.members('Warmed:Running')
   t.equal(warm.length, 2)
   t.match(why(cluster)?.ledger, { warm: 2 }, 'they are no machines that their group has lost')
@@ -80,10 +80,19 @@ t.test('F66: a hint costs nothing: another machine stands in before it goes', as
   const node = cluster.nomad.nodeOf(instance)
   // As the daemon on the instance does.
   const meta = toDrainMeta({ by: 'lifecycle', reason: TOLD.atRisk, sinceMs: cluster.clock.now() })
-  await cluster.nomad.drainNode(node?.ID ?? '', { deadlineMs: null, ignoreSystemJobs: true }, { meta })
+  await cluster.nomad.drainNode(
+    node?.ID ?? '',
+    { deadlineMs: null, ignoreSystemJobs: true },
+    { meta },
+  )
   await cluster.until('it serves again', () => cluster.eligible() === 1, 5000)
-  await cluster.until('another one came', () => cluster.eligible() === 2, 5 * MINUTE)
-  await cluster.until('it is gone', () => !cluster.group.members.has(instance), 5 * MINUTE)
+  let least = 1
+  const isGone = () => {
+    least = Math.min(least, cluster.eligible())
+    return !cluster.group.members.has(instance)
+  }
+  await cluster.until('it is gone', isGone, 5 * MINUTE)
+  t.equal(least, 1, 'there was one for slices all the time')
   t.equal(cluster.group.desired, 1)
   t.equal(launches(cluster), 2)
   t.same(cluster.violations, [])

@@ -36,8 +36,7 @@ t.test('a class names one pool, or several in order of preference', (t) => {
   }
   t.same(poolsOf('linux'), ['linux'])
   t.same(poolsOf(['spot', 'linux']), ['spot', 'linux'])
-  const wrong = (named: unknown) =>
-    problems({ pool, class: [{ ...CLASS, pool: named as string }] })
+  const wrong = (named: unknown) => problems({ pool, class: [{ ...CLASS, pool: named as string }] })
   t.same(wrong(['spot', 'lniux', 'spot']), [
     'class.0.pool: there is no pool "lniux"',
     'class.0.pool: names pool "spot" twice',
