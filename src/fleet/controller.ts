@@ -69,8 +69,8 @@ const RENEWALS_PER_LEASE = 3
 const ORDER: readonly (readonly IntentKind[])[] = [
   ['set_desired', 'uncordon'],
   ['cordon', 'drain', 'protect'],
-  ['complete'],
-  ['terminate', 'end_stray', 'purge', 'unprotect'],
+  ['complete', 'abandon'],
+  ['terminate', 'end_retained', 'end_stray', 'purge', 'unprotect'],
 ]
 const CALLS_MAX = 16
 

@@ -79,6 +79,7 @@ export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Po
       template: { id: 'lt-1', version: '1' },
       maxLifetimeMs: null,
       hasWarmPool: false,
+      retains: false,
       ...group,
       instances: seen.map(({ member }) => member),
     },
