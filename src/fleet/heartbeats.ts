@@ -28,6 +28,10 @@ export interface HeartbeatDeps {
 export interface Heartbeats {
   /** What to beat for in this pool from now on; what goes on is not disturbed. */
   set(pool: string, hooks: readonly OpenHook[]): void
+  /** Its end is being asked for: that it is over when a beat comes is no news then. */
+  ending(pool: string, hook: HookName): void
+  /** It has ended by our hand: lists that lag may still show it. */
+  end(pool: string, hook: HookName): void
   /** For status and metrics. */
   list(): Beat[]
   /** Returns when nothing is due any more: for who beats once and goes. */
@@ -35,6 +39,8 @@ export interface Heartbeats {
   /** Returns when no call is under way any more. */
   stop(): Promise<void>
 }
+
+export type HookName = Pick<OpenHook, 'group' | 'hook' | 'instanceId'>
 
 export interface Beat {
   pool: string
@@ -59,6 +65,7 @@ const HOOKS_MS = 5000
 
 interface Armed extends Beat {
   hook: OpenHook
+  isEnding: boolean
   timer: Timer | null
 }
 
@@ -94,6 +101,7 @@ class Wheel implements Heartbeats {
       const known = this.#armed.get(key)
       if (known !== undefined) {
         known.hook = { ...hook, timeoutMs: known.hook.timeoutMs }
+        known.isEnding = false
         continue
       }
       const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
@@ -105,12 +113,24 @@ class Wheel implements Heartbeats {
         expiresMs,
         lastMs: null,
         failures: 0,
+        isEnding: false,
         timer: null,
       }
       this.#armed.set(key, armed)
       this.#due.push(armed)
     }
     this.#pump()
+  }
+
+  ending(pool: string, hook: HookName): void {
+    const armed = this.#armed.get(keyOf(pool, hook))
+    if (armed !== undefined) armed.isEnding = true
+  }
+
+  end(pool: string, hook: HookName): void {
+    const key = keyOf(pool, hook)
+    if (this.#armed.has(key)) this.#over.add(key)
+    this.#disarm(key)
   }
 
   list(): Beat[] {
@@ -150,7 +170,7 @@ class Wheel implements Heartbeats {
   }
 
   async #beat(armed: Armed): Promise<void> {
-    const { clock, log, onGone } = this.#deps
+    const { clock, log } = this.#deps
     const { pool, hook } = armed
     const { group, instanceId } = hook
     try {
@@ -161,10 +181,7 @@ class Wheel implements Heartbeats {
       const signal = this.#stopping.signal
       const outcome = await this.#deps.awsOf(pool).heartbeat(action, { signal })
       if (outcome === 'no_action') {
-        log.warn('a hook is not open any more', { pool, instanceId, hook: hook.hook })
-        this.#disarm(keyOf(pool, hook))
-        this.#over.add(keyOf(pool, hook))
-        onGone()
+        this.#isOver(armed)
         return
       }
       armed.lastMs = sentMs
@@ -181,6 +198,20 @@ class Wheel implements Heartbeats {
       log.warn('a heartbeat failed', { pool, instanceId, failures: armed.failures, retryMs, cause })
       this.#schedule(armed, retryMs)
     }
+  }
+
+  #isOver(armed: Armed): void {
+    const { pool, hook, isEnding } = armed
+    const key = keyOf(pool, hook)
+    // By us, while the beat was under way.
+    if (this.#armed.get(key) !== armed) return
+    if (!isEnding) {
+      const { instanceId, hook: name } = hook
+      this.#deps.log.warn('a hook is not open any more', { pool, instanceId, hook: name })
+    }
+    this.#disarm(key)
+    this.#over.add(key)
+    this.#deps.onGone()
   }
 
   #restOf(timeoutMs: number): number {
@@ -216,6 +247,6 @@ class Wheel implements Heartbeats {
   }
 }
 
-function keyOf(pool: string, { group, hook, instanceId }: OpenHook): string {
+function keyOf(pool: string, { group, hook, instanceId }: HookName): string {
   return `${pool} ${group} ${hook} ${instanceId}`
 }

@@ -127,6 +127,7 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     status: 'ready',
     isEligible: !isOut,
     isDraining: false,
+    isDrained: isOut,
     mark:
       isOut && state !== 'held'
         ? { by: 'controller', reason: 'idle', sinceMs: NOW - MINUTE }
