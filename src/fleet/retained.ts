@@ -21,7 +21,9 @@ export function endRetained(draft: Draft): void {
     drainForGood(draft, unit)
     const { isEmpty, why } = proveUnitEmpty(draft, unit)
     notes.push(`${instanceId} is retained: ${why}`)
-    if (!isEmpty) continue
+    // Kept for somebody who looks at it.
+    if (unit.pinned !== null) notes.push(`${instanceId} is not ended: ${unit.pinned}`)
+    if (!isEmpty || unit.pinned !== null) continue
     const { node } = unit.view
     const nodeId = node === null || node.status === 'down' ? null : node.id
     const { name: pool, group } = policy

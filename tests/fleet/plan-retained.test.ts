@@ -52,6 +52,8 @@ t.test('F5, F76: a retained machine is ended when it is proven empty, and not be
   const lagging = aPool([{ ...asked, memory: { ...asked.memory, endedMs: NOW - 1000 } }], retains)
   t.same(decide(lagging).kinds, [], 'a list that lags')
   t.same(decide(lagging, NOW + 2 * MINUTE).kinds, ['end_retained'])
+  const pins = new Map([['i-0', NOW + MINUTE]])
+  t.same(decide(aPool([asked], { ...retains, pins })).kinds, [], 'somebody looks at it')
 })
 
 t.test('F5: one that nobody remembers is drained, and ended like any other', async (t) => {

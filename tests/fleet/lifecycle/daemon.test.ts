@@ -266,31 +266,6 @@ t.test("F10: the launching hook of somebody else holds an instance, and is not o
   t.strictSame(touched, [])
 })
 
-t.test('F37: what was placed right before the drain is waited for', async (t) => {
-  const machine = await startInstance(t)
-  const { nomad } = machine
-  const nodeAllocations = nomad.nodeAllocations.bind(nomad)
-  const late = { ID: 'late', JobID: 'late', JobType: 'batch', ClientStatus: 'pending' }
-  let looks = 0
-  let isThere = true
-  // Decided before the drain, and written after the first look.
-  nomad.nodeAllocations = async (...args) => {
-    looks += 1
-    const found = await nodeAllocations(...args)
-    return looks === 1 || !isThere ? found : [...found, late as (typeof found)[number]]
-  }
-  machine.metadata.target = 'Terminated'
-  machine.startDaemon()
-  await eventually(() => looks >= 2, 'the second look')
-  t.strictSame(machine.group.completed, [])
-  isThere = false
-  // Its end changes what is watched.
-  await machine.register(aJob('other', 'true'))
-  await nomad.drainNode(machine.nodeId, null, { markEligible: true })
-  await untilStatus(machine, 'other', 'complete')
-  t.match(await machine.until('completed'), { accepted: true })
-})
-
 async function* nothing(): AsyncGenerator<never[]> {
   yield []
 }
