@@ -45,6 +45,7 @@ export type HookName = Pick<OpenHook, 'group' | 'hook' | 'instanceId'>
 export interface Beat {
   pool: string
   instanceId: string
+  transition: OpenHook['transition']
   /** On the monotonic clock; null before the first one that was accepted. */
   lastMs: number | null
   /** When Auto Scaling stops waiting if no further beat comes, on the monotonic clock. */
@@ -105,10 +106,11 @@ class Wheel implements Heartbeats {
         continue
       }
       const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
-      const { instanceId } = hook
+      const { instanceId, transition } = hook
       const armed: Armed = {
         pool,
         instanceId,
+        transition,
         hook,
         expiresMs,
         lastMs: null,
@@ -134,8 +136,9 @@ class Wheel implements Heartbeats {
   }
 
   list(): Beat[] {
-    return [...this.#armed.values()].map(({ pool, instanceId, lastMs, expiresMs, failures }) => {
-      return { pool, instanceId, lastMs, expiresMs, failures }
+    return [...this.#armed.values()].map((armed) => {
+      const { pool, instanceId, transition, lastMs, expiresMs, failures } = armed
+      return { pool, instanceId, transition, lastMs, expiresMs, failures }
     })
   }
 

@@ -35,7 +35,7 @@ function handle(draft: Draft, unit: Unit, { name: hook, timeoutMs, capMs }: AwsH
   if (unit.state === 'missing' && view.isNomadKnown) return
   const { name: pool, group } = policy
   const capAtMs = memory.firstSeenMs + capMs
-  draft.hooks.push({ group, hook, instanceId, timeoutMs, capAtMs })
+  draft.hooks.push({ group, hook, transition: 'launching', instanceId, timeoutMs, capAtMs })
   if (unit.view.node?.status !== 'ready') return
   const reason = 'its node is ready'
   act(draft, { kind: 'complete', pool, group, hook, instanceId, nodeId: null, reason }, reason)

@@ -49,7 +49,8 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { node } = unit.view
   const capAtMs = sinceMs + hook.capMs
   const group = policy.group
-  draft.hooks.push({ group, hook: hook.name, instanceId, timeoutMs: hook.timeoutMs, capAtMs })
+  const { name, transition, timeoutMs } = hook
+  draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
   drainForGood(draft, unit)
   const proof = proveUnitEmpty(draft, unit)
   if (proof.isEmpty) {

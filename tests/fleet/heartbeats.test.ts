@@ -8,6 +8,7 @@ import { HOOK } from './support/views.ts'
 const hook = (instanceId: string, timeoutMs = 30_000): OpenHook => ({
   group: 'clients',
   hook: HOOK.name,
+  transition: 'terminating',
   instanceId,
   timeoutMs,
   capAtMs: 0,
