@@ -29,13 +29,15 @@ export function handleLaunching(draft: Draft): void {
 function handle(draft: Draft, unit: Unit, { name: hook, timeoutMs, capMs }: AwsHook): void {
   const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
-  const { completedMs } = memory
-  if (completedMs !== null && nowMs - completedMs < COMPLETION_SHOWS_MS) return
+  const isCompleted = memory.completedMs !== null
+  if (nowMs - (memory.completedMs ?? -Infinity) < COMPLETION_SHOWS_MS) return
   // One whose node should long be there is not held any longer: it is given up, or its time runs out.
   if (unit.state === 'missing' && view.isNomadKnown) return
   const { name: pool, group } = policy
   const capAtMs = memory.firstSeenMs + capMs
-  draft.hooks.push({ group, hook, transition: 'launching', instanceId, timeoutMs, capAtMs })
+  if (!isCompleted) {
+    draft.hooks.push({ group, hook, transition: 'launching', instanceId, timeoutMs, capAtMs })
+  }
   if (unit.view.node?.status !== 'ready') return
   const reason = 'its node is ready'
   act(draft, { kind: 'complete', pool, group, hook, instanceId, nodeId: null, reason }, reason)

@@ -95,9 +95,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
-    doubtOf(node, unit.view.live.length) === null &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)

@@ -16,10 +16,11 @@ const DOWN_NODE_MS = 2 * 60_000
 /** The scheduler may still take in what the agent sent last; longer than this it has no reason to. */
 const REPORT_MS = 60_000
 
-/** Then another hook holds it, or the completion came to nothing: it is tried again. */
+/** Then another hook holds it, or the completion came to nothing: it is tried again, and not beaten for. */
 export const COMPLETION_SHOWS_MS = 60_000
 
 export function handleWaiting(draft: Draft): void {
+  forgetCompletions(draft)
   const waiting = draft.units.filter(({ state }) => state === 'waiting')
   if (waiting.length === 0) return
   const { hooks } = draft.view
@@ -37,6 +38,14 @@ export function handleWaiting(draft: Draft): void {
   for (const unit of waiting) handle(draft, unit, choice.hook)
 }
 
+/** A machine that came back from standby waits in its launching hook once more. */
+function forgetCompletions({ units, nowMs }: Draft): void {
+  for (const { memory, view } of units) {
+    const isOver = nowMs - (memory.completedMs ?? nowMs) >= COMPLETION_SHOWS_MS
+    if (isOver && !view.member.lifecycle.endsWith(':Wait')) memory.completedMs = null
+  }
+}
+
 const NO_HOOK = 'machines wait for a hook that is not there any more'
 const SEVERAL_HOOKS =
   'the group has several hooks for terminating instances: the name of one must begin with "caravan"'
@@ -45,14 +54,19 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { policy, nowMs } = draft
   const { memory, id: instanceId } = unit
   const sinceMs = memory.waitingSinceMs ?? nowMs
-  if (isJustCompleted(unit, sinceMs, nowMs)) return
+  // A completion before this wait, of the launch, says nothing of it.
+  const completedMs = memory.completedMs ?? -Infinity
+  const isCompleted = completedMs >= sinceMs
+  if (isCompleted && nowMs - completedMs < COMPLETION_SHOWS_MS) return
   const { node } = unit.view
   const capAtMs = sinceMs + hook.capMs
   const group = policy.group
-  const { name, transition, timeoutMs } = hook
-  draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
   drainForGood(draft, unit)
   const proof = proveUnitEmpty(draft, unit)
+  if (!isCompleted || !proof.isEmpty) {
+    const { name, transition, timeoutMs } = hook
+    draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
+  }
   if (proof.isEmpty) {
     const nodeId = node === null || node.status === 'down' ? null : node.id
     const intent = { kind: 'complete', pool: policy.name, group, hook: hook.name } as const
@@ -61,12 +75,6 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   }
   draft.notes.push(`${instanceId} waits: ${proof.why}`)
   watchCap(draft, unit, hook, capAtMs)
-}
-
-/** Of this wait: one before, for its launch, says nothing of it. */
-function isJustCompleted({ memory }: Unit, sinceMs: number, nowMs: number): boolean {
-  const { completedMs } = memory
-  return completedMs !== null && completedMs >= sinceMs && nowMs - completedMs < COMPLETION_SHOWS_MS
 }
 
 /** For a machine that goes whatever anybody wants. */

@@ -271,6 +271,8 @@ t.test('F10: of two hooks only ours is completed', async (t) => {
   await cluster.pass(8 * MINUTE)
   t.same(cluster.members('Terminating:Wait'), [instance], 'the other one still holds it')
   t.match(closings(cluster), ['complete'])
+  const warned = cluster.lines.filter(({ message }) => message === 'a hook is not open any more')
+  t.same(warned, [], 'ours is over by our hand')
   cluster.call('CompleteLifecycleAction', {
     AutoScalingGroupName: 'clients',
     LifecycleHookName: 'backup',

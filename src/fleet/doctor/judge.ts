@@ -86,7 +86,7 @@ function judgeDefault({ hooks, hook }: GroupFacts) {
   return ok(choice.hook.defaultResult)
 }
 
-function judgeLaunching({ hooks }: GroupFacts) {
+function judgeLaunching({ group, hooks }: GroupFacts) {
   const launching = hooks.filter(({ transition }) => transition === 'launching')
   if (launching.length === 0) return ok('none')
   const ours = chooseLaunchHook(hooks)
@@ -95,6 +95,9 @@ function judgeLaunching({ hooks }: GroupFacts) {
   }
   const own = ours.kind === 'one' ? ours.hook.name : null
   const others = launching.filter(({ name }) => name !== own)
+  if (own !== null && group.hasWarmPool) {
+    return warning(`${own}: machines of the warm pool wait in it, too, and have no node`)
+  }
   if (own !== null && others.length === 0) return ok(`${own}: completed when the node is ready`)
   const names = others.map(({ name }) => name).join(', ')
   const isAbandoned = others.some(({ defaultResult }) => defaultResult === 'ABANDON')
