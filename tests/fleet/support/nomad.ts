@@ -127,6 +127,12 @@ export class FakeNomad implements FleetNomad {
     for (const { ID } of this.liveOn(nodeId)) this.finish(ID, 'lost')
   }
 
+  /** A person gives it back, whoever has taken it out. */
+  giveBack(node: NomadNode): void {
+    if (node.DrainStrategy) node.LastDrain = { ...node.LastDrain, Status: 'canceled' }
+    Object.assign(node, { DrainStrategy: null, Drain: false, SchedulingEligibility: 'eligible' })
+  }
+
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
     await this.before('listNodes')
     const items = [...this.nodes.values()].map(({ Attributes: _left, ...stub }) => ({ ...stub }))
@@ -179,7 +185,11 @@ export class FakeNomad implements FleetNomad {
 
   async setEligibility(id: string, eligibility: 'eligible' | 'ineligible'): Promise<NodeReceipt> {
     await this.before('setEligibility')
-    this.#node(id).SchedulingEligibility = eligibility
+    const node = this.#node(id)
+    if (eligibility === 'eligible' && node.DrainStrategy) {
+      throw new Error('can not be made eligible while it is draining')
+    }
+    node.SchedulingEligibility = eligibility
     return { evalIds: [], nodeModifyIndex: this.#next(), index: this.#index }
   }
 
