@@ -132,5 +132,6 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     maxLifetimeMs: null,
     hasWarmPool: false,
     rebalances: false,
+    retains: false,
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Machines that cost money and serve nobody: kept by their group after an abandoned hook, or on their end for
- * longer than that takes. They are told, and left to a person. Pure.
+ * Machines that cost money and serve nobody: kept by their group after an abandoned hook, or on their end, for
+ * longer than that should take. They are told. Pure.
  */
 import type { Draft } from './draft.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { atTime, counted, lasting } from './words.ts'
 
-/** Somebody keeps it to look at something: an hour is enough to have forgotten it when nothing runs there. */
+/** It is ended when it is proven empty: a pin, or a proof that can not be had, is forgotten after an hour. */
 const RETAINED_EMPTY_MS = 3_600_000
 /** What runs there may take as long as a hook holds at most. */
 const RETAINED_BUSY_MS = 48 * 3_600_000
@@ -38,7 +38,7 @@ function watchRetained({ alarms, nowMs }: Draft, { id, view, memory }: Unit): vo
   if (sinceMs < (isEmpty ? RETAINED_EMPTY_MS : RETAINED_BUSY_MS)) return
   const runs = isEmpty ? 'nothing runs on it' : `${view.live.length} allocations run on it`
   const end = `aws autoscaling terminate-instance-in-auto-scaling-group --instance-id ${id}`
-  const text = `its group has retained ${id} for ${lasting(sinceMs)}, and ${runs}; it costs money until somebody ends it: ${end}`
+  const text = `its group has retained ${id} for ${lasting(sinceMs)}, and ${runs}; it costs money until it is ended: ${end}`
   alarms.push({ key: `retained ${id}`, text, about: id })
 }
 

@@ -5,15 +5,18 @@
  * Two steps: what there is, and what to do about it. In between, pools share what several of them could take.
  */
 import { watchAside } from './aside.ts'
+import { noteDepartures, type Departure } from './departures.ts'
 import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
 import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
+import { handleLaunching } from './launching.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
 import { syncProtection } from './protection.ts'
+import { endRetained } from './retained.ts'
 import { scaleIn } from './scale-in.ts'
 import { placeDemand, scaleOut } from './scale-out.ts'
 import { findSizes, noteDesired } from './sizes.ts'
@@ -30,6 +33,8 @@ export interface Plan {
   memory: PoolMemory
   /** What each machine counted as. */
   units: Unit[]
+  /** Waits that ended since the last plan. */
+  departures: Departure[]
   why: PoolWhy
 }
 
@@ -79,6 +84,8 @@ export function decide(draft: Draft): Plan {
     draft.alarms.push({ key: 'no group', text, about: policy.name })
   } else {
     handleWaiting(draft)
+    endRetained(draft)
+    handleLaunching(draft)
     if (group.status !== null) {
       notes.push(`the group has the status ${group.status}: nothing is decided but on hooks`)
     } else if (view.isNomadKnown) {
@@ -93,7 +100,8 @@ export function decide(draft: Draft): Plan {
   }
   const { intents, hooks, memory, units } = draft
   const alarms = [...new Map(draft.alarms.map((alarm) => [alarm.key, alarm])).values()]
-  return { intents, hooks, alarms, memory, units, why: toWhy(draft, target) }
+  const departures = noteDepartures(draft)
+  return { intents, hooks, alarms, memory, units, departures, why: toWhy(draft, target) }
 }
 
 function raiseFailures({ memory, alarms, policy }: Draft): void {

@@ -8,16 +8,12 @@ import { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
+import { abandonLaunch } from './launching.ts'
 import { isBusy, type Unit } from './ledger.ts'
+import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
 import { chooseVictims, reasonText } from './victims.ts'
-
-/**
- * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
- * read after that shows it.
- */
-export const SETTLE_MS = 3000
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
 export const DEMAND_FRESH_MS = 30_000
@@ -75,8 +71,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)
@@ -127,8 +126,10 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
  * is gone. A group that rebalances itself has done so.
  */
 function replaceEarly(draft: Draft, counts: Counts, unit: Unit): void {
+  const { node, live } = unit.view
   const isSure = draft.view.startedMs >= unit.memory.stateSinceMs + SETTLE_MS
   if (unit.pinned !== null || isBusy(unit.view) || !isSure) return
+  if (node === null || doubtOf(node, live.length) !== null) return
   if (draft.view.group?.rebalances === false) commit(draft, counts, unit, 'interrupted')
 }
 
@@ -166,6 +167,8 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
-  for (const unit of missing.slice(0, MISSING_AT_ONCE))
+  for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
+    if (abandonLaunch(draft, unit, reasonText(draft, unit, 'never_registered'))) continue
     commit(draft, counts, unit, 'never_registered')
+  }
 }

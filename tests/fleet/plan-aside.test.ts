@@ -15,11 +15,10 @@ const LONG = 11 * MINUTE
 const aside = (lifecycle: string, idleMs = LONG) => ({ idleMs, member: { lifecycle } })
 const since = (state: string, ms: number) => ({ state, stateSinceMs: NOW - ms })
 
-t.test('F72, F74, F76: what stands aside is no place and nobody ends it', async (t) => {
+t.test('F72, F74: what stands aside is no place and nobody ends it', async (t) => {
   for (const [lifecycle, state] of [
     ['Standby', 'standby'],
     ['EnteringStandby', 'standby'],
-    ['Terminating:Retained', 'retained'],
     ['Warmed:Running', 'warm'],
     ['Warmed:Stopped', 'warm'],
     ['Warmed:Terminating:Wait', 'warm'],

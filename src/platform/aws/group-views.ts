@@ -24,6 +24,7 @@ export function toGroup(group: AutoScalingGroup): AwsGroup {
     maxLifetimeMs: group.MaxInstanceLifetime ? group.MaxInstanceLifetime * 1000 : null,
     hasWarmPool: group.WarmPoolConfiguration !== undefined,
     rebalances: group.CapacityRebalance ?? false,
+    retains: group.InstanceLifecyclePolicy?.RetentionTriggers?.TerminateHookAbandon === 'retain',
   }
 }
 

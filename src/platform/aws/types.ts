@@ -88,6 +88,8 @@ export interface AwsGroup {
   hasWarmPool: boolean
   /** It launches another one by itself when EC2 recommends to replace an instance, or takes it back. */
   rebalances: boolean
+  /** Instances whose terminating hook is abandoned are kept, outside of the size, until they are ended by name. */
+  retains: boolean
 }
 
 export interface AwsTemplate {
