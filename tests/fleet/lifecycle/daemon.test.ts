@@ -253,7 +253,7 @@ t.test('F13: an instance is held in its launching hook until its node is ready',
   t.match(group.completed[1], { hook: 'caravan-drain' })
 })
 
-t.test("F10: the launching hook of somebody else holds an instance, and is not ours", async (t) => {
+t.test('F10: the launching hook of somebody else holds an instance, and is not ours', async (t) => {
   const machine = await startInstance(t)
   const { group } = machine
   group.lifecycle = 'Pending:Wait'
