@@ -1,4 +1,4 @@
-/** How drains end: with the group keeping the machine, and as numbers. On a virtual clock. */
+/** How drains end: by proof, with the group keeping the machine, and as numbers. On a virtual clock. */
 import t from 'tap'
 import { busyCluster, closings, drainTimes, terminateOne } from './support/busy-cluster.ts'
 
@@ -52,4 +52,28 @@ t.test('what a drain took, and what was lost in one, is counted', async (t) => {
   const abandoned = other.metrics.filter(({ name }) => name === 'circle.fleet.hooks.abandoned')
   t.same(abandoned, [{ name: 'circle.fleet.hooks.abandoned', value: 1 }])
   t.same(drainTimes(other), [])
+})
+
+t.test('F20: a build that our token may not see keeps its machine', async (t) => {
+  const cluster = await busyCluster(t, 2 * MINUTE, { policy: { idleOffMs: 30_000 } })
+  cluster.nomad.hidden.add('secret')
+  const [instance = ''] = cluster.members('InService')
+  const secrets = cluster.members('InService').flatMap((id) => {
+    const node = cluster.nomad.nodeOf(id)
+    return node === undefined ? [] : [cluster.nomad.run(node, 'deploy', { namespace: 'secret' })]
+  })
+  t.equal(secrets.length, 2)
+  cluster.call('TerminateInstanceInAutoScalingGroup', {
+    InstanceId: instance,
+    ShouldDecrementDesiredCapacity: true,
+  })
+  await cluster.pass(8 * MINUTE)
+  t.equal(cluster.queue.done, 4)
+  t.same(cluster.members('Terminating:Wait'), [instance], 'the one that goes waits for it')
+  t.equal(cluster.members('InService').length, 1, 'the idle one is cordoned, and not ended')
+  t.equal(cluster.eligible(), 0)
+  for (const { ID } of secrets) cluster.nomad.finish(ID)
+  await cluster.until('both are gone', () => cluster.group.members.size === 0, 5 * MINUTE)
+  t.same([...new Set(closings(cluster))], ['complete'])
+  t.same(cluster.violations, [])
 })

@@ -25,30 +25,6 @@ t.test('F3: a timeout that is shortened during a drain counts from the next beat
   t.same(closings(cluster), ['complete'])
 })
 
-t.test('F20: a build that our token may not see keeps its machine', async (t) => {
-  const cluster = await busyCluster(t, 2 * MINUTE, { policy: { idleOffMs: 30_000 } })
-  cluster.nomad.hidden.add('secret')
-  const [instance = ''] = cluster.members('InService')
-  const secrets = cluster.members('InService').flatMap((id) => {
-    const node = cluster.nomad.nodeOf(id)
-    return node === undefined ? [] : [cluster.nomad.run(node, 'deploy', { namespace: 'secret' })]
-  })
-  t.equal(secrets.length, 2)
-  cluster.call('TerminateInstanceInAutoScalingGroup', {
-    InstanceId: instance,
-    ShouldDecrementDesiredCapacity: true,
-  })
-  await cluster.pass(20 * MINUTE)
-  t.equal(cluster.queue.done, 4)
-  t.same(cluster.members('Terminating:Wait'), [instance], 'the one that goes waits for it')
-  t.equal(cluster.members('InService').length, 1, 'the idle one is cordoned, and not ended')
-  t.equal(cluster.eligible(), 0)
-  for (const { ID } of secrets) cluster.nomad.finish(ID)
-  await cluster.until('both are gone', () => cluster.group.members.size === 0, 5 * MINUTE)
-  t.same([...new Set(closings(cluster))], ['complete'])
-  t.same(cluster.violations, [])
-})
-
 t.test('F4: with a hook of 30 s the cap comes after 50 minutes, and is told before', async (t) => {
   const cluster = await busyCluster(t, 90 * MINUTE, { hook: { timeoutS: 30 } })
   const instance = terminateOne(cluster)
