@@ -29,7 +29,7 @@ t.test('F13, F29: a launch whose node never comes is given up, and replaced', as
   cluster.queue.add(2, MINUTE)
   await cluster.until('the slices have run', () => cluster.queue.done === 2, 40 * MINUTE)
   t.ok(cluster.calls.includes('CompleteLifecycleAction'))
-  t.equal(cluster.calls.filter((call) => /^TerminateInstance/.test(call)).length, 0)
+  t.equal(cluster.calls.filter((call) => call.startsWith('TerminateInstance')).length, 0)
   t.ok(cluster.aws.world.machines.size <= 3, `${cluster.aws.world.machines.size} launches`)
   t.same(cluster.violations, [])
 })
