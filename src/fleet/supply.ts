@@ -51,7 +51,7 @@ export function requestedOf({ view, units, sizes }: Draft): number {
 }
 
 /** What the desired size counts. */
-function membersOf(units: readonly Unit[]): number {
+export function membersOf(units: readonly Unit[]): number {
   return units.filter(
     ({ state, memory }) => !BESIDE.has(state) && !(state === 'committing' && memory.isDecremented),
   ).length

@@ -8,8 +8,10 @@ import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
 import type { VictimReason } from './intents.ts'
+import { whyNotReplaced } from './launch-failures.ts'
 import { isAtRisk, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
+import { requestedOf } from './supply.ts'
 import { counted, lasting } from './words.ts'
 
 export function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
@@ -19,11 +21,14 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     ({ memory }) => memory.cordon !== null && memory.committedMs === null,
   ).length
   const left = { idle: counts.size - counts.keep - leaving, atRisk: placement.spare }
-  const not = { budget: 0, floor: 0, spare: 0 }
+  const not = { budget: 0, floor: 0, spare: 0, failing: 0 }
+  const failing = whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
   for (const { unit, reason } of candidates) {
     if (reason === 'idle' && left.idle <= 0) not.floor += 1
     else if (reason === 'at_risk' && left.atRisk <= 0) not.spare += 1
-    else if (counts.going >= counts.budget) not.budget += 1
+    else if (reason !== 'idle' && failing !== null) not.failing += 1
+    else if (counts.going + (isRotation(reason) ? counts.coming : 0) >= counts.budget)
+      not.budget += 1
     else {
       if (reason === 'idle') left.idle -= 1
       if (reason === 'at_risk') left.atRisk -= 1
@@ -38,11 +43,16 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     const kept = `kept although idle for longer: ${counted(not.floor, 'machine')}`
     notes.push(`${kept}, since the pool keeps ${counts.keep} by ${counts.keptBy}`)
   }
+  if (not.failing > 0) {
+    notes.push(`kept although due: ${counted(not.failing, 'machine')}, since ${failing}`)
+  }
   if (not.spare > 0) {
     const risk = `kept although EC2 recommends to replace: ${counted(not.spare, 'machine')}`
     notes.push(`${risk}, until others stand in`)
   }
 }
+
+const isRotation = (reason: VictimReason) => reason === 'outdated' || reason === 'max_age'
 
 interface Candidate {
   unit: Unit
