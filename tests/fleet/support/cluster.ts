@@ -6,6 +6,7 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
+  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
@@ -36,6 +37,10 @@ export interface ClusterOptions {
   hook?: { timeoutS?: number } | null
   bootMs?: number
   lagMs?: number
+  /** What the region is like besides. */
+  aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
+  /** The wall clock at the start. */
+  startMs?: number
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept
@@ -58,7 +63,7 @@ type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
 export class Cluster {
-  readonly clock = new TestClock()
+  readonly clock: TestClock
   readonly aws: AwsEmulator
   readonly nomad: FakeNomad
   readonly queue: Queue
@@ -76,6 +81,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
+    this.clock = new TestClock(options.startMs)
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
@@ -85,6 +91,7 @@ export class Cluster {
       bootMs: options.bootMs ?? 60_000,
       lag: { groupMs: options.lagMs ?? 0 },
       rate: null,
+      ...options.aws,
     })
     this.nomad = new FakeNomad(this.clock)
     this.queue = new Queue(this.nomad, this.clock)
@@ -101,9 +108,9 @@ export class Cluster {
     if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
   }
 
-  /** As somebody else: a person, or another program. */
+  /** As somebody else, a person or another program, whom our calls do not make wait. */
   call(action: string, input: object): unknown {
-    return this.aws.call('autoscaling', action, input)
+    return this.aws.order('autoscaling', action, input)
   }
 
   putHook(timeoutS: number, name = 'drain'): void {
@@ -116,7 +123,10 @@ export class Cluster {
     })
   }
 
-  start(holder = `controller-${this.#running.length}`): Running {
+  start(
+    holder = `controller-${this.#running.length}`,
+    policy: Partial<PoolPolicy> = {},
+  ): Running {
     const mortal = new Mortal()
     const clock = mortal.clock(this.clock)
     const { intercept } = this.#options
@@ -135,7 +145,7 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      policies: [this.policy],
+      policies: [{ ...this.policy, ...policy }],
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
