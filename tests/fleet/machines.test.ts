@@ -160,10 +160,19 @@ t.test('F73: a machine that its group has lost is drained, proven twice, and end
 
 t.test('F74: what a warm pool keeps is neither supply nor left over', async (t) => {
   const cluster = await withCluster(t, { policy: { idleOffMs: 10 * MINUTE }, bootMs: 20 * SECOND })
+  // Time to boot before it is stopped: without anybody on the machine who knows better, it joins Nomad.
+  cluster.call('PutLifecycleHook', {
+    LifecycleHookName: 'launch',
+    AutoScalingGroupName: 'clients',
+    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+    HeartbeatTimeout: 30,
+    DefaultResult: 'CONTINUE',
+  })
   cluster.call('PutWarmPool', { AutoScalingGroupName: 'clients', MaxGroupPreparedCapacity: 1 })
   cluster.start()
   await cluster.until('one is kept', () => cluster.members('Warmed:Stopped').length === 1)
   const [kept = ''] = cluster.members('Warmed:Stopped')
+  t.equal(nodeOf(cluster, kept).Status, 'down', 'it was a node, for a moment')
   await cluster.pass(40 * MINUTE)
   t.same(cluster.members('Warmed:Stopped'), [kept], 'nobody takes it for a leak')
   t.same(alarms(cluster), [])
@@ -175,7 +184,7 @@ t.test('F74: what a warm pool keeps is neither supply nor left over', async (t) 
 })
 
 t.test('F77: a machine that takes hours to end is asked to once, and holds up nothing', async (t) => {
-  const cluster = await idleCluster(t, 1)
+  const cluster = await idleCluster(t, 1, { policy: { budget: { count: 2 } } })
   const instance = anyOf(cluster)
   cluster.aws.disturb({ do: 'slow-shutdown', instance, for: '3h' })
   const isEnding = () => cluster.members('Terminating:Proceed').length === 1
