@@ -14,6 +14,7 @@ export type FleetGroups = Pick<
   AwsRegion,
   | 'region'
   | 'readGroups'
+  | 'readMembers'
   | 'readHooks'
   | 'readActivities'
   | 'isRefreshing'

@@ -180,7 +180,23 @@ export class AwsReader {
       ),
     )
     // Of those in their group now, some will have gone their way when this is looked at again.
-    this.#swept = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
+    const outside = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
+    this.#swept = outside === null ? null : await this.#inNoGroup(outside, signal)
+  }
+
+  /** Lists of groups leave out what a warm pool keeps. */
+  async #inNoGroup(
+    instances: readonly AwsInstance[],
+    signal: AbortSignal,
+  ): Promise<AwsInstance[] | null> {
+    if (instances.length === 0) return []
+    const ids = instances.map(({ instanceId }) => instanceId)
+    const members = await this.#try('whether instances are in a group', () =>
+      this.#aws.readMembers(ids, { signal }),
+    )
+    if (members === null) return null
+    const inGroups = new Set(members.map(({ instanceId }) => instanceId))
+    return instances.filter(({ instanceId }) => !inGroups.has(instanceId))
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */
