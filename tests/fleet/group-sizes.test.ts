@@ -251,3 +251,42 @@ t.test('F70: machines go for their age before the group takes them, one after th
   const causes = [...cluster.aws.world.activities.values()].flat().map(({ cause }) => cause)
   t.notMatch(causes.join('\n'), 'max instance lifetime')
 })
+
+t.test('F71: while instances are refreshed nothing is taken away, and more may come', async (t) => {
+  const cluster = await withCluster(t, {
+    policy: { idleOffMs: 30 * SECOND },
+    group: { desired: 2 },
+    bootMs: 20 * SECOND,
+  })
+  await cluster.until('they are there', () => cluster.eligible() === 2)
+  const group = { AutoScalingGroupName: 'clients' }
+  cluster.call('StartInstanceRefresh', {
+    ...group,
+    DesiredConfiguration: { LaunchTemplate: { LaunchTemplateName: 'client', Version: '2' } },
+    Preferences: { BakeTime: 600, MinHealthyPercentage: 50 },
+  })
+  cluster.start()
+  const versions = () =>
+    [...cluster.group.members.values()].map(({ machine }) => machine.template?.number).join()
+  await cluster.until('both are newer', () => versions() === '2,2', 5 * MINUTE)
+  cluster.queue.add(6, 30 * SECOND)
+  await cluster.until('more are asked for', () => cluster.group.desired === 3, 3 * SECOND)
+  await cluster.until('all have run', () => cluster.queue.done === 6, 5 * MINUTE)
+  await cluster.pass(3 * MINUTE)
+  cluster.call('RollbackInstanceRefresh', group)
+  await cluster.until('all are as before', () => versions() === '1,1,1', 5 * MINUTE)
+  t.equal(count(cluster, TERMINATE), 0)
+  t.match(notes(cluster), 'nothing is taken away: a refresh of the instances is under way')
+  await untilGone(cluster, 30 * MINUTE)
+})
+
+t.test('F71: every state of a refresh that is no end of it counts', async (t) => {
+  for (const Status of ['Pending', 'InProgress', 'Cancelling', 'Baking', 'SomethingNew']) {
+    const cluster = await idleCluster(t, 1, {
+      intercept: ({ action }, next) =>
+        action === 'DescribeInstanceRefreshes' ? { InstanceRefreshes: [{ Status }] } : next(),
+    })
+    await cluster.pass(90 * SECOND)
+    t.equal(count(cluster, TERMINATE), 0, Status)
+  }
+})

@@ -230,7 +230,7 @@ t.test(
   },
 )
 
-t.test('F89, F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
+t.test('F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
   const demand = waitingSlices(9)
   const pool = aPool([{ idleMs: LONG }], { demand: { ...demand!, atMs: NOW - 5 * MINUTE } })
   t.same(decide(pool).kinds, ['set_desired'])
