@@ -81,7 +81,7 @@ t.test('F57: a hundred and twenty pools are looked at with two calls', async (t)
     log: silentLog,
   })
   const look = () =>
-    observer.look({ pins: new Map(), sizes: new Map() }, AbortSignal.timeout(60_000))
+    observer.look({ pins: new Map(), sizes: new Map() }, new AbortController().signal)
   const { views, faults } = await look()
   t.same(faults, [])
   t.equal([...views.values()].filter(({ group }) => group !== null).length, 120)
