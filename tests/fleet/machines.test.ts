@@ -53,7 +53,8 @@ t.test('F63: an unhealthy machine that lives is drained first, one without a nod
   cluster.aws.disturb({ do: 'break-boots', times: 1 })
   cluster.queue.add(4, 5 * MINUTE)
   const broken = () => [...cluster.group.members.values()].find((each) => each.machine.bootsBroken)
-  await cluster.until('one comes up without its software', () => broken()?.inServiceAt != null)
+  const serves = () => broken()?.state.value === 'InService'
+  await cluster.until('one comes up without its software', serves)
   const { id = '' } = broken()?.machine ?? {}
   call(id)
   await cluster.until('it is let go', () => !cluster.group.members.has(id), 45 * SECOND)

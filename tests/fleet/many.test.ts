@@ -30,7 +30,7 @@ t.test('F49: sixty machines are protected, though one of them is on its way out'
   cluster.queue.add(120, 2 * MINUTE)
   const open = () =>
     [...cluster.group.members.values()].filter(({ isProtected }) => !isProtected)
-  await cluster.until('all others are', () => open().length === 1, 10 * SECOND)
+  await cluster.until('all others are', () => open().length === 1, 30 * SECOND)
   t.match(open(), [{ machine: { id: leaving } }])
   const batches = seen
     .filter(({ action }) => action === 'SetInstanceProtection')
