@@ -1,6 +1,7 @@
 /** Time, demand, credentials and settings that play tricks on the controller. On a virtual clock. */
 import t from 'tap'
 import { Refusal } from '../../src/dev/aws/index.ts'
+import { TestClock } from '../../src/platform/index.ts'
 import {
   anyOf,
   busyCluster,
@@ -62,7 +63,7 @@ t.test('F84: when no schedule fits, idle machines go, and a busy one never', asy
   const cluster = await withCluster(t, {
     policy: { schedules: [evening], idleOffMs: 30 * SECOND },
     bootMs: 20 * SECOND,
-    startMs: Date.parse('2026-03-10T22:00:00Z'),
+    clock: new TestClock(Date.parse('2026-03-10T22:00:00Z')),
   })
   cluster.start()
   cluster.queue.add(2, 15 * MINUTE)
@@ -194,7 +195,7 @@ t.test('F92: a schedule fires once at both edges of summer time', async (t) => {
     const cluster = await withCluster(t, {
       policy: { schedules: [{ ...night, forMs: 10 * MINUTE }], idleOffMs: 30 * SECOND },
       bootMs: 20 * SECOND,
-      startMs: Date.parse(start),
+      clock: new TestClock(Date.parse(start)),
     })
     cluster.start()
     return cluster
@@ -222,13 +223,15 @@ t.test('F93: settings that change with every start carry out what was begun', as
   ]
   cluster.queue.add(12, () => Math.round(cluster.random.number() * 2 * MINUTE))
   for (let round = 0; round < 45; round++) {
-    const { fleet } = cluster.start(`round-${round}`, settings[round % settings.length])
+    cluster.policies = [{ ...cluster.policy, ...settings[round % settings.length] }]
+    const { fleet } = cluster.start(`round-${round}`)
     await cluster.pass(7 * SECOND)
     const closed = fleet.close()
     await cluster.pass(SECOND)
     await closed
   }
-  cluster.start('last', settings[0])
+  cluster.policies = [{ ...cluster.policy, ...settings[0] }]
+  cluster.start('last')
   await cluster.until('all have run', () => cluster.queue.done === 12, 20 * MINUTE)
   await untilGone(cluster, 10 * MINUTE)
   t.equal(lost(cluster), 0)

@@ -39,8 +39,8 @@ export interface ClusterOptions {
   lagMs?: number
   /** What the region is like besides. */
   aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
-  /** The wall clock at the start. */
-  startMs?: number
+  /** Where it begins. */
+  clock?: TestClock
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept
@@ -69,6 +69,8 @@ export class Cluster {
   readonly queue: Queue
   readonly store: FleetStore
   readonly policy: PoolPolicy
+  /** Of those that start from now on. */
+  policies: PoolPolicy[]
   readonly random: RandomSource
   /** What must never happen, and did. */
   readonly violations: string[] = []
@@ -81,10 +83,11 @@ export class Cluster {
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
-    this.clock = new TestClock(options.startMs)
+    this.clock = options.clock ?? new TestClock()
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
+    this.policies = [this.policy]
     this.aws = new AwsEmulator({
       clock: this.clock,
       random: this.random,
@@ -108,9 +111,9 @@ export class Cluster {
     if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
   }
 
-  /** As somebody else, a person or another program, whom our calls do not make wait. */
+  /** As somebody else: a person, or another program. */
   call(action: string, input: object): unknown {
-    return this.aws.order('autoscaling', action, input)
+    return this.aws.call('autoscaling', action, input)
   }
 
   putHook(timeoutS: number, name = 'drain'): void {
@@ -123,10 +126,7 @@ export class Cluster {
     })
   }
 
-  start(
-    holder = `controller-${this.#running.length}`,
-    policy: Partial<PoolPolicy> = {},
-  ): Running {
+  start(holder = `controller-${this.#running.length}`): Running {
     const mortal = new Mortal()
     const clock = mortal.clock(this.clock)
     const { intercept } = this.#options
@@ -145,7 +145,7 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      policies: [{ ...this.policy, ...policy }],
+      policies: this.policies,
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
