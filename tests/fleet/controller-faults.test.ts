@@ -268,6 +268,25 @@ t.test('F95: lists that are empty for minutes, and right again, end nothing', as
   t.notMatch(cluster.nomad.writes.join('\n'), 'purge')
 })
 
+t.test('F95: a machine that one list leaves out, and another one shows, is no leak', async (t) => {
+  const cluster = await withCluster(t, {
+    policy: { min: 2 },
+    group: { desired: 2 },
+    async intercept(call, next) {
+      const answer = await next()
+      if (call.action !== 'DescribeAutoScalingGroups') return answer
+      const [group] = answer['AutoScalingGroups'] as { Instances: object[] }[]
+      return { AutoScalingGroups: [{ ...group, Instances: group?.Instances.slice(1) }] }
+    },
+  })
+  await cluster.pass(20 * MINUTE)
+  cluster.start()
+  await cluster.pass(12 * MINUTE)
+  t.equal(cluster.eligible(), 2)
+  t.same(cluster.nomad.writes, [])
+  t.equal(count(cluster, 'TerminateInstances'), 0)
+})
+
 t.test('F96: pinned machines stay until their pin ends', async (t) => {
   const cluster = await idleCluster(t, 3)
   const [one = '', two = ''] = cluster.members('InService')

@@ -32,7 +32,7 @@ function nodeOf(cluster: Cluster, instance: string) {
 t.test('F62: a machine that is stopped by hand is replaced, and its slices begin again', async (t) => {
   const cluster = await busyCluster(t, 2, 10 * MINUTE)
   const instance = anyOf(cluster)
-  cluster.aws.order('ec2', 'StopInstances', { InstanceIds: [instance] })
+  cluster.aws.call('ec2', 'StopInstances', { InstanceIds: [instance] })
   t.equal(lost(cluster), 2)
   await cluster.until('it is out of the group', () => !cluster.group.members.has(instance))
   await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
@@ -209,10 +209,10 @@ t.test('F77: a stray that may not be terminated is not asked to with every look'
     ShouldDecrementDesiredCapacity: false,
   })
   cluster.aws.change(({ machines }) => {
-    const machine = machines.get(instance)
-    machine?.tags.set('aws:autoscaling:groupName', 'clients')
-    if (machine) machine.isTerminationDisabled = true
+    machines.get(instance)?.tags.set('aws:autoscaling:groupName', 'clients')
   })
+  const keep = { InstanceId: instance, DisableApiTermination: { Value: true } }
+  cluster.aws.call('ec2', 'ModifyInstanceAttribute', keep)
   await cluster.until('it is tried', () => count(cluster, 'TerminateInstances') > 0, HOUR)
   await cluster.pass(30 * MINUTE)
   t.ok(count(cluster, 'TerminateInstances') <= 4)
