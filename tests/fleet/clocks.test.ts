@@ -33,29 +33,30 @@ t.test('F84: when no schedule fits, idle machines go, and a busy one never', asy
   t.equal(lost(cluster), 0)
 })
 
-
-t.test('F89: clocks that differ by minutes, and jump, neither lose a hook nor end a slice', async (t) => {
-  for (const minutes of [-10, 10]) {
-    const cluster = await busyCluster(t, 2, 6 * MINUTE, {
-      policy: { idleOffMs: 30 * SECOND, maxAgeMs: 24 * 60 * MINUTE },
-      hook: { timeoutS: 30 },
-      aws: { skewMs: minutes * MINUTE },
-    })
-    cluster.start('standby')
-    endByHand(cluster)
-    await cluster.pass(MINUTE)
-    cluster.clock.jump(-minutes * MINUTE)
-    await cluster.pass(MINUTE)
-    cluster.clock.jump(2 * minutes * MINUTE)
-    await untilGone(cluster, 15 * MINUTE)
-    t.equal(cluster.queue.done, 4)
-    t.equal(lost(cluster), 0)
-    t.same(new Set(closings(cluster)), new Set(['complete']))
-    t.match(cluster.store.readLease(), { fence: 1 }, 'nobody took over')
-    t.same(cluster.violations, [])
-  }
-})
-
+t.test(
+  'F89: clocks that differ by minutes, and jump, neither lose a hook nor end a slice',
+  async (t) => {
+    for (const minutes of [-10, 10]) {
+      const cluster = await busyCluster(t, 2, 6 * MINUTE, {
+        policy: { idleOffMs: 30 * SECOND, maxAgeMs: 24 * 60 * MINUTE },
+        hook: { timeoutS: 30 },
+        aws: { skewMs: minutes * MINUTE },
+      })
+      cluster.start('standby')
+      endByHand(cluster)
+      await cluster.pass(MINUTE)
+      cluster.clock.jump(-minutes * MINUTE)
+      await cluster.pass(MINUTE)
+      cluster.clock.jump(2 * minutes * MINUTE)
+      await untilGone(cluster, 15 * MINUTE)
+      t.equal(cluster.queue.done, 4)
+      t.equal(lost(cluster), 0)
+      t.same(new Set(closings(cluster)), new Set(['complete']))
+      t.match(cluster.store.readLease(), { fence: 1 }, 'nobody took over')
+      t.same(cluster.violations, [])
+    }
+  },
+)
 
 t.test('F92: a schedule fires once at both edges of summer time', async (t) => {
   const night = { name: 'night', cron: '30 2 * * *', zone: 'Europe/Berlin', floor: 2 }

@@ -57,23 +57,26 @@ t.test(
   },
 )
 
-t.test('F85: a machine with one slice of eight is busy, and idle from the last one on', async (t) => {
-  const cluster = await withCluster(t, {
-    policy: { idleOffMs: 2 * MINUTE },
-    group: { max: 1 },
-    bootMs: 20 * SECOND,
-  })
-  cluster.start()
-  const eighth = { cpuMhz: 1750, memoryMiB: 7680 }
-  cluster.queue.add(7, 20 * SECOND, eighth)
-  cluster.queue.add(1, 10 * MINUTE, eighth)
-  await cluster.until('seven have run', () => cluster.queue.done === 7, 3 * MINUTE)
-  await cluster.until('the last has run', () => cluster.queue.done === 8, 12 * MINUTE)
-  t.same(cluster.nomad.writes, [])
-  await cluster.pass(110 * SECOND)
-  t.same(cluster.nomad.writes, [], 'two minutes begin with its end')
-  await cluster.until('it is cordoned', () => cluster.nomad.writes.length > 0, 20 * SECOND)
-})
+t.test(
+  'F85: a machine with one slice of eight is busy, and idle from the last one on',
+  async (t) => {
+    const cluster = await withCluster(t, {
+      policy: { idleOffMs: 2 * MINUTE },
+      group: { max: 1 },
+      bootMs: 20 * SECOND,
+    })
+    cluster.start()
+    const eighth = { cpuMhz: 1750, memoryMiB: 7680 }
+    cluster.queue.add(7, 20 * SECOND, eighth)
+    cluster.queue.add(1, 10 * MINUTE, eighth)
+    await cluster.until('seven have run', () => cluster.queue.done === 7, 3 * MINUTE)
+    await cluster.until('the last has run', () => cluster.queue.done === 8, 12 * MINUTE)
+    t.same(cluster.nomad.writes, [])
+    await cluster.pass(110 * SECOND)
+    t.same(cluster.nomad.writes, [], 'two minutes begin with its end')
+    await cluster.until('it is cordoned', () => cluster.nomad.writes.length > 0, 20 * SECOND)
+  },
+)
 
 t.test('F86: however long machines take to go, no more go than may', async (t) => {
   const cluster = await idleCluster(t, 6, { policy: { min: 2 } })
@@ -117,34 +120,37 @@ t.test('F88: load that comes and goes within idle_off moves no machine', async (
   t.same(cluster.nomad.writes, [])
 })
 
-t.test('F90: credentials that expire during a drain are told at once, and cost no hook', async (t) => {
-  let isExpired = false
-  const cluster = await withCluster(t, {
-    hook: { timeoutS: 60 },
-    bootMs: 20 * SECOND,
-    intercept(_call, next) {
-      if (!isExpired) return next()
-      throw new Refusal('ExpiredToken', 'The security token included in the request is expired')
-    },
-  })
-  const { fleet } = cluster.start()
-  cluster.queue.add(2, 5 * MINUTE)
-  await cluster.until('they run', () => running(cluster) === 2)
-  endByHand(cluster)
-  await cluster.pass(MINUTE)
-  for (let outage = 0; outage < 3; outage++) {
-    isExpired = true
-    await cluster.pass(5 * SECOND)
-    t.match(fleet.faults().join('\n'), /Auto Scaling in us-east-1: .*token .* is expired/)
-    await cluster.pass(25 * SECOND)
-    isExpired = false
-    await cluster.pass(20 * SECOND)
-    t.same(fleet.faults(), [])
-  }
-  await untilGone(cluster, 10 * MINUTE)
-  t.same(closings(cluster), ['complete'])
-  t.equal(lost(cluster), 0)
-})
+t.test(
+  'F90: credentials that expire during a drain are told at once, and cost no hook',
+  async (t) => {
+    let isExpired = false
+    const cluster = await withCluster(t, {
+      hook: { timeoutS: 60 },
+      bootMs: 20 * SECOND,
+      intercept(_call, next) {
+        if (!isExpired) return next()
+        throw new Refusal('ExpiredToken', 'The security token included in the request is expired')
+      },
+    })
+    const { fleet } = cluster.start()
+    cluster.queue.add(2, 5 * MINUTE)
+    await cluster.until('they run', () => running(cluster) === 2)
+    endByHand(cluster)
+    await cluster.pass(MINUTE)
+    for (let outage = 0; outage < 3; outage++) {
+      isExpired = true
+      await cluster.pass(5 * SECOND)
+      t.match(fleet.faults().join('\n'), /Auto Scaling in us-east-1: .*token .* is expired/)
+      await cluster.pass(25 * SECOND)
+      isExpired = false
+      await cluster.pass(20 * SECOND)
+      t.same(fleet.faults(), [])
+    }
+    await untilGone(cluster, 10 * MINUTE)
+    t.same(closings(cluster), ['complete'])
+    t.equal(lost(cluster), 0)
+  },
+)
 
 t.test('F93: settings that change with every start carry out what was begun', async (t) => {
   const cluster = await withCluster(t, { bootMs: 20 * SECOND, hook: { timeoutS: 60 } })
@@ -196,7 +202,10 @@ t.test('F95: lists that are empty for minutes, and right again, end nothing', as
   t.equal(lost(cluster), 0)
   t.equal(cluster.members('InService').length, 3)
   const changes = [TERMINATE, 'TerminateInstances', 'CompleteLifecycleAction']
-  t.same(changes.map((action) => count(cluster, action)), [0, 0, 0])
+  t.same(
+    changes.map((action) => count(cluster, action)),
+    [0, 0, 0],
+  )
   t.notMatch(cluster.nomad.writes.join('\n'), 'purge')
 })
 

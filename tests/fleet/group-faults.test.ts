@@ -105,68 +105,80 @@ t.test('F51: of five machines two are refused: three go, and the two stay of use
   t.same(sizes(cluster), [4, 3, 2, 1, 0])
 })
 
-t.test('F56: calls that meet another change of the group are made again, and count once', async (t) => {
-  const contention = () => ({ times: 3, refusal: new Refusal('ResourceContention', 'pending') })
-  const rules = {
-    SetDesiredCapacity: contention(),
-    SetInstanceProtection: contention(),
-    [TERMINATE]: contention(),
-    CompleteLifecycleAction: contention(),
-  }
-  const cluster = await busyCluster(t, 2, 2 * MINUTE, {
-    policy: { idleOffMs: 30 * SECOND },
-    intercept: refusing(rules),
-  })
-  await untilGone(cluster, 15 * MINUTE)
-  t.same(Object.values(rules).map(({ times }) => times), [0, 0, 0, 0])
-  t.same(sizes(cluster), [2, 1, 0])
-  t.same(new Set(closings(cluster)), new Set(['complete']))
-  t.same(cluster.violations, [])
-})
+t.test(
+  'F56: calls that meet another change of the group are made again, and count once',
+  async (t) => {
+    const contention = () => ({ times: 3, refusal: new Refusal('ResourceContention', 'pending') })
+    const rules = {
+      SetDesiredCapacity: contention(),
+      SetInstanceProtection: contention(),
+      [TERMINATE]: contention(),
+      CompleteLifecycleAction: contention(),
+    }
+    const cluster = await busyCluster(t, 2, 2 * MINUTE, {
+      policy: { idleOffMs: 30 * SECOND },
+      intercept: refusing(rules),
+    })
+    await untilGone(cluster, 15 * MINUTE)
+    t.same(
+      Object.values(rules).map(({ times }) => times),
+      [0, 0, 0, 0],
+    )
+    t.same(sizes(cluster), [2, 1, 0])
+    t.same(new Set(closings(cluster)), new Set(['complete']))
+    t.same(cluster.violations, [])
+  },
+)
 
-t.test('F57: with a bucket that is nearly always empty it is slow, and does no wrong', async (t) => {
-  let throttled = 0
-  const cluster = await withCluster(t, {
-    policy: { idleOffMs: 30 * SECOND },
-    bootMs: 20 * SECOND,
-    aws: { rate: { burst: 3, perSecond: 0.2 } },
-    intercept: async (_call, next) => {
-      try {
-        return await next()
-      } catch (error) {
-        if (error instanceof Refusal && error.code.startsWith('Throttling')) throttled += 1
-        throw error
-      }
-    },
-  })
-  cluster.start()
-  cluster.queue.add(4, 3 * MINUTE)
-  await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
-  await untilGone(cluster, 30 * MINUTE)
-  t.ok(throttled > 20, `${throttled} were throttled`)
-  t.same(sizes(cluster), [2, 1, 0])
-  t.same(cluster.store.loadMemory().get('linux')?.backoff, {}, 'it is no failed launch')
-  t.same(cluster.violations, [])
-})
+t.test(
+  'F57: with a bucket that is nearly always empty it is slow, and does no wrong',
+  async (t) => {
+    let throttled = 0
+    const cluster = await withCluster(t, {
+      policy: { idleOffMs: 30 * SECOND },
+      bootMs: 20 * SECOND,
+      aws: { rate: { burst: 3, perSecond: 0.2 } },
+      intercept: async (_call, next) => {
+        try {
+          return await next()
+        } catch (error) {
+          if (error instanceof Refusal && error.code.startsWith('Throttling')) throttled += 1
+          throw error
+        }
+      },
+    })
+    cluster.start()
+    cluster.queue.add(4, 3 * MINUTE)
+    await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
+    await untilGone(cluster, 30 * MINUTE)
+    t.ok(throttled > 20, `${throttled} were throttled`)
+    t.same(sizes(cluster), [2, 1, 0])
+    t.same(cluster.store.loadMemory().get('linux')?.backoff, {}, 'it is no failed launch')
+    t.same(cluster.violations, [])
+  },
+)
 
-t.test('F59: EC2 that does not know a fresh machine yet is asked again, and believed later', async (t) => {
-  const cluster = await withCluster(t, { bootMs: 5 * SECOND })
-  cluster.aws.disturb({ do: 'lag', ec2: '40s' })
-  cluster.start()
-  cluster.queue.add(4, 5 * MINUTE)
-  await cluster.until('all run', () => running(cluster) === 4, MINUTE)
-  const [instance = ''] = cluster.members('InService')
-  const describe = () => cluster.aws.call('ec2', 'DescribeInstances', { InstanceIds: [instance] })
-  t.throws(describe, { code: 'InvalidInstanceID.NotFound' })
-  await cluster.pass(MINUTE)
-  const asked = count(cluster, 'DescribeInstances')
-  t.ok(asked >= 3, 'more than once')
-  await cluster.pass(2 * MINUTE)
-  t.ok(count(cluster, 'DescribeInstances') <= asked + 1, 'and not for ever')
-  await cluster.until('all have run', () => cluster.queue.done === 4, 5 * MINUTE)
-  t.equal(lost(cluster), 0)
-  t.equal(count(cluster, TERMINATE) + count(cluster, 'TerminateInstances'), 0)
-})
+t.test(
+  'F59: EC2 that does not know a fresh machine yet is asked again, and believed later',
+  async (t) => {
+    const cluster = await withCluster(t, { bootMs: 5 * SECOND })
+    cluster.aws.disturb({ do: 'lag', ec2: '40s' })
+    cluster.start()
+    cluster.queue.add(4, 5 * MINUTE)
+    await cluster.until('all run', () => running(cluster) === 4, MINUTE)
+    const [instance = ''] = cluster.members('InService')
+    const describe = () => cluster.aws.call('ec2', 'DescribeInstances', { InstanceIds: [instance] })
+    t.throws(describe, { code: 'InvalidInstanceID.NotFound' })
+    await cluster.pass(MINUTE)
+    const asked = count(cluster, 'DescribeInstances')
+    t.ok(asked >= 3, 'more than once')
+    await cluster.pass(2 * MINUTE)
+    t.ok(count(cluster, 'DescribeInstances') <= asked + 1, 'and not for ever')
+    await cluster.until('all have run', () => cluster.queue.done === 4, 5 * MINUTE)
+    t.equal(lost(cluster), 0)
+    t.equal(count(cluster, TERMINATE) + count(cluster, 'TerminateInstances'), 0)
+  },
+)
 
 t.test('F60: an id that EC2 has forgotten spoils the question about no other', async (t) => {
   const cluster = await idleCluster(t, 2, { policy: { min: 1 }, group: { min: 1 } })

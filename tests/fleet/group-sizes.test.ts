@@ -88,9 +88,7 @@ async function skewedCluster(t: Parameters<typeof withCluster>[0], isProtecting:
   const busy = new Set([...cluster.queue.slices.values()].map(({ nodeId }) => nodeId))
   cluster.aws.disturb({ do: 'mend-launches' })
   const busyLeft = () =>
-    cluster
-      .members('InService')
-      .filter((id) => busy.has(cluster.nomad.nodeOf(id)?.ID ?? '')).length
+    cluster.members('InService').filter((id) => busy.has(cluster.nomad.nodeOf(id)?.ID ?? '')).length
   return { cluster, busyLeft }
 }
 
@@ -167,8 +165,7 @@ t.test('F52: what is too much goes for good, what is too old is replaced', async
   })
   const before = [...cluster.group.members.keys()]
   updateGroup(cluster, { LaunchTemplate: { LaunchTemplateName: 'client', Version: '2' } })
-  const isOver = () =>
-    cluster.members('InService').length === 1 && !before.includes(anyOf(cluster))
+  const isOver = () => cluster.members('InService').length === 1 && !before.includes(anyOf(cluster))
   await cluster.until('one newer is left', isOver, 15 * MINUTE)
   await cluster.pass(2 * MINUTE)
   t.equal(cluster.group.members.size, 1)
@@ -189,35 +186,39 @@ t.test('F53: what somebody else asks for is not taken away at once', async (t) =
   t.same(sizes(cluster), [3, 2, 1, 0])
 })
 
-t.test('F55: neither a cooldown nor a machine that hangs in its launch holds up more', async (t) => {
-  const seen: SeenCall[] = []
-  const busy = new Refusal('ScalingActivityInProgress', 'by order of the test')
-  const rules = { SetDesiredCapacity: { times: 0, refusal: busy } }
-  const [record, refuse] = [recording(seen), refusing(rules)]
-  const cluster = await withCluster(t, {
-    bootMs: 20 * SECOND,
-    intercept: (call, next) => record(call, async () => refuse(call, next) as ReturnType<typeof next>),
-  })
-  cluster.call('PutLifecycleHook', {
-    LifecycleHookName: 'launch',
-    AutoScalingGroupName: 'clients',
-    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-    HeartbeatTimeout: 1800,
-  })
-  cluster.start()
-  cluster.queue.add(2, 5 * MINUTE)
-  await cluster.until('it hangs', () => cluster.members('Pending:Wait').length === 1, MINUTE)
-  cluster.queue.add(2, 5 * MINUTE)
-  await cluster.until('one more is asked for', () => cluster.group.desired === 2, 3 * SECOND)
-  rules.SetDesiredCapacity.times = 10
-  cluster.queue.add(2, 5 * MINUTE)
-  await cluster.until('it is tried again', () => cluster.group.desired === 3, 30 * SECOND)
-  t.equal(rules.SetDesiredCapacity.times, 0)
-  const asked = seen.filter(({ action }) => action === 'SetDesiredCapacity')
-  t.ok(asked.every(({ input }) => input['HonorCooldown'] === false))
-  t.equal(asked.length, 13, 'as often as it was refused, and no more')
-  await cluster.until('all have run', () => cluster.queue.done === 6, 20 * MINUTE)
-})
+t.test(
+  'F55: neither a cooldown nor a machine that hangs in its launch holds up more',
+  async (t) => {
+    const seen: SeenCall[] = []
+    const busy = new Refusal('ScalingActivityInProgress', 'by order of the test')
+    const rules = { SetDesiredCapacity: { times: 0, refusal: busy } }
+    const [record, refuse] = [recording(seen), refusing(rules)]
+    const cluster = await withCluster(t, {
+      bootMs: 20 * SECOND,
+      intercept: (call, next) =>
+        record(call, async () => refuse(call, next) as ReturnType<typeof next>),
+    })
+    cluster.call('PutLifecycleHook', {
+      LifecycleHookName: 'launch',
+      AutoScalingGroupName: 'clients',
+      LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+      HeartbeatTimeout: 1800,
+    })
+    cluster.start()
+    cluster.queue.add(2, 5 * MINUTE)
+    await cluster.until('it hangs', () => cluster.members('Pending:Wait').length === 1, MINUTE)
+    cluster.queue.add(2, 5 * MINUTE)
+    await cluster.until('one more is asked for', () => cluster.group.desired === 2, 3 * SECOND)
+    rules.SetDesiredCapacity.times = 10
+    cluster.queue.add(2, 5 * MINUTE)
+    await cluster.until('it is tried again', () => cluster.group.desired === 3, 30 * SECOND)
+    t.equal(rules.SetDesiredCapacity.times, 0)
+    const asked = seen.filter(({ action }) => action === 'SetDesiredCapacity')
+    t.ok(asked.every(({ input }) => input['HonorCooldown'] === false))
+    t.equal(asked.length, 13, 'as often as it was refused, and no more')
+    await cluster.until('all have run', () => cluster.queue.done === 6, 20 * MINUTE)
+  },
+)
 
 t.test('F68: a group above its maximum while it replaces is not corrected', async (t) => {
   const cluster = await busyCluster(t, 2, 5 * MINUTE, { group: { max: 2 } })
@@ -233,25 +234,28 @@ t.test('F68: a group above its maximum while it replaces is not corrected', asyn
   t.equal(lost(cluster), 0)
 })
 
-t.test('F70: machines go for their age before the group takes them, one after the other', async (t) => {
-  const cluster = await withCluster(t, {
-    policy: { min: 3, maxAgeMs: 12 * HOUR, budget: { count: 1 } },
-    group: { min: 3 },
-  })
-  updateGroup(cluster, { MaxInstanceLifetime: 86_400 })
-  await cluster.pass(12 * HOUR)
-  const old = [...cluster.group.members.keys()]
-  cluster.start()
-  let fewest = 3
-  const isOver = () => {
-    fewest = Math.min(fewest, cluster.eligible())
-    return old.every((id) => !cluster.group.members.has(id))
-  }
-  await cluster.until('all are newer', isOver, 30 * MINUTE)
-  t.equal(fewest, 2, 'one at a time')
-  const causes = [...cluster.aws.world.activities.values()].flat().map(({ cause }) => cause)
-  t.notMatch(causes.join('\n'), 'max instance lifetime')
-})
+t.test(
+  'F70: machines go for their age before the group takes them, one after the other',
+  async (t) => {
+    const cluster = await withCluster(t, {
+      policy: { min: 3, maxAgeMs: 12 * HOUR, budget: { count: 1 } },
+      group: { min: 3 },
+    })
+    updateGroup(cluster, { MaxInstanceLifetime: 86_400 })
+    await cluster.pass(12 * HOUR)
+    const old = [...cluster.group.members.keys()]
+    cluster.start()
+    let fewest = 3
+    const isOver = () => {
+      fewest = Math.min(fewest, cluster.eligible())
+      return old.every((id) => !cluster.group.members.has(id))
+    }
+    await cluster.until('all are newer', isOver, 30 * MINUTE)
+    t.equal(fewest, 2, 'one at a time')
+    const causes = [...cluster.aws.world.activities.values()].flat().map(({ cause }) => cause)
+    t.notMatch(causes.join('\n'), 'max instance lifetime')
+  },
+)
 
 t.test('F71: while instances are refreshed nothing is taken away, and more may come', async (t) => {
   const cluster = await withCluster(t, {
