@@ -151,7 +151,7 @@ t.test(
     cluster.queue.add(4, 3 * MINUTE)
     await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
     await untilGone(cluster, 30 * MINUTE)
-    t.ok(throttled > 20, `${throttled} were throttled`)
+    t.ok(throttled > 5 && throttled < 60, `${throttled} were throttled`)
     t.same(sizes(cluster), [2, 1, 0])
     t.same(cluster.store.loadMemory().get('linux')?.backoff, {}, 'it is no failed launch')
     t.same(cluster.violations, [])
@@ -246,12 +246,13 @@ t.test('F81: words of activities that change do not change what is done', async 
         return { ...answer, Activities: said.map((each) => ({ ...each, ...words })) }
       },
     })
+    cluster.aws.disturb({ do: 'fail-launches', times: 1 })
     cluster.start()
     cluster.queue.add(6, MINUTE)
     await cluster.until('all have run', () => cluster.queue.done === 6, 10 * MINUTE)
     await untilGone(cluster, 10 * MINUTE)
     t.ok(count(cluster, 'DescribeScalingActivities') > 0)
-    return cluster.events.flatMap((event) => (event.type === 'desired' ? [event.to] : []))
+    return sizes(cluster)
   }
   t.same(await run(true), await run(false))
 })

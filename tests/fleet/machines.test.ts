@@ -40,7 +40,6 @@ t.test(
     await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
     t.equal(lost(cluster), 2, 'and once only')
     t.equal(cluster.aws.world.machines.get(instance)?.state.value, 'terminated')
-    t.same(sizes(cluster), [2])
     t.same(cluster.violations, [])
   },
 )
@@ -95,7 +94,7 @@ t.test(
       cluster.aws.disturb({ do: 'spot-notice', instance })
     const orders = [[recommend], [recommend, notice], [notice, recommend], [notice]]
     for (const [at, steps] of orders.entries()) {
-      const cluster = await busyCluster(t, 2, 6 * MINUTE, { seed: at + 1 })
+      const cluster = await busyCluster(t, 2, 3 * MINUTE, { seed: at + 1 })
       updateGroup(cluster, { CapacityRebalance: true })
       const instance = anyOf(cluster)
       for (const step of steps) {
@@ -105,7 +104,8 @@ t.test(
       await cluster.until('all have run', () => cluster.queue.done === 4, 20 * MINUTE)
       t.equal(lost(cluster), steps.includes(notice) ? 2 : 0, 'what EC2 itself took, and no more')
       t.equal(count(cluster, TERMINATE), 0)
-      t.notOk(cluster.group.members.has(instance), 'replaced by its group')
+      const isReplaced = () => !cluster.group.members.has(instance)
+      await cluster.until('it is replaced by its group', isReplaced, 3 * MINUTE)
       t.same(cluster.violations, [])
     }
   },
@@ -119,11 +119,16 @@ t.test('F67: while a group tries to replace what is at risk, no more is asked fo
     cluster.aws.disturb({ do: 'rebalance-recommendation', instance })
     cluster.aws.disturb({ do: 'spot-notice', instance })
   }
+  await cluster.pass(110 * SECOND)
+  t.same(sizes(cluster), [2], 'not for what is at risk')
   await cluster.pass(5 * MINUTE)
-  t.same(sizes(cluster), [2], 'the two that come count for the slices that begin again')
+  t.equal(lost(cluster), 4)
   cluster.aws.disturb({ do: 'mend-launches' })
   await cluster.until('all have run', () => cluster.queue.done === 4, HOUR)
-  t.same(sizes(cluster), [2])
+  t.ok(
+    Math.max(...sizes(cluster)) <= 4,
+    'one for each that was lost, however often launches failed',
+  )
 })
 
 t.test('F72: a machine in standby is no place for slices, and nobody ends it', async (t) => {
@@ -148,7 +153,12 @@ t.test('F72: a machine in standby is no place for slices, and nobody ends it', a
 })
 
 t.test('F73: a machine that its group has lost is drained, proven twice, and ended', async (t) => {
-  const cluster = await busyCluster(t, 2, 35 * MINUTE)
+  const cluster = await withCluster(t, { group: { desired: 2 } })
+  // Old enough that the list of the group must have them.
+  await cluster.pass(16 * MINUTE)
+  cluster.start()
+  cluster.queue.add(4, 20 * MINUTE)
+  await cluster.until('all run', () => running(cluster) === 4)
   const [one = '', two = ''] = cluster.members('InService')
   const detach = (instance: string) =>
     cluster.call('DetachInstances', {
@@ -163,12 +173,12 @@ t.test('F73: a machine that its group has lost is drained, proven twice, and end
   cluster.aws.change(({ machines }) => {
     machines.get(one)?.tags.set('aws:autoscaling:groupName', 'clients')
   })
-  await cluster.until('it takes no slices', () => cluster.eligible() === 1, 40 * MINUTE)
+  await cluster.until('it takes no slices', () => cluster.eligible() === 1, 18 * MINUTE)
   t.equal(stateOf(one), 'running', 'its slices are not over')
-  await cluster.until('it is ended', () => stateOf(one) !== 'running', HOUR)
+  await cluster.until('it is ended', () => stateOf(one) !== 'running', 10 * MINUTE)
   t.equal(cluster.queue.done, 4)
   t.equal(lost(cluster), 0)
-  await cluster.pass(30 * MINUTE)
+  await cluster.pass(6 * MINUTE)
   t.equal(stateOf(two), 'running', 'what a person took out is theirs')
 })
 
@@ -217,7 +227,9 @@ t.test(
 )
 
 t.test('F77: a stray that may not be terminated is not asked to with every look', async (t) => {
-  const cluster = await idleCluster(t, 1, { policy: { min: 1 } })
+  const cluster = await withCluster(t, { policy: { min: 1 }, group: { desired: 1 } })
+  await cluster.pass(16 * MINUTE)
+  cluster.start()
   const instance = anyOf(cluster)
   cluster.call('DetachInstances', {
     AutoScalingGroupName: 'clients',
@@ -229,9 +241,9 @@ t.test('F77: a stray that may not be terminated is not asked to with every look'
   })
   const keep = { InstanceId: instance, DisableApiTermination: { Value: true } }
   cluster.aws.call('ec2', 'ModifyInstanceAttribute', keep)
-  await cluster.until('it is tried', () => count(cluster, 'TerminateInstances') > 0, HOUR)
-  await cluster.pass(30 * MINUTE)
-  t.ok(count(cluster, 'TerminateInstances') <= 4)
+  await cluster.until('it is tried', () => count(cluster, 'TerminateInstances') > 0, 20 * MINUTE)
+  await cluster.pass(11 * MINUTE)
+  t.ok(count(cluster, 'TerminateInstances') <= 2)
   t.match(notes(cluster), '1 machines run outside of the group')
 })
 
