@@ -131,5 +131,7 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     template,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    rebalances: false,
+    retains: false,
   }
 }

@@ -4,6 +4,7 @@ import type {
   AwsGroup,
   AwsHook,
   AwsInstance,
+  AwsMember,
   AwsTemplate,
   Log,
 } from '../../platform/index.ts'
@@ -46,6 +47,8 @@ export interface AwsSide {
   facts: ReadonlyMap<string, AwsInstance>
   /** Launched for a group and running outside of it, by the last sweep; null when it failed. */
   swept: AwsInstance[] | null
+  /** In warm pools, which groups do not list, by the last sweep. */
+  warm: AwsMember[]
 }
 
 export class AwsReader {
@@ -58,6 +61,7 @@ export class AwsReader {
   #groups: ReadonlyMap<string, AwsGroup> | null = null
   #groupsAtMs = -Infinity
   #swept: AwsInstance[] | null = null
+  #warm: AwsMember[] = []
   #sweptAtMs = -Infinity
 
   constructor(aws: FleetGroups, names: readonly string[], log: Log) {
@@ -81,6 +85,7 @@ export class AwsReader {
       activities: new Map(states.map(([name, { activities }]) => [name, activities])),
       facts: this.#facts,
       swept: this.#swept,
+      warm: this.#warm,
     }
   }
 
@@ -107,7 +112,7 @@ export class AwsReader {
       activitiesAtMs: -Infinity,
     }
     this.#states.set(group.name, state)
-    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle === 'Terminating:Wait')
+    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle.endsWith(':Wait'))
     const { slow } = state
     if (slow === null || nowMs - slow.atMs >= SLOW_MS) {
       state.slow =
@@ -189,12 +194,15 @@ export class AwsReader {
     instances: readonly AwsInstance[],
     signal: AbortSignal,
   ): Promise<AwsInstance[] | null> {
-    if (instances.length === 0) return []
     const ids = instances.map(({ instanceId }) => instanceId)
-    const members = await this.#try('whether instances are in a group', () =>
-      this.#aws.readMembers(ids, { signal }),
-    )
+    const members =
+      ids.length === 0
+        ? []
+        : await this.#try('whether instances are in a group', () =>
+            this.#aws.readMembers(ids, { signal }),
+          )
     if (members === null) return null
+    this.#warm = members.filter(isWarm)
     const inGroups = new Set(members.map(({ instanceId }) => instanceId))
     return instances.filter(({ instanceId }) => !inGroups.has(instanceId))
   }
@@ -208,6 +216,10 @@ export class AwsReader {
       return null
     }
   }
+}
+
+function isWarm({ lifecycle }: AwsMember): boolean {
+  return lifecycle.startsWith('Warmed:')
 }
 
 function isSettled({ instances, desired }: AwsGroup): boolean {
