@@ -220,7 +220,7 @@ t.test('F69: launches that fail are told, waited out, and go where there is room
     cluster.queue.add(6, MINUTE)
     await cluster.pass(20 * SECOND)
     t.match(notes(cluster), `launches fail (${kind}): `)
-    t.match(notes(cluster), /asking again in \d+ s/)
+    t.match(notes(cluster), /asking again at /)
     t.same(sizes(cluster), [1], 'not asked for more meanwhile')
     cluster.aws.disturb({ do: 'mend-launches' })
     await cluster.until('all have run', () => cluster.queue.done === 8, 30 * MINUTE)
