@@ -30,7 +30,11 @@ function departureOf({ id: instanceId, memory, view }: Unit, nowMs: number): Dep
     return { kind: 'abandoned', instanceId, jobs: live.map(({ job }) => job) }
   }
   if (drainedMs === null || emptySinceMs === null || !node.isDrained) return null
-  return { kind: 'drained', instanceId, drainMs: Math.max(0, Math.min(emptySinceMs, nowMs) - sinceMs) }
+  return {
+    kind: 'drained',
+    instanceId,
+    drainMs: Math.max(0, Math.min(emptySinceMs, nowMs) - sinceMs),
+  }
 }
 
 /** Whatever still runs ends within moments. */

@@ -37,27 +37,33 @@ t.test(
   },
 )
 
-t.test('F5, F76: a retained machine is ended when it is proven empty, and not before', async (t) => {
-  const member = { lifecycle: 'Terminating:Retained' }
-  const kept = (more: UnitOptions = {}) => waited(49 * 60 * MINUTE, { ...more, member })
-  const busy = decide(aPool([kept()], retains))
-  t.same(busy.kinds, [])
-  t.same(busy.hooks, [], 'there is nothing to beat for')
-  t.match(busy.why.notes.join(), /i-0 is retained: 1 allocations run/)
-  const hidden = kept({ slices: 0, node: { isDraining: true, isDrained: false } })
-  t.same(decide(aPool([hidden], retains)).kinds, [])
-  const done = decide(aPool([kept({ slices: 0 })], retains))
-  t.match(done.intents, [{ kind: 'end_retained', instanceId: 'i-0', nodeId: 'n-0' }])
-  const asked = kept({ slices: 0 })
-  const lagging = aPool([{ ...asked, memory: { ...asked.memory, endedMs: NOW - 1000 } }], retains)
-  t.same(decide(lagging).kinds, [], 'a list that lags')
-  t.same(decide(lagging, NOW + 2 * MINUTE).kinds, ['end_retained'])
-  const pins = new Map([['i-0', NOW + MINUTE]])
-  t.same(decide(aPool([asked], { ...retains, pins })).kinds, [], 'somebody looks at it')
-})
+t.test(
+  'F5, F76: a retained machine is ended when it is proven empty, and not before',
+  async (t) => {
+    const member = { lifecycle: 'Terminating:Retained' }
+    const kept = (more: UnitOptions = {}) => waited(49 * 60 * MINUTE, { ...more, member })
+    const busy = decide(aPool([kept()], retains))
+    t.same(busy.kinds, [])
+    t.same(busy.hooks, [], 'there is nothing to beat for')
+    t.match(busy.why.notes.join(), /i-0 is retained: 1 allocations run/)
+    const hidden = kept({ slices: 0, node: { isDraining: true, isDrained: false } })
+    t.same(decide(aPool([hidden], retains)).kinds, [])
+    const done = decide(aPool([kept({ slices: 0 })], retains))
+    t.match(done.intents, [{ kind: 'end_retained', instanceId: 'i-0', nodeId: 'n-0' }])
+    const asked = kept({ slices: 0 })
+    const lagging = aPool([{ ...asked, memory: { ...asked.memory, endedMs: NOW - 1000 } }], retains)
+    t.same(decide(lagging).kinds, [], 'a list that lags')
+    t.same(decide(lagging, NOW + 2 * MINUTE).kinds, ['end_retained'])
+    const pins = new Map([['i-0', NOW + MINUTE]])
+    t.same(decide(aPool([asked], { ...retains, pins })).kinds, [], 'somebody looks at it')
+  },
+)
 
 t.test('F5: one that nobody remembers is drained, and ended like any other', async (t) => {
-  const unit = { node: { isEligible: true, isDrained: false }, member: { lifecycle: 'Terminating:Retained' } }
+  const unit = {
+    node: { isEligible: true, isDrained: false },
+    member: { lifecycle: 'Terminating:Retained' },
+  }
   const found = decide(aPool([unit], retains))
   t.match(found.intents, [{ kind: 'drain', nodeId: 'n-0' }])
 })

@@ -52,7 +52,11 @@ t.test('a node without a drain of its own is given one: only then can it be prov
   const early = { drainedMs: NOW - 1000 }
   t.same(decide(aPool([{ ...drained, node: bare, memory: { drainedMs: null } }])).kinds, ['drain'])
   t.same(decide(aPool([{ ...drained, node: bare }])).kinds, ['drain'], 'somebody took it back')
-  t.same(decide(aPool([{ ...drained, node: bare, memory: early }])).kinds, [], 'it may not show yet')
+  t.same(
+    decide(aPool([{ ...drained, node: bare, memory: early }])).kinds,
+    [],
+    'it may not show yet',
+  )
 })
 
 t.test('F27: a node that is made eligible again is drained again, and not completed', async (t) => {
@@ -141,7 +145,10 @@ t.test('F4: a slice that will outlast its hook is told as soon as that can be kn
   const hooks = [{ ...HOOK, timeoutMs: 30_000, capMs: 50 * MINUTE }]
   const long = { state: 'waiting', slices: 1, remainingMs: 60 * MINUTE } as const
   t.match(decide(aPool([long], { hooks })).alarms, [
-    { key: 'outlasts i-0', text: /run for 1h0m0s more, and Auto Scaling ends the machine in 49m0s/ },
+    {
+      key: 'outlasts i-0',
+      text: /run for 1h0m0s more, and Auto Scaling ends the machine in 49m0s/,
+    },
   ])
   t.same(decide(aPool([{ ...long, remainingMs: 30 * MINUTE }], { hooks })).alarms, [])
 })
@@ -216,7 +223,9 @@ t.test('F73, F95: a leaked machine is ended after two proofs, some time apart', 
   const node = { id: 'n-9', name: 'i-9', status: 'ready', room: SHAPE, mark: null } as const
   const facts = { isEligible: false, isDraining: false, isDrained: false }
   const withNode = (more: Partial<typeof facts>) => {
-    const found = aPool(units, { strays: [{ ...strays[0]!, node: { ...node, ...facts, ...more } }] })
+    const found = aPool(units, {
+      strays: [{ ...strays[0]!, node: { ...node, ...facts, ...more } }],
+    })
     return decide({ ...found, memory: first.memory }, aPolicy(), NOW + 11 * MINUTE).kinds
   }
   t.same(withNode({}), ['drain'], 'its node is drained first, also when it is ineligible already')

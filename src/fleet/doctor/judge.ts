@@ -62,7 +62,9 @@ function judgeTime({ group, hooks, hook, longestMs }: GroupFacts) {
   const { timeoutMs, capMs } = choice.hook
   const told = `${seconds(timeoutMs)} between heartbeats, ${hours(capMs)} in all`
   if (capMs < longestMs && group.retains) {
-    return ok(`${told}: then the group retains the instance, and a controller ends it when it is empty`)
+    return ok(
+      `${told}: then the group retains the instance, and a controller ends it when it is empty`,
+    )
   }
   if (capMs < longestMs) {
     const need = Math.ceil(longestMs / 100_000)

@@ -143,8 +143,7 @@ export function pickHook(
   hooks: readonly AwsHook[],
   { hook: wanted, transition = 'terminating' }: Pick<Leaving, 'hook' | 'transition'>,
 ): AwsHook {
-  const choice =
-    transition === 'terminating' ? chooseHook(hooks, wanted) : chooseLaunchHook(hooks)
+  const choice = transition === 'terminating' ? chooseHook(hooks, wanted) : chooseLaunchHook(hooks)
   if (choice.kind === 'one') return choice.hook
   const what =
     choice.kind === 'none'

@@ -16,7 +16,7 @@ function aNode() {
     changed.resolve()
     changed = Promise.withResolvers()
   }
-  async function* watch(what: string, id: string, signal: AbortSignal): AsyncGenerator<unknown> {
+  async function* watch(what: string, id: string, signal: AbortSignal): AsyncGenerator {
     const ends = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
@@ -35,31 +35,34 @@ function aNode() {
   return { clock, fake, node, nomad, change, drain }
 }
 
-t.test('F20, F27: an empty list and a drain that is complete prove it, and neither alone', async (t) => {
-  const { fake, node, nomad, drain } = aNode()
-  const proof = () => proveEmpty(nomad, node.ID)
-  t.equal(await proof(), 'eligible')
-  await fake.setEligibility(node.ID, 'ineligible')
-  t.equal(await proof(), 'busy', 'without a drain nobody can tell')
-  const build = fake.run(node, 'build')
-  await drain()
-  t.equal(await proof(), 'busy')
-  fake.hidden.add('default')
-  t.equal(await proof(), 'busy', 'what is not shown runs all the same')
-  fake.hidden.clear()
-  await fake.drainNode(node.ID, null)
-  fake.finish(build.ID)
-  t.equal(await proof(), 'busy', 'a drain that was taken back is none')
-  await drain()
-  t.equal(await proof(), 'empty')
-  const late = fake.run(node, 'late')
-  t.equal(await proof(), 'busy', 'a drain that is complete is no proof')
-  fake.finish(late.ID)
-  await fake.drainNode(node.ID, null, { markEligible: true })
-  t.equal(await proof(), 'eligible')
-  await fake.purgeNode(node.ID)
-  t.equal(await proof(), 'gone')
-})
+t.test(
+  'F20, F27: an empty list and a drain that is complete prove it, and neither alone',
+  async (t) => {
+    const { fake, node, nomad, drain } = aNode()
+    const proof = () => proveEmpty(nomad, node.ID)
+    t.equal(await proof(), 'eligible')
+    await fake.setEligibility(node.ID, 'ineligible')
+    t.equal(await proof(), 'busy', 'without a drain nobody can tell')
+    const build = fake.run(node, 'build')
+    await drain()
+    t.equal(await proof(), 'busy')
+    fake.hidden.add('default')
+    t.equal(await proof(), 'busy', 'what is not shown runs all the same')
+    fake.hidden.clear()
+    await fake.drainNode(node.ID, null)
+    fake.finish(build.ID)
+    t.equal(await proof(), 'busy', 'a drain that was taken back is none')
+    await drain()
+    t.equal(await proof(), 'empty')
+    const late = fake.run(node, 'late')
+    t.equal(await proof(), 'busy', 'a drain that is complete is no proof')
+    fake.finish(late.ID)
+    await fake.drainNode(node.ID, null, { markEligible: true })
+    t.equal(await proof(), 'eligible')
+    await fake.purgeNode(node.ID)
+    t.equal(await proof(), 'gone')
+  },
+)
 
 t.test('F38: system jobs neither hold a drain up nor count as work', async (t) => {
   const { fake, node, nomad, drain } = aNode()
@@ -68,22 +71,25 @@ t.test('F38: system jobs neither hold a drain up nor count as work', async (t) =
   t.equal(await proveEmpty(nomad, node.ID), 'empty')
 })
 
-t.test('F37: a node without work is proven empty when what was decided before its drain would show', async (t) => {
-  const { clock, fake, node, nomad, change, drain } = aNode()
-  await drain()
-  let found: string | null = null
-  const options = { clock, signal: new AbortController().signal }
-  const waiting = waitUntilEmpty(nomad, node.ID, options).then((proof) => (found = proof))
-  await clock.tick(1000)
-  const late = fake.run(node, 'late')
-  change()
-  await clock.tick(10_000)
-  t.equal(found, null)
-  fake.finish(late.ID)
-  change()
-  await clock.tick(0)
-  t.equal(await waiting, 'empty')
-})
+t.test(
+  'F37: a node without work is proven empty when what was decided before its drain would show',
+  async (t) => {
+    const { clock, fake, node, nomad, change, drain } = aNode()
+    await drain()
+    let found: string | null = null
+    const options = { clock, signal: new AbortController().signal }
+    const waiting = waitUntilEmpty(nomad, node.ID, options).then((proof) => (found = proof))
+    await clock.tick(1000)
+    const late = fake.run(node, 'late')
+    change()
+    await clock.tick(10_000)
+    t.equal(found, null)
+    fake.finish(late.ID)
+    change()
+    await clock.tick(0)
+    t.equal(await waiting, 'empty')
+  },
+)
 
 t.test('a drain is told apart in lists as well, which have no strategy', (t) => {
   const listed = { Drain: true, SchedulingEligibility: 'ineligible' } as const
