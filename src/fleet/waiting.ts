@@ -55,7 +55,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const capAtMs = (memory.waitingSinceMs ?? nowMs) + hook.capMs
   const group = policy.group
   draft.hooks.push({ group, hook: hook.name, instanceId, timeoutMs: hook.timeoutMs, capAtMs })
-  if (node !== null && view.isNomadKnown && needsDrain(unit)) {
+  if (node !== null && view.isNomadKnown && needsDrain(unit, nowMs)) {
     memory.drainedMs = nowMs
     const reason = memory.committedMs === null ? 'terminated by somebody else' : 'scale-in'
     act(draft, { kind: 'drain', pool: policy.name, instanceId, nodeId: node.id, reason }, reason)
@@ -67,18 +67,30 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
     act(draft, { ...intent, instanceId, nodeId, reason: proof.why }, proof.why)
     return
   }
-  draft.notes.push(`${instanceId} waits: ${proof.why}`)
+  const text = `${instanceId} waits: ${proof.why}`
+  draft.notes.push(text)
+  if (proof.isUnclear) draft.alarms.push({ key: `unclear ${instanceId}`, text, about: instanceId })
   watchCap(draft, unit, hook, capAtMs)
 }
 
-/** Made eligible again by somebody, it would be given new slices and lose them. */
-function needsDrain({ memory, view: { node } }: Unit): boolean {
-  return node !== null && node.status !== 'down' && (memory.drainedMs === null || node.isEligible)
+/** Our drain shows with the next reading; what is not marked as ours after that is somebody else's. */
+const DRAIN_SHOWS_MS = 15_000
+
+/**
+ * Made eligible again by somebody, it would be given new slices and lose them. Drained anew by somebody, it
+ * may have a deadline, and lose those that it has: ours has none.
+ */
+function needsDrain({ memory: { drainedMs }, view: { node } }: Unit, nowMs: number): boolean {
+  if (node === null || node.status === 'down') return false
+  if (drainedMs === null || node.isEligible) return true
+  return node.mark === null && nowMs - drainedMs > DRAIN_SHOWS_MS
 }
 
 interface Proof {
   isEmpty: boolean
   why: string
+  /** Only a person can tell. */
+  isUnclear?: boolean
 }
 
 const empty = (why: string): Proof => ({ isEmpty: true, why })
@@ -91,7 +103,8 @@ function proofOfEmptiness({ view, nowMs }: Draft, { memory, view: unit }: Unit):
   if (!view.isNomadKnown) return waits('Nomad does not answer')
   if (node === null) {
     if (view.unmatched > 0) {
-      return waits(`${view.unmatched} nodes belong to no known machine, and one may be its own`)
+      const why = `${view.unmatched} nodes belong to no known machine, and one may be its own`
+      return { ...waits(why), isUnclear: waitedMs >= UNKNOWN_NODE_MS }
     }
     if (memory.readyMs === null) {
       return waitedMs < UNKNOWN_NODE_MS
