@@ -79,7 +79,7 @@ t.test(
 )
 
 t.test(
-  'F2, F26: the daemon of an instance is killed, and the next one lets it go',
+  'F7, F8, F26: the daemon of an instance is killed, and the next one lets it go',
   async (t) => {
     const { farm, instance } = await startBusyFarm(t)
     const first = farm.start(['lifecycle', '--self', '--json'])

@@ -171,7 +171,7 @@ t.test(
   },
 )
 
-t.test('Nomad out of reach holds the instance, unless somebody said for how long', async (t) => {
+t.test('F24: Nomad out of reach holds the instance, unless somebody said for how long', async (t) => {
   const machine = await startInstance(t)
   const away = new CaravanError('NOMAD_UNREACHABLE', 'Nomad does not answer')
   machine.nomad.agentSelf = () => Promise.reject(away)
