@@ -126,7 +126,6 @@ t.test('F23: without a leader for 20 s a drain is neither lost nor begun anew', 
       'drained once',
     )
     t.same(cluster.violations, [])
-    await cluster.close()
   }
 })
 

@@ -1,5 +1,9 @@
 /** The time that hooks give: changed, missed, over, and of launches. On a virtual clock. */
 import t from 'tap'
+import { AwsEmulator, createInProcessClient } from '../../src/dev/aws/index.ts'
+import { keepBeating } from '../../src/fleet/lifecycle/beats.ts'
+import { plan } from '../../src/fleet/plan.ts'
+import { createAws, TestClock } from '../../src/platform/index.ts'
 import { ConnectionLost } from './support/cuts.ts'
 import { seeded, type Cluster } from './support/cluster.ts'
 import {
@@ -15,12 +19,7 @@ import {
   SECOND,
   withCluster,
 } from './support/situations.ts'
-import { aPool, HOOK, NOW } from './support/views.ts'
-import { AwsEmulator, createInProcessClient } from '../../src/dev/aws/index.ts'
-import { keepBeating } from '../../src/fleet/lifecycle/beats.ts'
-import { plan } from '../../src/fleet/plan.ts'
-import { createAws, TestClock } from '../../src/platform/index.ts'
-import { aPolicy } from './support/views.ts'
+import { aPolicy, aPool, HOOK, NOW } from './support/views.ts'
 
 type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
 
@@ -160,7 +159,6 @@ t.test('F9: completion and timeout at the same moment, in either order', async (
     const complaints = cluster.violations.filter((text) => !text.endsWith('lapsed'))
     t.same(complaints, [], 'and nothing was completed while slices ran')
     for (const by of closings(cluster)) seen.add(by)
-    await cluster.close()
   }
   t.same(seen, new Set(['complete', 'timeout']), 'both have come first')
 })

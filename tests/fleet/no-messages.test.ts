@@ -57,7 +57,6 @@ t.test('F17: seen late, a machine is held for what is left; seen too late, it is
     t.same(closings(cluster).slice(0, 1), isLate ? ['timeout'] : ['complete'])
     if (isLate) t.same([count(cluster, BEAT), count(cluster, COMPLETE)], before, 'nothing is asked')
     t.same(cluster.violations, [])
-    await cluster.close()
   }
 })
 
