@@ -90,7 +90,7 @@ t.test('F39: five drains at once move no slice, and a service to a node that sta
   await Promise.all(victims.map(cordon))
   await until(async () => {
     const last = (await engine.allocations('service')).at(-1)
-    return last?.NodeID === stays && last.ClientStatus === 'running'
+    return last?.NodeID === stays && last?.ClientStatus === 'running'
   }, 'the service on the node that stays')
   t.comment(`the service moved ${(await engine.allocations('service')).length - 1} times`)
   for (const name of names) {
