@@ -12,8 +12,6 @@ export type LaunchFailure =
   | 'permission'
   /** The machine came, its node did not. */
   | 'never_registered'
-  /** A launching hook ran out, or was abandoned. */
-  | 'hook'
   /** Somebody suspended launching in the group. */
   | 'suspended'
   | 'other'
@@ -39,9 +37,6 @@ const PATTERNS: readonly { pattern: RegExp; failure: LaunchFailure }[] = [
   },
 ]
 
-/** A launch that is cancelled for any other reason was not wanted any more. */
-const ABANDONED = /Lifecycle Action/i
-
 export function classifyLaunch(message: string): LaunchFailure {
   return PATTERNS.find(({ pattern }) => pattern.test(message))?.failure ?? 'other'
 }
@@ -53,7 +48,6 @@ const BACKOFF: Readonly<Record<LaunchFailure, { baseMs: number; maxMs: number }>
   template: { baseMs: 60_000, maxMs: 30 * 60_000 },
   permission: { baseMs: 60_000, maxMs: 30 * 60_000 },
   never_registered: { baseMs: 60_000, maxMs: 30 * 60_000 },
-  hook: { baseMs: 60_000, maxMs: 30 * 60_000 },
   suspended: { baseMs: 30_000, maxMs: 5 * 60_000 },
   other: { baseMs: 30_000, maxMs: 10 * 60_000 },
 }
@@ -80,6 +74,9 @@ function spread(text: string): number {
   return hash / 2 ** 32
 }
 
+/** Nobody completed its launching hook in time; what we abandon ourselves is counted when it is done. */
+const LAPSED = /Lifecycle Action.*Heartbeat Timeout/i
+
 /**
  * Changes the memory by launches that have ended since it last looked.
  *
@@ -103,7 +100,7 @@ export function readLaunches(
       const kept = memory.backoff.never_registered
       memory.backoff = kept === undefined ? {} : { never_registered: kept }
     } else if (status === 'Failed') failed.set(classifyLaunch(message), message)
-    else if (status === 'Cancelled' && ABANDONED.test(message)) failed.set('hook', message)
+    else if (status === 'Cancelled' && LAPSED.test(message)) failed.set('never_registered', message)
   }
   // A group that is short tries again and again: one look is one failure of each kind.
   for (const failure of failed.keys()) noteFailure(memory, failure, nowMs)

@@ -7,16 +7,12 @@
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
+import { abandonLaunch } from './launching.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { budgetOf } from './policy.ts'
+import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
-
-/**
- * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
- * read after that shows it.
- */
-export const SETTLE_MS = 3000
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
 export const DEMAND_FRESH_MS = 30_000
@@ -99,8 +95,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)
@@ -184,8 +183,10 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
-  for (const unit of missing.slice(0, MISSING_AT_ONCE))
+  for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
+    if (abandonLaunch(draft, unit, REASONS.never_registered)) continue
     commit(draft, counts, unit, 'never_registered')
+  }
 }
 
 function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {

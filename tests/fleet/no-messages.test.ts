@@ -19,7 +19,10 @@ const READS = /^Describe/
 t.test('F14: a hook that sends test notifications somewhere changes nothing', async (t) => {
   const cluster = await busyCluster(t, 2, 3 * MINUTE)
   await cluster.pass(10 * SECOND)
-  const writes = () => [...cluster.calls.filter((call) => !READS.test(call)), ...cluster.nomad.writes]
+  const writes = () => [
+    ...cluster.calls.filter((call) => !READS.test(call)),
+    ...cluster.nomad.writes,
+  ]
   const before = writes()
   for (let times = 0; times < 3; times++) {
     cluster.call('PutLifecycleHook', {
@@ -37,28 +40,32 @@ t.test('F14: a hook that sends test notifications somewhere changes nothing', as
   t.same(cluster.violations, [])
 })
 
-t.test('F17: seen late, a machine is held for what is left; seen too late, it is let be', async (t) => {
-  for (const lateMs of [20 * SECOND, MINUTE]) {
-    const cluster = await withCluster(t, { bootMs: 20 * SECOND, hook: { timeoutS: 30 } })
-    const first = cluster.start('one')
-    cluster.queue.add(4, 5 * MINUTE)
-    await cluster.until('all run', () => running(cluster) === 4)
-    first.mortal.die()
-    endByHand(cluster)
-    const before = [count(cluster, BEAT), count(cluster, COMPLETE)]
-    await cluster.pass(lateMs)
-    const isLate = lateMs > 30 * SECOND
-    t.same(closings(cluster), isLate ? ['timeout'] : [], 'nobody has seen it yet')
-    cluster.violations.length = 0
-    cluster.start('two')
-    await cluster.until('all slices have run', () => cluster.queue.done === 4)
-    await cluster.pass(2 * MINUTE)
-    t.equal(lost(cluster), isLate ? 2 : 0)
-    t.same(closings(cluster).slice(0, 1), isLate ? ['timeout'] : ['complete'])
-    if (isLate) t.same([count(cluster, BEAT), count(cluster, COMPLETE)], before, 'nothing is asked')
-    t.same(cluster.violations, [])
-  }
-})
+t.test(
+  'F17: seen late, a machine is held for what is left; seen too late, it is let be',
+  async (t) => {
+    for (const lateMs of [20 * SECOND, MINUTE]) {
+      const cluster = await withCluster(t, { bootMs: 20 * SECOND, hook: { timeoutS: 30 } })
+      const first = cluster.start('one')
+      cluster.queue.add(4, 5 * MINUTE)
+      await cluster.until('all run', () => running(cluster) === 4)
+      first.mortal.die()
+      endByHand(cluster)
+      const before = [count(cluster, BEAT), count(cluster, COMPLETE)]
+      await cluster.pass(lateMs)
+      const isLate = lateMs > 30 * SECOND
+      t.same(closings(cluster), isLate ? ['timeout'] : [], 'nobody has seen it yet')
+      cluster.violations.length = 0
+      cluster.start('two')
+      await cluster.until('all slices have run', () => cluster.queue.done === 4)
+      await cluster.pass(2 * MINUTE)
+      t.equal(lost(cluster), isLate ? 2 : 0)
+      t.same(closings(cluster).slice(0, 1), isLate ? ['timeout'] : ['complete'])
+      if (isLate)
+        t.same([count(cluster, BEAT), count(cluster, COMPLETE)], before, 'nothing is asked')
+      t.same(cluster.violations, [])
+    }
+  },
+)
 
 t.test('F18: machines and nodes of others are left alone, whatever becomes of them', async (t) => {
   const cluster = await busyCluster(t, 1, 4 * MINUTE)
@@ -96,7 +103,10 @@ t.test('F18: machines and nodes of others are left alone, whatever becomes of th
     (event) => event.type === 'heartbeat' && event.instance !== own,
   )
   t.same(touched, [])
-  t.ok(cluster.nomad.writes.every((write) => write.endsWith(own)), 'only our own node is drained')
+  t.ok(
+    cluster.nomad.writes.every((write) => write.endsWith(own)),
+    'only our own node is drained',
+  )
   for (const id of [first ?? '', second ?? '', 'i-0123456789abcdef0']) {
     t.ok(cluster.nomad.nodeOf(id), `the node of ${id} is not purged`)
   }

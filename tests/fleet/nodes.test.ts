@@ -97,27 +97,30 @@ t.test('F31: of one that nothing tells of only its machine is held up, and told'
   t.same(cluster.violations, [])
 })
 
-t.test('F32: of two nodes with one machine the dead one is purged, the other drained', async (t) => {
-  const cluster = await idleCluster(t, 1, { policy: { idleOffMs: 30 * MINUTE } })
-  const [instance = ''] = cluster.members('InService')
-  const old = cluster.nomad.nodeOf(instance)
-  t.ok(old)
-  // Its disk was wiped: the same machine registers anew, and the old node is dead.
-  const fresh = cluster.nomad.add({ instanceId: instance })
-  old!.Status = 'down'
-  cluster.queue.add(2, 3 * MINUTE)
-  await cluster.until('they run', () => running(cluster) === 2)
-  t.equal(cluster.nomad.liveOn(fresh.ID).length, 2)
-  endByHand(cluster)
-  await cluster.pass(2 * MINUTE)
-  t.equal(fresh.SchedulingEligibility, 'ineligible')
-  t.same(closings(cluster), [])
-  t.notOk(cluster.nomad.nodes.has(old!.ID), 'the dead one is purged')
-  t.ok(cluster.nomad.nodes.has(fresh.ID))
-  await cluster.until('it is over', () => closings(cluster).length > 0)
-  t.equal(cluster.queue.done, 2)
-  t.same(cluster.violations, [])
-})
+t.test(
+  'F32: of two nodes with one machine the dead one is purged, the other drained',
+  async (t) => {
+    const cluster = await idleCluster(t, 1, { policy: { idleOffMs: 30 * MINUTE } })
+    const [instance = ''] = cluster.members('InService')
+    const old = cluster.nomad.nodeOf(instance)
+    t.ok(old)
+    // Its disk was wiped: the same machine registers anew, and the old node is dead.
+    const fresh = cluster.nomad.add({ instanceId: instance })
+    old!.Status = 'down'
+    cluster.queue.add(2, 3 * MINUTE)
+    await cluster.until('they run', () => running(cluster) === 2)
+    t.equal(cluster.nomad.liveOn(fresh.ID).length, 2)
+    endByHand(cluster)
+    await cluster.pass(2 * MINUTE)
+    t.equal(fresh.SchedulingEligibility, 'ineligible')
+    t.same(closings(cluster), [])
+    t.notOk(cluster.nomad.nodes.has(old!.ID), 'the dead one is purged')
+    t.ok(cluster.nomad.nodes.has(fresh.ID))
+    await cluster.until('it is over', () => closings(cluster).length > 0)
+    t.equal(cluster.queue.done, 2)
+    t.same(cluster.violations, [])
+  },
+)
 
 t.test('F33: a node that is down and eligible is no victim', async (t) => {
   const seen: SeenCall[] = []
@@ -132,7 +135,10 @@ t.test('F33: a node that is down and eligible is no victim', async (t) => {
     seen.filter(({ action }) => action === TERMINATE).map(({ input }) => input['InstanceId'])
   await cluster.pass(4 * MINUTE)
   t.same(ended(), [idle])
-  t.ok(cluster.nomad.writes.every((write) => write.endsWith(idle)), 'no other is touched')
+  t.ok(
+    cluster.nomad.writes.every((write) => write.endsWith(idle)),
+    'no other is touched',
+  )
   node!.Status = 'ready'
   await untilGone(cluster, 5 * MINUTE)
   t.same(ended(), [idle, silent], 'once it lives again, and is idle')
@@ -140,62 +146,68 @@ t.test('F33: a node that is down and eligible is no victim', async (t) => {
   t.same(cluster.violations, [])
 })
 
-t.test('F35: a silent node whose machine runs is not purged, nor one that has come back', async (t) => {
-  const cluster = await idleCluster(t, 2, { policy: { idleOffMs: 60 * MINUTE } })
-  const [instance = ''] = cluster.members('InService')
-  const node = cluster.nomad.nodeOf(instance)
-  t.ok(node)
-  cluster.call('DetachInstances', {
-    AutoScalingGroupName: 'clients',
-    InstanceIds: [instance],
-    ShouldDecrementDesiredCapacity: true,
-  })
-  node!.Status = 'down'
-  await cluster.pass(10 * MINUTE)
-  t.ok(cluster.nomad.nodes.has(node!.ID), 'EC2 says that it runs')
-  const purge = { kind: 'purge', pool: 'linux', nodeId: node!.ID, instanceId: instance } as const
-  node!.Status = 'ready'
-  const deps = {
-    awsOf: () => t.fail('AWS is not asked') as never,
-    nomad: cluster.nomad,
-    now: () => 0,
-    log: silentLog,
-  }
-  const outcome = await carryOut(purge, deps, new AbortController().signal)
-  t.match(outcome, { kind: 'refused', text: 'the node is ready' }, 'it came back in between')
-  node!.Status = 'down'
-  cluster.aws.call('ec2', 'TerminateInstances', { InstanceIds: [instance] })
-  await cluster.pass(20 * SECOND)
-  t.ok(cluster.nomad.nodes.has(node!.ID), 'one proof is none')
-  await cluster.pass(2 * MINUTE)
-  t.notOk(cluster.nomad.nodes.has(node!.ID))
-})
-
-t.test('F36: builds on a node that is cut off are waited for, in service and on its way out', async (t) => {
-  for (const cutMs of [MINUTE, 12 * MINUTE]) {
-    const cluster = await busyCluster(t, 2, 15 * MINUTE)
-    const ids = cluster.members('InService')
-    const [going = ''] = ids
-    endByHand(cluster, true, going)
-    await cluster.pass(10 * SECOND)
-    const all = [...cluster.nomad.nodes.values()]
-    const setAll = (status: NomadNode['Status'], allocations: 'unknown' | 'running') => {
-      for (const node of all) {
-        node.Status = status
-        for (const each of cluster.nomad.liveOn(node.ID)) each.ClientStatus = allocations
-      }
+t.test(
+  'F35: a silent node whose machine runs is not purged, nor one that has come back',
+  async (t) => {
+    const cluster = await idleCluster(t, 2, { policy: { idleOffMs: 60 * MINUTE } })
+    const [instance = ''] = cluster.members('InService')
+    const node = cluster.nomad.nodeOf(instance)
+    t.ok(node)
+    cluster.call('DetachInstances', {
+      AutoScalingGroupName: 'clients',
+      InstanceIds: [instance],
+      ShouldDecrementDesiredCapacity: true,
+    })
+    node!.Status = 'down'
+    await cluster.pass(10 * MINUTE)
+    t.ok(cluster.nomad.nodes.has(node!.ID), 'EC2 says that it runs')
+    const purge = { kind: 'purge', pool: 'linux', nodeId: node!.ID, instanceId: instance } as const
+    node!.Status = 'ready'
+    const deps = {
+      awsOf: () => t.fail('AWS is not asked') as never,
+      nomad: cluster.nomad,
+      now: () => 0,
+      log: silentLog,
     }
-    setAll('disconnected', 'unknown')
-    await cluster.pass(cutMs)
-    t.same(cluster.members('Terminating:Wait'), [going], `${cutMs} ms`)
-    t.equal(cluster.members('InService').length, 1)
-    t.equal(count(cluster, TERMINATE), 0)
-    setAll('ready', 'running')
-    await cluster.until('all slices have run', () => cluster.queue.done === 4)
-    t.equal(lost(cluster), 0)
-    t.same(cluster.violations, [])
-  }
-})
+    const outcome = await carryOut(purge, deps, new AbortController().signal)
+    t.match(outcome, { kind: 'refused', text: 'the node is ready' }, 'it came back in between')
+    node!.Status = 'down'
+    cluster.aws.call('ec2', 'TerminateInstances', { InstanceIds: [instance] })
+    await cluster.pass(20 * SECOND)
+    t.ok(cluster.nomad.nodes.has(node!.ID), 'one proof is none')
+    await cluster.pass(2 * MINUTE)
+    t.notOk(cluster.nomad.nodes.has(node!.ID))
+  },
+)
+
+t.test(
+  'F36: builds on a node that is cut off are waited for, in service and on its way out',
+  async (t) => {
+    for (const cutMs of [MINUTE, 12 * MINUTE]) {
+      const cluster = await busyCluster(t, 2, 15 * MINUTE)
+      const ids = cluster.members('InService')
+      const [going = ''] = ids
+      endByHand(cluster, true, going)
+      await cluster.pass(10 * SECOND)
+      const all = [...cluster.nomad.nodes.values()]
+      const setAll = (status: NomadNode['Status'], allocations: 'unknown' | 'running') => {
+        for (const node of all) {
+          node.Status = status
+          for (const each of cluster.nomad.liveOn(node.ID)) each.ClientStatus = allocations
+        }
+      }
+      setAll('disconnected', 'unknown')
+      await cluster.pass(cutMs)
+      t.same(cluster.members('Terminating:Wait'), [going], `${cutMs} ms`)
+      t.equal(cluster.members('InService').length, 1)
+      t.equal(count(cluster, TERMINATE), 0)
+      setAll('ready', 'running')
+      await cluster.until('all slices have run', () => cluster.queue.done === 4)
+      t.equal(lost(cluster), 0)
+      t.same(cluster.violations, [])
+    }
+  },
+)
 
 t.test('F36: a machine whose slices Nomad gives up is replaced, after a while', async (t) => {
   const cluster = await busyCluster(t, 2, 5 * MINUTE)

@@ -15,7 +15,10 @@ export interface Metadata {
   spot: string | null
 }
 
-export async function startInstance(t: Test, options: Pick<Partial<EngineOptions>, 'intercept'> = {}) {
+export async function startInstance(
+  t: Test,
+  options: Pick<Partial<EngineOptions>, 'intercept'> = {},
+) {
   const told = await startMetadata(t)
   const { metadata } = told
   const engine = await startTestEngine(t, {
@@ -56,6 +59,7 @@ export async function startInstance(t: Test, options: Pick<Partial<EngineOptions
       giveUpMs: null,
       stopAtShare: null,
       pollMs: 50,
+      settleMs: 300,
       ...more,
     }
     const run = async () => {
