@@ -184,7 +184,9 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
   for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
-    if (abandonLaunch(draft, unit, REASONS.never_registered)) continue
+    // Abandoned, it is replaced at once: what need not be replaced is asked for again later, if at all.
+    const isReplaced = counts.size <= counts.keep
+    if (isReplaced && abandonLaunch(draft, unit, REASONS.never_registered)) continue
     commit(draft, counts, unit, 'never_registered')
   }
 }
