@@ -81,7 +81,7 @@ t.test(
   },
 )
 
-t.test('F23: a controller that dies with drains open is followed within seconds', async (t) => {
+t.test('F26: a controller that dies with drains open is followed within seconds', async (t) => {
   const cluster = await withCluster(t, { hook: { timeoutS: 30 } })
   const first = cluster.start('one')
   cluster.start('two')
