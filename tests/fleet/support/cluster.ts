@@ -111,7 +111,8 @@ export class Cluster {
         DesiredCapacity: desired,
         AvailabilityZones: zones,
       })
-      if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
+      if (options.hook !== null)
+        this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
     }
     makeGroup('clients')
     if (options.standIn === undefined) return
