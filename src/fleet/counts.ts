@@ -1,5 +1,6 @@
 /** What a tick may still take away from a pool, each step counted. */
 import type { Draft } from './draft.ts'
+import type { VictimReason } from './intents.ts'
 import { budgetOf } from './policy.ts'
 import type { Placement } from './scale-out.ts'
 import { membersOf, requestedOf } from './supply.ts'
@@ -31,5 +32,9 @@ export class Counts {
     this.coming = draft.byState.booting.length + draft.byState.missing.length + requestedOf(draft)
     this.keep = Math.max(floor.size, sizes.min)
     this.keptBy = sizes.min > floor.size ? 'min of the group' : floor.by
+  }
+  /** One that is replaced is missing until its successor takes slices, and not only while it goes. */
+  goingFor(reason: VictimReason): number {
+    return reason === 'outdated' || reason === 'max_age' ? this.going + this.coming : this.going
   }
 }

@@ -98,6 +98,7 @@ export function decide(draft: Draft): Plan {
     } else notes.push('Nomad does not answer: nothing is decided but on hooks')
     watchAside(draft)
     raiseFailures(draft)
+    raiseMissingHook(draft)
   }
   const { intents, hooks, memory, units } = draft
   const alarms = [...new Map(draft.alarms.map((alarm) => [alarm.key, alarm])).values()]
@@ -117,6 +118,13 @@ function raiseFailures(draft: Draft): void {
     const text = `launches have failed ${failures} times in a row (${kind})`
     alarms.push({ key: `launch ${kind}`, text, about: policy.name })
   }
+}
+
+/** Nothing holds a machine of such a group, whoever ends it. */
+function raiseMissingHook({ view: { hooks }, alarms, policy }: Draft): void {
+  if (hooks === null || hooks.some(({ transition }) => transition === 'terminating')) return
+  const text = `the group ${policy.group} has no hook for terminating instances: builds end with their machine`
+  alarms.push({ key: 'no hook', text, about: policy.group })
 }
 
 function toWhy(draft: Draft, target: number): PoolWhy {

@@ -27,8 +27,7 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     if (reason === 'idle' && left.idle <= 0) not.floor += 1
     else if (reason === 'at_risk' && left.atRisk <= 0) not.spare += 1
     else if (reason !== 'idle' && failing !== null) not.failing += 1
-    else if (counts.going + (isRotation(reason) ? counts.coming : 0) >= counts.budget)
-      not.budget += 1
+    else if (counts.goingFor(reason) >= counts.budget) not.budget += 1
     else {
       if (reason === 'idle') left.idle -= 1
       if (reason === 'at_risk') left.atRisk -= 1
@@ -51,8 +50,6 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     notes.push(`${risk}, until others stand in`)
   }
 }
-
-const isRotation = (reason: VictimReason) => reason === 'outdated' || reason === 'max_age'
 
 interface Candidate {
   unit: Unit
@@ -92,23 +89,33 @@ function victimReason({ view, nowMs }: Draft, unit: Unit, idleOffMs: number): Vi
   return isAtRisk(unit) && !(view.group?.rebalances ?? false) ? 'at_risk' : null
 }
 
+/** The group evens out its zones by moving machines: each that goes is taken from what is then the fullest one. */
 function inOrder({ units, nowMs }: Draft, candidates: Candidate[]): Candidate[] {
   if (candidates.length === 0) return []
-  const byZone = new Map<string, number>()
-  for (const { view } of units) {
-    const { zone, lifecycle } = view.member
-    if (lifecycle === 'InService') byZone.set(zone, (byZone.get(zone) ?? 0) + 1)
-  }
-  const zoneOf = (unit: Unit) => byZone.get(unit.view.member.zone) ?? 0
   const idleMs = (unit: Unit) => nowMs - (unit.memory.idleSinceMs ?? nowMs)
+  const byNeed = (a: Unit, b: Unit) =>
+    Number(a.state === 'busy') - Number(b.state === 'busy') ||
+    Number(isAtRisk(b)) - Number(isAtRisk(a)) ||
+    Number(b.isOutdated) - Number(a.isOutdated)
+  candidates.sort(
+    ({ unit: a }, { unit: b }) => byNeed(a, b) || idleMs(b) - idleMs(a) || (a.id < b.id ? -1 : 1),
+  )
+  const left = new Map<string, number>()
+  for (const { view, memory } of units) {
+    const { zone, lifecycle } = view.member
+    const stays = lifecycle === 'InService' && memory.cordon === null
+    if (stays) left.set(zone, (left.get(zone) ?? 0) + 1)
+  }
+  const fullness = new Map<Unit, number>()
+  for (const { unit } of candidates) {
+    const { zone } = unit.view.member
+    const count = left.get(zone) ?? 0
+    fullness.set(unit, count)
+    left.set(zone, count - 1)
+  }
+  const fullnessOf = (unit: Unit) => fullness.get(unit) ?? 0
   return candidates.sort(
-    ({ unit: a }, { unit: b }) =>
-      Number(a.state === 'busy') - Number(b.state === 'busy') ||
-      Number(isAtRisk(b)) - Number(isAtRisk(a)) ||
-      Number(b.isOutdated) - Number(a.isOutdated) ||
-      zoneOf(b) - zoneOf(a) ||
-      idleMs(b) - idleMs(a) ||
-      (a.id < b.id ? -1 : 1),
+    ({ unit: a }, { unit: b }) => byNeed(a, b) || fullnessOf(b) - fullnessOf(a),
   )
 }
 

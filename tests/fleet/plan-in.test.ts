@@ -32,11 +32,14 @@ t.test(
   },
 )
 
-t.test('F37: what was placed between the look and the cordon brings the machine back', async (t) => {
-  t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
-  const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
-  t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
-})
+t.test(
+  'F37: what was placed between the look and the cordon brings the machine back',
+  async (t) => {
+    t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
+    const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
+    t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
+  },
+)
 
 t.test(
   'a cordon that does not show is forgotten, and one that a person ended as well',
@@ -260,7 +263,7 @@ t.test(
   },
 )
 
-t.test('F89, F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
+t.test('F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
   const demand = waitingSlices(9)
   const pool = aPool([{ idleMs: LONG }], { demand: { ...demand!, atMs: NOW - 5 * MINUTE } })
   t.same(decide(pool).kinds, ['set_desired'])

@@ -6,6 +6,7 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
+  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
@@ -37,6 +38,10 @@ export interface ClusterOptions {
   hook?: { timeoutS?: number } | null
   bootMs?: number
   lagMs?: number
+  /** What the region is like besides. */
+  aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
+  /** Where it begins. */
+  clock?: TestClock
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept
@@ -59,7 +64,7 @@ type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
 export class Cluster {
-  readonly clock = new TestClock()
+  readonly clock: TestClock
   readonly aws: AwsEmulator
   readonly nomad: FakeNomad
   readonly queue: Queue
@@ -80,6 +85,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
+    this.clock = options.clock ?? new TestClock()
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
@@ -90,6 +96,7 @@ export class Cluster {
       bootMs: options.bootMs ?? 60_000,
       lag: { groupMs: options.lagMs ?? 0 },
       rate: null,
+      ...options.aws,
     })
     this.nomad = new FakeNomad(this.clock)
     this.queue = new Queue(this.nomad, this.clock)
@@ -104,7 +111,8 @@ export class Cluster {
         DesiredCapacity: desired,
         AvailabilityZones: zones,
       })
-      if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
+      if (options.hook !== null)
+        this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
     }
     makeGroup('clients')
     if (options.standIn === undefined) return
