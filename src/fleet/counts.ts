@@ -1,6 +1,7 @@
 /** What a tick may still take away from a pool, each step counted. */
 import type { Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
+import { whyNotReplaced } from './launch-failures.ts'
 import { budgetOf } from './policy.ts'
 import type { Placement } from './scale-out.ts'
 import { membersOf, requestedOf } from './supply.ts'
@@ -12,6 +13,8 @@ export class Counts {
   going: number
   /** Under way to the pool, or should be: what goes for a new machine waits for those before it. */
   readonly coming: number
+  /** Why nothing would come in the place of one that goes; null when it would. */
+  readonly failing: string | null
   readonly budget: number
   /** At least the minimum: what may go beside it takes nothing below. */
   readonly keep: number
@@ -29,10 +32,13 @@ export class Counts {
         (memory.committedMs !== null && (state === 'waiting' || state === 'terminating')),
     )
     this.going = ours.length
-    this.coming = draft.byState.booting.length + draft.byState.missing.length + requestedOf(draft)
+    const requested = requestedOf(draft)
+    this.coming = draft.byState.booting.length + draft.byState.missing.length + requested
+    this.failing = whyNotReplaced(draft.memory, requested, draft.nowMs)
     this.keep = Math.max(floor.size, sizes.min)
     this.keptBy = sizes.min > floor.size ? 'min of the group' : floor.by
   }
+
   /** One that is replaced is missing until its successor takes slices, and not only while it goes. */
   goingFor(reason: VictimReason): number {
     return reason === 'outdated' || reason === 'max_age' ? this.going + this.coming : this.going

@@ -7,13 +7,12 @@
 import { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
-import { noteFailure, whyNotReplaced } from './launch-failures.ts'
+import { noteFailure } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
-import { requestedOf } from './supply.ts'
 import { chooseVictims, reasonText } from './victims.ts'
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
@@ -98,9 +97,7 @@ function returnReason(
     if (counts.going > counts.budget) return `the budget is ${counts.budget} at once`
     return placement.spare > 0 ? null : 'no other machine stands in for it'
   }
-  if (cordon?.reason !== 'idle') {
-    return whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
-  }
+  if (cordon?.reason !== 'idle') return counts.failing
   if (placement.taken.has(unit.id)) return 'slices wait for it'
   if (unit.view.live.length > 0) return 'a slice came before the cordon'
   return counts.size - 1 < counts.keep ? `the pool keeps ${counts.keep}` : null

@@ -8,10 +8,8 @@ import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
 import type { VictimReason } from './intents.ts'
-import { whyNotReplaced } from './launch-failures.ts'
 import { isAtRisk, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
-import { requestedOf } from './supply.ts'
 import { counted, lasting } from './words.ts'
 
 export function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
@@ -22,11 +20,10 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
   ).length
   const left = { idle: counts.size - counts.keep - leaving, atRisk: placement.spare }
   const not = { budget: 0, floor: 0, spare: 0, failing: 0 }
-  const failing = whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
   for (const { unit, reason } of candidates) {
     if (reason === 'idle' && left.idle <= 0) not.floor += 1
     else if (reason === 'at_risk' && left.atRisk <= 0) not.spare += 1
-    else if (reason !== 'idle' && failing !== null) not.failing += 1
+    else if (reason !== 'idle' && counts.failing !== null) not.failing += 1
     else if (counts.goingFor(reason) >= counts.budget) not.budget += 1
     else {
       if (reason === 'idle') left.idle -= 1
@@ -43,7 +40,7 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     notes.push(`${kept}, since the pool keeps ${counts.keep} by ${counts.keptBy}`)
   }
   if (not.failing > 0) {
-    notes.push(`kept although due: ${counted(not.failing, 'machine')}, since ${failing}`)
+    notes.push(`kept although due: ${counted(not.failing, 'machine')}, since ${counts.failing}`)
   }
   if (not.spare > 0) {
     const risk = `kept although EC2 recommends to replace: ${counted(not.spare, 'machine')}`
