@@ -40,7 +40,7 @@ t.test(
     const node = { isDraining: true, isDrained: false }
     const hidden = decide(aPool([{ ...drained, node }]))
     t.same(hidden.kinds, [])
-    t.match(hidden.why.notes.join(), /what our token may not see may run there/)
+    t.match(hidden.why.notes.join(), /what our token may not see, may run there/)
     t.match(hidden.hooks, [{}], 'the beats go on')
     const cordoned = { state: 'cordoned' } as const
     t.same(decide(aPool([{ ...cordoned, node }])).kinds, [], 'a victim is not ended either')
