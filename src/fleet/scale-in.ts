@@ -4,11 +4,11 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
-import { isDrainedFirst } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
+import { isDrainedFirst } from './drain-first.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { budgetOf } from './policy.ts'
 import { doubtOf, SETTLE_MS } from './proof.ts'
@@ -182,7 +182,7 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   }
   for (const unit of unfit.slice(0, counts.budget)) {
     const machine = { instanceId: unit.id, node: unit.view.node }
-    if (isDrainedFirst(draft, machine, REASONS.unfit)) commit(draft, counts, unit, 'unfit')
+    if (isDrainedFirst(draft, machine, 'its node is not ready')) commit(draft, counts, unit, 'unfit')
   }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
