@@ -130,5 +130,6 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     template,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    retains: false,
   }
 }

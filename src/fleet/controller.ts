@@ -69,8 +69,8 @@ const RENEWALS_PER_LEASE = 3
 const ORDER: readonly (readonly IntentKind[])[] = [
   ['set_desired', 'uncordon'],
   ['cordon', 'drain', 'protect'],
-  ['complete'],
-  ['terminate', 'end_stray', 'purge', 'unprotect'],
+  ['complete', 'abandon'],
+  ['terminate', 'end_retained', 'end_stray', 'purge', 'unprotect'],
 ]
 const CALLS_MAX = 16
 
@@ -233,7 +233,10 @@ class OneController implements Controller {
   ): Promise<{ intent: Intent; outcome: Outcome }> {
     const { store, now } = this.#deps
     this.#holdLease()
+    const hook = intent.kind === 'complete' || intent.kind === 'abandon' ? intent : null
+    if (hook !== null) this.#beats.ending(intent.pool, hook)
     const outcome = await carryOut(intent, { ...this.#deps, awsOf: this.#awsOfPool }, signal)
+    if (hook !== null && outcome.kind === 'done') this.#beats.end(intent.pool, hook)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())
     this.#observer.forget()

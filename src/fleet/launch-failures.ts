@@ -74,6 +74,9 @@ function spread(text: string): number {
   return hash / 2 ** 32
 }
 
+/** Nobody completed its launching hook in time; what we abandon ourselves is counted when it is done. */
+const LAPSED = /Lifecycle Action.*Heartbeat Timeout/i
+
 /**
  * Changes the memory by launches that have ended since it last looked.
  *
@@ -97,6 +100,7 @@ export function readLaunches(
       const kept = memory.backoff.never_registered
       memory.backoff = kept === undefined ? {} : { never_registered: kept }
     } else if (status === 'Failed') failed.set(classifyLaunch(message), message)
+    else if (status === 'Cancelled' && LAPSED.test(message)) failed.set('never_registered', message)
   }
   // A group that is short tries again and again: one look is one failure of each kind.
   for (const failure of failed.keys()) noteFailure(memory, failure, nowMs)

@@ -34,6 +34,10 @@ export interface UnitMemory {
   completedMs: number | null
   /** The end of its hook was told to be near. */
   isReported: boolean
+  /** How its wait ended was told. */
+  hasDeparted: boolean
+  /** The end of a machine that its group retains was asked for then. */
+  endedMs: number | null
 }
 
 export interface Cordon {
@@ -118,5 +122,7 @@ export function newUnit(nowMs: number): UnitMemory {
     drainedMs: null,
     completedMs: null,
     isReported: false,
+    hasDeparted: false,
+    endedMs: null,
   }
 }

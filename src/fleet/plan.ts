@@ -2,15 +2,18 @@
  * What to do with a pool, from how it was seen, what is wanted of it, and what is remembered. Pure: the same
  * input has the same plan, on a virtual clock and in a replay too.
  */
+import { noteDepartures, type Departure } from './departures.ts'
 import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
 import { ALARM_AT, readLaunches } from './launch-failures.ts'
+import { handleLaunching } from './launching.ts'
 import { takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
 import { syncProtection } from './protection.ts'
+import { endRetained } from './retained.ts'
 import { scaleIn } from './scale-in.ts'
 import { membersOf, placeDemand, scaleOut } from './scale-out.ts'
 import { findSizes, noteDesired } from './sizes.ts'
@@ -26,6 +29,8 @@ export interface Plan {
   memory: PoolMemory
   /** What each machine counted as. */
   units: Unit[]
+  /** Waits that ended since the last plan. */
+  departures: Departure[]
   why: PoolWhy
 }
 
@@ -59,6 +64,8 @@ export function plan(
   }
   notes.push(...readLaunches(memory, view.activities, nowMs))
   handleWaiting(draft)
+  endRetained(draft)
+  handleLaunching(draft)
   let target = sizes.asked
   if (group.status !== null) notes.push(`the group has the status ${group.status}`)
   else if (view.isNomadKnown) {
@@ -70,7 +77,8 @@ export function plan(
   } else notes.push('Nomad does not answer: nothing is decided but on hooks')
   raiseFailures(draft)
   const { intents, hooks, alarms } = draft
-  return { intents, hooks, alarms, memory, units, why: toWhy(draft, target) }
+  const departures = noteDepartures(draft)
+  return { intents, hooks, alarms, memory, units, departures, why: toWhy(draft, target) }
 }
 
 function frozen(view: PoolView, policy: PoolPolicy, memory: PoolMemory): Plan {
@@ -87,7 +95,7 @@ function frozen(view: PoolView, policy: PoolPolicy, memory: PoolMemory): Plan {
     actions: [],
   }
   const alarms = [{ key: 'no group', text, about: policy.name }]
-  return { intents: [], hooks: [], alarms, memory, units: [], why }
+  return { intents: [], hooks: [], alarms, memory, units: [], departures: [], why }
 }
 
 function raiseFailures({ memory, alarms, policy }: Draft): void {

@@ -7,16 +7,13 @@
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
+import { abandonLaunch } from './launching.ts'
+import { isDrainedFirst } from './drain-first.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { budgetOf } from './policy.ts'
+import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
-
-/**
- * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
- * read after that shows it.
- */
-export const SETTLE_MS = 3000
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
 export const DEMAND_FRESH_MS = 30_000
@@ -99,8 +96,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)
@@ -180,12 +180,19 @@ function replaceMissing(draft: Draft, counts: Counts): void {
       `${unfit.length} of ${units.length} nodes are not ready: none is ended`,
     )
   }
-  for (const unit of unfit.slice(0, counts.budget)) commit(draft, counts, unit, 'unfit')
+  for (const unit of unfit.slice(0, counts.budget)) {
+    const machine = { instanceId: unit.id, node: unit.view.node }
+    if (isDrainedFirst(draft, machine, 'its node is not ready')) commit(draft, counts, unit, 'unfit')
+  }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
-  for (const unit of missing.slice(0, MISSING_AT_ONCE))
+  for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
+    // Abandoned, it is replaced at once: what need not be replaced is asked for again later, if at all.
+    const isReplaced = counts.size <= counts.keep
+    if (isReplaced && abandonLaunch(draft, unit, REASONS.never_registered)) continue
     commit(draft, counts, unit, 'never_registered')
+  }
 }
 
 function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {

@@ -11,6 +11,7 @@ import {
 } from '../../platform/index.ts'
 import type { NomadAllocation } from '../../nomad/index.ts'
 import { readDrainMark } from '../drain-mark.ts'
+import { arrive } from './arrive.ts'
 import { undrain } from './drain.ts'
 import {
   leave,
@@ -35,7 +36,7 @@ export interface LifecycleDeps {
 
 export interface LifecycleOptions extends Pick<
   LeavePlan,
-  'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare'
+  'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare' | 'settleMs'
 > {
   /** Instead of what the metadata service tells. */
   region: string | undefined
@@ -124,7 +125,10 @@ function createWays(deps: LifecycleDeps, { aws, tell, options, instanceId }: Way
   }
 
   const begin = (wish: Wish, notice: SpotNotice | null, signal: AbortSignal): Promise<void> => {
-    if (wish === 'stay') return giveBack(deps, tell, signal)
+    if (wish === 'stay') {
+      const arrived = arrive({ nomad, aws, clock, random, tell }, instanceId, signal)
+      return Promise.all([giveBack(deps, tell, signal), arrived]).then(() => undefined)
+    }
     const plan: LeavePlan = {
       ...options,
       instanceId,

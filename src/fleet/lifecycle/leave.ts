@@ -59,6 +59,8 @@ export interface LeavePlan {
   beforeComplete: (signal: AbortSignal) => Promise<void>
   /** How long Nomad may be out of reach before the instance is let go all the same; null for ever. */
   giveUpMs: number | null
+  /** How long after the drain a placement that was decided before it may still show; see proof.ts. */
+  settleMs?: number | undefined
 }
 
 const RETRY = { baseMs: 1000, maxMs: 15_000 }
@@ -152,7 +154,12 @@ async function becomeEmpty(
         await drainOnce(deps, node, { isUrgent: hurry.aborted, sinceMs: sinceMsOf() })
         const rest = AbortSignal.any(hurry.aborted ? [signal] : [signal, hurry])
         const onLeft = (left: readonly NomadAllocation[]) => tell.left(left)
-        const found = await waitUntilEmpty(nomad, nodeId, { signal: rest, onLeft })
+        const found = await waitUntilEmpty(nomad, nodeId, {
+          clock,
+          signal: rest,
+          onLeft,
+          settleMs: plan.settleMs,
+        })
         if (found === 'empty') return true
         // Somebody gave it back, or it is time to hurry: once more from the start.
         if (found !== 'gone') continue
@@ -186,7 +193,8 @@ async function drainOnce(
     ignoreSystemJobs: true,
     mark: { by: 'lifecycle' as const, reason, sinceMs },
   }
-  if (isDrained(node, wish)) return
+  // One that is over may be of long ago: whether it speaks of now can not be told.
+  if (node.DrainStrategy && isDrained(node, wish)) return
   await drain(nomad, node.ID, wish)
   tell.drain(node.ID)
 }

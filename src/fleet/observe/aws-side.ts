@@ -107,7 +107,7 @@ export class AwsReader {
       activitiesAtMs: -Infinity,
     }
     this.#states.set(group.name, state)
-    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle === 'Terminating:Wait')
+    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle.endsWith(':Wait'))
     const { slow } = state
     if (slow === null || nowMs - slow.atMs >= SLOW_MS) {
       state.slow =

@@ -86,6 +86,8 @@ export interface AwsGroup {
   template: AwsTemplate | null
   maxLifetimeMs: number | null
   hasWarmPool: boolean
+  /** Instances whose terminating hook is abandoned are kept, outside of the size, until they are ended by name. */
+  retains: boolean
 }
 
 export interface AwsTemplate {

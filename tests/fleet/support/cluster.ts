@@ -19,7 +19,6 @@ import {
 import {
   createAws,
   createLog,
-  noMetrics,
   TestClock,
   type LogWriter,
   type RandomSource,
@@ -71,6 +70,7 @@ export class Cluster {
   readonly calls: string[] = []
   /** Of all controllers. */
   readonly lines: Line[] = []
+  readonly metrics: { name: string; value: number }[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
 
@@ -106,12 +106,16 @@ export class Cluster {
     return this.aws.call('autoscaling', action, input)
   }
 
-  putHook(timeoutS: number, name = 'drain'): void {
+  putHook(
+    timeoutS: number,
+    name = 'drain',
+    transition: 'TERMINATING' | 'LAUNCHING' = 'TERMINATING',
+  ): void {
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
       AutoScalingGroupName: 'clients',
-      DefaultResult: 'CONTINUE',
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      DefaultResult: transition === 'LAUNCHING' ? 'ABANDON' : 'CONTINUE',
+      LifecycleTransition: `autoscaling:EC2_INSTANCE_${transition}`,
       HeartbeatTimeout: timeoutS,
     })
   }
@@ -143,7 +147,10 @@ export class Cluster {
       demand: this.queue,
       store: mortal.store(this.store),
       random: this.random,
-      metrics: noMetrics,
+      metrics: {
+        count: (name, times = 1) => void this.metrics.push({ name, value: times }),
+        measure: (name, value) => void this.metrics.push({ name, value }),
+      },
       holder,
       log: createLog((level, message, fields) => {
         this.lines.push({ at: this.clock.monotonic(), level, message, fields })
@@ -219,7 +226,11 @@ export class Cluster {
     this.nomad.lose(node.ID)
   }
 
-  #judge({ instance, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
+  #judge({ instance, hook, result, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
+    // A machine whose node is ready takes slices, also while its launch waits.
+    if (this.group.hooks.get(hook)?.transition === 'autoscaling:EC2_INSTANCE_LAUNCHING') return
+    // It stays, with all that runs on it.
+    if (result === 'ABANDON' && this.group.retainsAbandoned) return
     const node = this.nomad.nodeOf(instance)
     // An agent that has ended has sent all it had: what the scheduler still takes in is safe.
     const running = node?.Status === 'ready' ? this.nomad.liveOn(node.ID).length : 0

@@ -54,6 +54,7 @@ export async function startInstance(t: Test) {
       giveUpMs: null,
       stopAtShare: null,
       pollMs: 50,
+      settleMs: 300,
       ...more,
     }
     const run = async () => {

@@ -79,6 +79,7 @@ export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Po
       template: { id: 'lt-1', version: '1' },
       maxLifetimeMs: null,
       hasWarmPool: false,
+      retains: false,
       ...group,
       instances: seen.map(({ member }) => member),
     },
@@ -126,6 +127,7 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     status: 'ready',
     isEligible: !isOut,
     isDraining: false,
+    isDrained: isOut,
     mark:
       isOut && state !== 'held'
         ? { by: 'controller', reason: 'idle', sinceMs: NOW - MINUTE }
