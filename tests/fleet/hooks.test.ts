@@ -44,7 +44,7 @@ t.test('F4: with a hook of 30 s the cap comes after 50 minutes, and is told befo
 })
 
 t.test(
-  'F6, F17: a hook that is not open any more is neither beaten for nor asked about for ever',
+  'F6: a hook that is not open any more is neither beaten for nor asked about for ever',
   async (t) => {
     const cluster = await busyCluster(t, 40 * MINUTE)
     const instance = terminateOne(cluster)
@@ -140,7 +140,7 @@ t.test('F10: of two hooks only ours is completed', async (t) => {
   t.notOk(cluster.group.members.has(instance))
 })
 
-t.test('F24, F25: what fails for one machine, or at one reading, holds up no other', async (t) => {
+t.test('F24: what fails at one reading, or at one call, is neither lost nor over', async (t) => {
   const cluster = await busyCluster(t, 3 * MINUTE)
   let failures = 0
   cluster.nomad.before = (call) => {

@@ -173,23 +173,26 @@ t.test(
   },
 )
 
-t.test('Nomad out of reach holds the instance, unless somebody said for how long', async (t) => {
-  const machine = await startInstance(t)
-  const away = new CaravanError('NOMAD_UNREACHABLE', 'Nomad does not answer')
-  machine.nomad.agentSelf = () => Promise.reject(away)
-  machine.metadata.target = 'Terminated'
-  const patient = machine.startDaemon()
-  await machine.until('beat')
-  await eventually(
-    () => machine.events.some((event) => event.type === 'trouble' && event.with === 'nomad'),
-    'that Nomad is away',
-  )
-  t.strictSame(machine.group.completed, [])
-  patient.abort.abort()
-  await patient.done
-  machine.startDaemon({ giveUpMs: 500 })
-  t.match(await machine.until('completed'), { accepted: true })
-})
+t.test(
+  'F24: Nomad out of reach holds the instance, unless somebody said for how long',
+  async (t) => {
+    const machine = await startInstance(t)
+    const away = new CaravanError('NOMAD_UNREACHABLE', 'Nomad does not answer')
+    machine.nomad.agentSelf = () => Promise.reject(away)
+    machine.metadata.target = 'Terminated'
+    const patient = machine.startDaemon()
+    await machine.until('beat')
+    await eventually(
+      () => machine.events.some((event) => event.type === 'trouble' && event.with === 'nomad'),
+      'that Nomad is away',
+    )
+    t.strictSame(machine.group.completed, [])
+    patient.abort.abort()
+    await patient.done
+    machine.startDaemon({ giveUpMs: 500 })
+    t.match(await machine.until('completed'), { accepted: true })
+  },
+)
 
 t.test('F6: when the group waits no longer, what runs is stopped in order', async (t) => {
   const machine = await startInstance(t)
