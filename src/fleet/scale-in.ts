@@ -4,6 +4,7 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
+import { isDrainedFirst } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
@@ -179,7 +180,10 @@ function replaceMissing(draft: Draft, counts: Counts): void {
       `${unfit.length} of ${units.length} nodes are not ready: none is ended`,
     )
   }
-  for (const unit of unfit.slice(0, counts.budget)) commit(draft, counts, unit, 'unfit')
+  for (const unit of unfit.slice(0, counts.budget)) {
+    const machine = { instanceId: unit.id, node: unit.view.node }
+    if (isDrainedFirst(draft, machine, REASONS.unfit)) commit(draft, counts, unit, 'unfit')
+  }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
