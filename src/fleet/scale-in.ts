@@ -169,7 +169,8 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   }
   for (const unit of unfit.slice(0, counts.budget)) {
     const machine = { instanceId: unit.id, node: unit.view.node }
-    if (isDrainedFirst(draft, machine, 'its node is not ready')) commit(draft, counts, unit, 'unfit')
+    if (isDrainedFirst(draft, machine, 'its node is not ready'))
+      commit(draft, counts, unit, 'unfit')
   }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)

@@ -200,17 +200,20 @@ t.test('rotation waits for the new ones, and stops when they do not come', async
   t.same(decide(begun, policy).kinds, ['uncordon'], 'what has begun is taken back')
 })
 
-t.test('a floor is kept by machines that are there, not by those that were asked for', async (t) => {
-  const idle = [{ idleMs: LONG }, { idleMs: LONG }]
-  const pool = aPool(idle, { group: { desired: 5 } })
-  t.same(decide(pool, aPolicy({ min: 2 })).kinds, [])
-  t.equal(ids(decide(pool, aPolicy({ min: 1 })).intents, 'cordon').length, 1)
-  const cordoned = aPool([{ state: 'cordoned' }, { state: 'busy' }], { group: { desired: 5 } })
-  t.same(decide(cordoned, aPolicy({ min: 2 })).kinds, ['uncordon', 'protect'])
-  pool.memory.backoff.capacity = { failures: 3, untilMs: NOW - MINUTE }
-  const text = '3 machines were asked for and do not come: launches failed 3 times (capacity)'
-  t.match(decide(pool).why.notes.join('\n'), text)
-})
+t.test(
+  'a floor is kept by machines that are there, not by those that were asked for',
+  async (t) => {
+    const idle = [{ idleMs: LONG }, { idleMs: LONG }]
+    const pool = aPool(idle, { group: { desired: 5 } })
+    t.same(decide(pool, aPolicy({ min: 2 })).kinds, [])
+    t.equal(ids(decide(pool, aPolicy({ min: 1 })).intents, 'cordon').length, 1)
+    const cordoned = aPool([{ state: 'cordoned' }, { state: 'busy' }], { group: { desired: 5 } })
+    t.same(decide(cordoned, aPolicy({ min: 2 })).kinds, ['uncordon', 'protect'])
+    pool.memory.backoff.capacity = { failures: 3, untilMs: NOW - MINUTE }
+    const text = '3 machines were asked for and do not come: launches failed 3 times (capacity)'
+    t.match(decide(pool).why.notes.join('\n'), text)
+  },
+)
 
 t.test(
   'F29: a machine whose node never comes is replaced, a few at a time and ever more rarely',
