@@ -4,7 +4,7 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
-import { isDrainedFirst } from './drain-first.ts'
+import { isDrainedFirst, renewDrainOf } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
@@ -97,7 +97,10 @@ function settle(
     return
   }
   const doubt = doubtOf(node, unit.view.live.length)
-  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
+  if (doubt?.kind === 'not drained') {
+    draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
+    renewDrainOf(draft, unit, cordon.reason)
+  }
   const isProven =
     !isBusy(unit.view) &&
     doubt === null &&
