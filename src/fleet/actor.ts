@@ -228,6 +228,8 @@ async function endStray(
   if (group?.instances.some((each) => each.instanceId === instanceId) ?? true) {
     return refused('it is, or may be, in its group')
   }
+  const [member] = await aws.readMembers([instanceId], { signal })
+  if (member !== undefined) return refused(`a group has it as ${member.lifecycle}`)
   const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   return done((await aws.terminateInstance(instanceId, { signal })) ? 'ended' : 'it was gone')

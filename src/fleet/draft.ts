@@ -2,7 +2,7 @@
 import type { AwsHook } from '../platform/index.ts'
 import type { Intent } from './intents.ts'
 import { subjectOf } from './intents.ts'
-import type { Unit } from './ledger.ts'
+import type { Unit, UnitsByState } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -33,6 +33,8 @@ export interface Draft {
   /** Of the plan's own: may be changed. */
   memory: PoolMemory
   units: Unit[]
+  /** The same ones: most questions are about a few of them. */
+  byState: UnitsByState
   nowMs: number
   sizes: Sizes
   intents: Intent[]

@@ -1,7 +1,16 @@
 /** What the controller may do. Only these kinds reach AWS or Nomad. */
 
 /** Why a node goes. */
-export type VictimReason = 'idle' | 'outdated' | 'max_age' | 'never_registered' | 'unfit'
+export type VictimReason =
+  | 'idle'
+  | 'outdated'
+  | 'max_age'
+  /** EC2 recommends to replace it. */
+  | 'at_risk'
+  /** EC2 takes it back within two minutes. */
+  | 'interrupted'
+  | 'never_registered'
+  | 'unfit'
 
 export type Intent =
   | { kind: 'set_desired'; pool: string; group: string; desired: number; reason: string }

@@ -22,7 +22,7 @@ export const COMPLETION_SHOWS_MS = 60_000
 
 export function handleWaiting(draft: Draft): void {
   forgetCompletions(draft)
-  const waiting = draft.units.filter(({ state }) => state === 'waiting')
+  const { waiting } = draft.byState
   if (waiting.length === 0) return
   const { hooks } = draft.view
   if (hooks === null) {

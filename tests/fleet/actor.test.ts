@@ -26,6 +26,7 @@ function start(unit: UnitOptions, over: Partial<AwsGroup> = {}) {
       calls.push(`terminate ${instanceId} ${decrement}`)
       return { kind: 'terminating', activity: null }
     },
+    readMembers: refused,
     readHooks: refused,
     readActivities: refused,
     setDesired: refused,

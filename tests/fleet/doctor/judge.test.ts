@@ -18,6 +18,7 @@ function aGroup(more: Partial<AwsGroup> = {}): AwsGroup {
     template: null,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    rebalances: false,
     retains: false,
     ...more,
   }

@@ -32,14 +32,16 @@ import { createDice } from '../../faults/search/random.ts'
 
 export interface ClusterOptions {
   policy?: Partial<PoolPolicy>
+  /** A second pool, whose group is `spare`, for what the first one has no place for. */
+  standIn?: Partial<PoolPolicy>
   group?: { min?: number; max?: number; desired?: number; zones?: string[] }
   hook?: { timeoutS?: number } | null
   bootMs?: number
   lagMs?: number
   /** What the region is like besides. */
   aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
-  /** The wall clock at the start. */
-  startMs?: number
+  /** Where it begins. */
+  clock?: TestClock
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept
@@ -68,6 +70,8 @@ export class Cluster {
   readonly queue: Queue
   readonly store: FleetStore
   readonly policy: PoolPolicy
+  /** Of those that start from now on. */
+  policies: PoolPolicy[]
   readonly random: RandomSource
   /** What must never happen, and did. */
   readonly violations: string[] = []
@@ -81,10 +85,11 @@ export class Cluster {
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
-    this.clock = new TestClock(options.startMs)
+    this.clock = options.clock ?? new TestClock()
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
+    this.policies = [this.policy]
     this.aws = new AwsEmulator({
       clock: this.clock,
       random: this.random,
@@ -97,37 +102,48 @@ export class Cluster {
     this.queue = new Queue(this.nomad, this.clock)
     this.aws.subscribe((event) => this.#watch(event))
     const { min = 0, max = 20, desired = min, zones = ['us-east-1a'] } = options.group ?? {}
-    this.call('CreateAutoScalingGroup', {
-      AutoScalingGroupName: 'clients',
-      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      MinSize: min,
-      MaxSize: max,
-      DesiredCapacity: desired,
-      AvailabilityZones: zones,
-    })
-    if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
+    const makeGroup = (name: string) => {
+      this.call('CreateAutoScalingGroup', {
+        AutoScalingGroupName: name,
+        LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
+        MinSize: min,
+        MaxSize: max,
+        DesiredCapacity: desired,
+        AvailabilityZones: zones,
+      })
+      if (options.hook !== null)
+        this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
+    }
+    makeGroup('clients')
+    if (options.standIn === undefined) return
+    this.policies.push(
+      aPolicy({ budget: { percent: 100 }, ...options.standIn, name: 'spare', group: 'spare' }),
+    )
+    this.queue.standIns = ['spare']
+    makeGroup('spare')
   }
 
-  /** As somebody else, a person or another program, whom our calls do not make wait. */
+  /** As somebody else: a person, or another program. */
   call(action: string, input: object): unknown {
-    return this.aws.order('autoscaling', action, input)
+    return this.aws.call('autoscaling', action, input)
   }
 
   putHook(
     timeoutS: number,
     name = 'drain',
     transition: 'TERMINATING' | 'LAUNCHING' = 'TERMINATING',
+    group = 'clients',
   ): void {
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
-      AutoScalingGroupName: 'clients',
+      AutoScalingGroupName: group,
       DefaultResult: transition === 'LAUNCHING' ? 'ABANDON' : 'CONTINUE',
       LifecycleTransition: `autoscaling:EC2_INSTANCE_${transition}`,
       HeartbeatTimeout: timeoutS,
     })
   }
 
-  start(holder = `controller-${this.#running.length}`, policy: Partial<PoolPolicy> = {}): Running {
+  start(holder = `controller-${this.#running.length}`): Running {
     const mortal = new Mortal()
     const clock = mortal.clock(this.clock)
     const { intercept } = this.#options
@@ -146,7 +162,7 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      policies: [{ ...this.policy, ...policy }],
+      policies: this.policies,
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
@@ -218,7 +234,7 @@ export class Cluster {
     this.events.push(event)
     if (event.type === 'booted') this.nomad.add({ instanceId: event.instance })
     if (event.type === 'desired') {
-      const { min, max } = this.group
+      const { min, max } = this.aws.world.groups.get(event.group) ?? this.group
       if (event.to < min || event.to > max) {
         this.violations.push(
           `desired went from ${event.from} to ${event.to}, outside ${min}..${max}`,
