@@ -6,6 +6,7 @@ import type { AwsHook } from '../platform/index.ts'
 import { watchCap } from './cap.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
+import { renewDrainOf } from './drain-first.ts'
 import { chooseHook } from './lifecycle/hooks.ts'
 import { doubtOf, lacksDrain, SETTLE_MS } from './proof.ts'
 
@@ -62,6 +63,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const capAtMs = sinceMs + hook.capMs
   const group = policy.group
   drainForGood(draft, unit)
+  renewDrainOf(draft, unit, 'its drain is open, and nothing is seen on it')
   const proof = proveUnitEmpty(draft, unit)
   if (!isCompleted || !proof.isEmpty) {
     const { name, transition, timeoutMs } = hook

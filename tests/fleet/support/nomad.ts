@@ -2,9 +2,10 @@
  * Nomad as the fleet sees it, in this process and on any clock: nodes, allocations, drains.
  *
  * As the real one, it calls a drain without a deadline complete when the last allocation on the node has
- * ended, whoever may see it; takes the result of a drain that is over for no part of the next eligibility; and
+ * ended, whoever may see it, unless that was of a sysbatch job: then only when the drain is changed; takes the result of a drain that is over for no part of the next eligibility; and
  * writes a placement a moment after it was decided, whatever has happened to the node meanwhile.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { FleetNomad } from '../../../src/fleet/index.ts'
 import type {
   NodeReceipt,
@@ -22,6 +23,9 @@ export interface FakeNodeOptions {
   memoryMiB?: number
   attributes?: Record<string, string>
 }
+
+/** Longer than any hook can hold a machine: a drain with such a deadline ends nothing. */
+const HOOK_MS = 48 * 3_600_000
 
 export class FakeNomad implements FleetNomad {
   readonly nodes = new Map<string, NomadNode>()
@@ -109,7 +113,7 @@ export class FakeNomad implements FleetNomad {
     if (allocation === undefined) return
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
-    this.#goOn(allocation.NodeID)
+    if (allocation.JobType !== 'sysbatch') this.#goOn(allocation.NodeID)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
@@ -172,10 +176,14 @@ export class FakeNomad implements FleetNomad {
     await this.before('drainNode')
     const node = this.#node(id)
     this.writes.push(`${drain === null ? 'undrain' : 'drain'} ${node.Name}`)
-    if (drain !== null && drain.deadlineMs !== null) throw new Error('a drain with a deadline')
+    const deadlineMs = drain?.deadlineMs ?? 0
+    if (deadlineMs !== 0 && deadlineMs < HOOK_MS) throw new Error('a drain with a deadline')
+    let isSeen = false
     if (drain !== null) {
       const { ignoreSystemJobs = false } = drain
-      node.DrainStrategy = { Deadline: 0, IgnoreSystemJobs: ignoreSystemJobs }
+      const strategy = { Deadline: deadlineMs * 1e6, IgnoreSystemJobs: ignoreSystemJobs }
+      isSeen = !isDeepStrictEqual(node.DrainStrategy, strategy)
+      node.DrainStrategy = strategy
       node.LastDrain = { Status: 'draining', Meta: options.meta ?? null }
       node.SchedulingEligibility = 'ineligible'
     } else {
@@ -186,7 +194,7 @@ export class FakeNomad implements FleetNomad {
       if (options.markEligible) node.SchedulingEligibility = 'eligible'
     }
     node.Drain = drain !== null
-    this.#goOn(id)
+    if (isSeen) this.#goOn(id)
     node.ModifyIndex = this.#next()
     return { evalIds: [], nodeModifyIndex: this.#index, index: this.#index }
   }
