@@ -9,7 +9,7 @@ import { noteDepartures, type Departure } from './departures.ts'
 import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
-import { ALARM_AT, readLaunches } from './launch-failures.ts'
+import { ALARM_AT, readLaunches, whyNotReplaced } from './launch-failures.ts'
 import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { handleLaunching } from './launching.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
@@ -23,6 +23,7 @@ import { findSizes, noteDesired } from './sizes.ts'
 import { requestedOf } from './supply.ts'
 import type { PoolView } from './view.ts'
 import { handleWaiting } from './waiting.ts'
+import { counted } from './words.ts'
 
 export interface Plan {
   /** In the order in which they are to be done. */
@@ -105,7 +106,13 @@ export function decide(draft: Draft): Plan {
   return { intents, hooks, alarms, memory, units, departures, why: toWhy(draft, target) }
 }
 
-function raiseFailures({ memory, alarms, policy }: Draft): void {
+function raiseFailures(draft: Draft): void {
+  const { memory, alarms, policy, notes } = draft
+  const requested = requestedOf(draft)
+  const failing = whyNotReplaced(memory, requested, draft.nowMs)
+  if (requested > 0 && failing !== null) {
+    notes.push(`${counted(requested, 'machine')} were asked for and do not come: ${failing}`)
+  }
   for (const [kind, { failures }] of Object.entries(memory.backoff)) {
     if (failures < ALARM_AT) continue
     const text = `launches have failed ${failures} times in a row (${kind})`

@@ -97,7 +97,7 @@ function returnReason(
     if (counts.going > counts.budget) return `the budget is ${counts.budget} at once`
     return placement.spare > 0 ? null : 'no other machine stands in for it'
   }
-  if (cordon?.reason !== 'idle') return null
+  if (cordon?.reason !== 'idle') return counts.failing
   if (placement.taken.has(unit.id)) return 'slices wait for it'
   if (unit.view.live.length > 0) return 'a slice came before the cordon'
   return counts.size - 1 < counts.keep ? `the pool keeps ${counts.keep}` : null

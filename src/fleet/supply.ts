@@ -27,7 +27,8 @@ export function* bootingBins({ byState, policy: { shape } }: Draft): Generator<B
 /** Asked for, and in no list yet. */
 export function* requestedBins(draft: Draft): Generator<Bin> {
   const { shape } = draft.policy
-  for (let at = 0; at < requestedOf(draft); at++) {
+  const requested = requestedOf(draft)
+  for (let at = 0; at < requested; at++) {
     yield { id: `requested ${at}`, free: { ...shape } }
   }
 }
@@ -51,7 +52,7 @@ export function requestedOf({ view, units, sizes }: Draft): number {
 }
 
 /** What the desired size counts. */
-function membersOf(units: readonly Unit[]): number {
+export function membersOf(units: readonly Unit[]): number {
   return units.filter(
     ({ state, memory }) => !BESIDE.has(state) && !(state === 'committing' && memory.isDecremented),
   ).length

@@ -19,10 +19,11 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     ({ memory }) => memory.cordon !== null && memory.committedMs === null,
   ).length
   const left = { idle: counts.size - counts.keep - leaving, atRisk: placement.spare }
-  const not = { budget: 0, floor: 0, spare: 0 }
+  const not = { budget: 0, floor: 0, spare: 0, failing: 0 }
   for (const { unit, reason } of candidates) {
     if (reason === 'idle' && left.idle <= 0) not.floor += 1
     else if (reason === 'at_risk' && left.atRisk <= 0) not.spare += 1
+    else if (reason !== 'idle' && counts.failing !== null) not.failing += 1
     else if (counts.goingFor(reason) >= counts.budget) not.budget += 1
     else {
       if (reason === 'idle') left.idle -= 1
@@ -37,6 +38,9 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
   if (not.floor > 0) {
     const kept = `kept although idle for longer: ${counted(not.floor, 'machine')}`
     notes.push(`${kept}, since the pool keeps ${counts.keep} by ${counts.keptBy}`)
+  }
+  if (not.failing > 0) {
+    notes.push(`kept although due: ${counted(not.failing, 'machine')}, since ${counts.failing}`)
   }
   if (not.spare > 0) {
     const risk = `kept although EC2 recommends to replace: ${counted(not.spare, 'machine')}`

@@ -29,7 +29,12 @@ const odd: fc.Arbitrary<UnitOptions> = fc
   .map(([unit, told, lifecycle, isTold]) =>
     isTold
       ? { ...unit, state: 'held', told }
-      : { ...unit, member: { ...unit.member, lifecycle }, memory: { atRiskMs: NOW } },
+      : {
+          ...unit,
+          state: unit.state === 'waiting' ? 'idle' : (unit.state ?? 'idle'),
+          member: { ...unit.member, lifecycle },
+          memory: { atRiskMs: NOW },
+        },
   )
 
 const unit = fc.oneof({ weight: 3, arbitrary: plain }, { weight: 1, arbitrary: odd })

@@ -49,7 +49,7 @@ export function stepDrain(
   return { migrate, done, deadlineReached, wakeAtMs: deadlineReached ? null : forceAtMs }
 }
 
-/** For ever, that is: what runs once on every node is waited for like a batch job. */
+/** For ever, that is: what runs once on every node is waited for like every batch job. */
 function runsEverywhere(allocation: Allocation): boolean {
   return allocation.Job.Type === 'system'
 }
