@@ -7,11 +7,14 @@ import { MEDIUM } from './views.ts'
 export interface Slice {
   id: string
   need: Room
+  pool: string
   durationMs: number
   waitingSinceMs: number
   nodeId: string | null
   allocation: string | null
   startedMs: number
+  /** Times that a place was found for it: what was begun for an older one comes to nothing. */
+  places: number
   /** Its node went away under it so often. */
   lost: number
 }
@@ -26,8 +29,6 @@ export const NO_DEMAND: DemandSource = {
   },
 }
 
-/** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
-const WRITE_MS = 400
 const ROUND_MS = 1000
 /** Of the agent's last report, after the allocation has ended. */
 const REPORT_MS = 300
@@ -36,6 +37,10 @@ export class Queue implements DemandSource {
   readonly slices = new Map<string, Slice>()
   done = 0
   isSilent = false
+  /** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
+  writeMs: () => number = () => 400
+  /** Whether the scheduler hears of a placement only when Nomad has written it. */
+  hearsLate = false
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
@@ -58,13 +63,20 @@ export class Queue implements DemandSource {
     }
   }
 
-  add(count: number, durationMs: number | (() => number), need: Room = MEDIUM): void {
+  add(
+    count: number,
+    durationMs: number | (() => number),
+    need: Room = MEDIUM,
+    pool = 'linux',
+  ): void {
     for (let at = 0; at < count; at++) {
       this.#count += 1
       const id = `slice-${this.#count}`
       this.slices.set(id, {
         id,
         need,
+        pool,
+        places: 0,
         nodeId: null,
         allocation: null,
         startedMs: 0,
@@ -79,18 +91,23 @@ export class Queue implements DemandSource {
   async read(): Promise<Demand> {
     if (this.isSilent) throw new Error('the scheduler does not answer')
     const all = [...this.slices.values()]
-    const waiting = all.filter(({ nodeId }) => nodeId === null)
+    const isPlaced = ({ nodeId, allocation }: Slice) =>
+      nodeId !== null && (allocation !== null || !this.hearsLate)
+    const waiting = all.filter((slice) => !isPlaced(slice))
     const nowMs = this.#clock.monotonic()
-    const byNeed = Map.groupBy(waiting, ({ need }) => `${need.cpuMhz} ${need.memoryMiB}`)
+    const byClass = Map.groupBy(
+      waiting,
+      ({ need, pool }) => `${pool} ${need.cpuMhz} ${need.memoryMiB}`,
+    )
     return {
-      classes: [...byNeed].map(([name, slices]) => ({
+      classes: [...byClass].map(([name, slices]) => ({
         name,
-        pool: 'linux',
+        pool: slices[0]?.pool ?? null,
         need: slices[0]?.need ?? MEDIUM,
         waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
       })),
-      placed: all.flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
+      placed: all.filter(isPlaced).flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
         nodeId === null
           ? []
           : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
@@ -118,12 +135,16 @@ export class Queue implements DemandSource {
   }
 
   /** What is free on nodes that take slices, by node id. */
-  #rooms(): Map<string, Room> {
-    const rooms = new Map<string, Room>()
+  #rooms(): Map<string, Place> {
+    const rooms = new Map<string, Place>()
     for (const node of this.#nomad.nodes.values()) {
       if (node.Status !== 'ready' || node.SchedulingEligibility !== 'eligible') continue
       const { Cpu, Memory } = node.NodeResources ?? {}
-      rooms.set(node.ID, { cpuMhz: Cpu?.CpuShares ?? 0, memoryMiB: Memory?.MemoryMB ?? 0 })
+      rooms.set(node.ID, {
+        cpuMhz: Cpu?.CpuShares ?? 0,
+        memoryMiB: Memory?.MemoryMB ?? 0,
+        nodeClass: node.NodeClass,
+      })
     }
     for (const { nodeId, need } of this.slices.values()) {
       const room = rooms.get(nodeId ?? '')
@@ -132,19 +153,22 @@ export class Queue implements DemandSource {
     return rooms
   }
 
-  #place(slice: Slice, rooms: ReadonlyMap<string, Room>): void {
+  #place(slice: Slice, rooms: ReadonlyMap<string, Place>): void {
     for (const [nodeId, room] of rooms) {
+      if (room.nodeClass !== classOf(slice.pool)) continue
       if (room.cpuMhz < slice.need.cpuMhz || room.memoryMiB < slice.need.memoryMiB) continue
       take(room, slice.need)
       slice.nodeId = nodeId
-      this.#clock.after(WRITE_MS, () => this.#start(slice, nodeId))
+      slice.places += 1
+      const { places } = slice
+      this.#clock.after(this.writeMs(), () => this.#start(slice, nodeId, places))
       return
     }
   }
 
-  #start(slice: Slice, nodeId: string): void {
+  #start(slice: Slice, nodeId: string, place: number): void {
     const node = this.#nomad.nodes.get(nodeId)
-    if (slice.nodeId !== nodeId) return
+    if (slice.nodeId !== nodeId || slice.places !== place) return
     if (node === undefined || node.Status !== 'ready') {
       slice.nodeId = null
       return
@@ -163,6 +187,15 @@ export class Queue implements DemandSource {
       this.done += 1
     })
   }
+}
+
+/** Of the nodes of a pool. */
+export function classOf(pool: string): string {
+  return pool === 'linux' ? 'linux-64bit' : pool
+}
+
+interface Place extends Room {
+  nodeClass: string
 }
 
 function take(room: Room, need: Room): void {
