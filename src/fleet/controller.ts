@@ -203,7 +203,9 @@ class OneController implements Controller {
     for (const [pool, { memory }] of plans) this.#memory.set(pool, memory)
     const { now } = this.#deps
     const intents = [...plans.values()].flatMap((each) => each.intents)
-    const lease = this.#holdLease()
+    // A tick that does nothing needs no newer lease: what it stores is refused when the fence is an old one.
+    const isQuiet = intents.length === 0
+    const lease = isQuiet && this.#lease !== null ? this.#lease : this.#holdLease()
     const stored = new Map(
       intents.filter(isIrreversible).map((intent) => [intent, this.#newId(lease)] as const),
     )

@@ -13,6 +13,7 @@ import {
   openFleetStore,
   startFleet,
   type FleetLoop,
+  type LoopTimes,
   type FleetNomad,
   type FleetStore,
   type PoolPolicy,
@@ -56,6 +57,8 @@ export interface ClusterOptions extends PoolSetup {
   nomadOf?: (nomad: FleetNomad) => FleetNomad
   log?: LogWriter
   logLevel?: LogLevel
+  /** How often controllers look. */
+  times?: LoopTimes
 }
 
 export interface Running {
@@ -146,7 +149,7 @@ export class Cluster {
   start(holder = `controller-${this.#running.length}`, skew?: Skew): Running {
     const mortal = new Mortal(skew)
     const clock = mortal.clock(this.clock)
-    const { nomadOf = (nomad) => nomad, log, logLevel = 'debug' } = this.#options
+    const { nomadOf = (nomad) => nomad, log, logLevel = 'debug', times } = this.#options
     const around = this.#around(mortal, holder)
     const client = (service: 'autoscaling' | 'ec2') =>
       createInProcessClient(this.aws, service, around) as unknown
@@ -155,7 +158,7 @@ export class Cluster {
       clock,
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
-    const fleet = startFleet({
+    const deps = {
       policies: this.policies,
       awsOf: () => aws,
       clock,
@@ -171,7 +174,8 @@ export class Cluster {
         this.lines.push({ at, level, message, fields: { ...fields, holder } })
         log?.(level, message, { at, ...fields })
       }, logLevel),
-    })
+    }
+    const fleet = startFleet(deps, times === undefined ? {} : { times })
     const running = { mortal, fleet }
     this.#running.push(running)
     return running

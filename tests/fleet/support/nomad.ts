@@ -27,6 +27,8 @@ export class FakeNomad implements FleetNomad {
   readonly allocations = new Map<string, NomadAllocation>()
   /** Every write, in order. */
   readonly writes: string[] = []
+  /** Whether those that have ended can still be read; of a whole day they would be too many. */
+  keepsEnded = true
   /** Of lists: what happens between two pages shows on the second one only. */
   pageSize = Infinity
   /** Called before each call; what it throws is what the call throws. */
@@ -110,6 +112,7 @@ export class FakeNomad implements FleetNomad {
     }
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
+    if (!this.keepsEnded && !isLive(allocation)) this.allocations.delete(id)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
