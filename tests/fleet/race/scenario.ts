@@ -35,6 +35,7 @@ export async function runScenario(seed: number, wantsStory = false): Promise<Ver
   const { cluster: options, hasOtherHook } = aSetup(seed, dice, clock, weather)
   const cluster = await aCluster(options)
   const scene = new Scene(cluster, dice, weather)
+  if (wantsStory) cluster.queue.onNews = (text) => scene.tell(text)
   const trouble = new Trouble(scene)
   try {
     if (hasOtherHook) addOtherHook(scene)

@@ -15,8 +15,15 @@ const SEED_MS = 180_000
 const WORDS_KEPT = 4000
 
 export class Worker {
+  readonly #file: string
+  readonly #seedMs: number
   #child: ChildProcess | null = null
   #words = ''
+
+  constructor(file = WORKER, seedMs = SEED_MS) {
+    this.#file = file
+    this.#seedMs = seedMs
+  }
 
   /** Never rejects: a process that comes to nothing is a verdict, too. */
   run(order: Order): Promise<Verdict> {
@@ -34,8 +41,8 @@ export class Worker {
       const onExit = (code: number | null, signal: string | null) => {
         fail(`the process that ran it has ended (${signal ?? `code ${code}`}): ${this.#words.trim()}`)
       }
-      const timer = systemClock.after(SEED_MS, () => {
-        fail(`it did not come to its end within ${SEED_MS / 1000} s`)
+      const timer = systemClock.after(this.#seedMs, () => {
+        fail(`it did not come to its end within ${this.#seedMs / 1000} s`)
         child.kill('SIGKILL')
       })
       child.on('message', end).on('exit', onExit)
@@ -49,7 +56,7 @@ export class Worker {
   }
 
   #start(): ChildProcess {
-    const child = fork(WORKER, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    const child = fork(this.#file, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#words = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#words = (this.#words + text).slice(-WORDS_KEPT)

@@ -41,6 +41,8 @@ export class Queue implements DemandSource {
   writeMs: () => number = () => 400
   /** Whether the scheduler hears of a placement only when Nomad has written it. */
   hearsLate = false
+  /** Told what becomes of slices, for who follows them. */
+  onNews: (text: string) => void = () => undefined
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
@@ -120,6 +122,7 @@ export class Queue implements DemandSource {
     const lost = [...this.slices.values()].filter((slice) => slice.nodeId === nodeId)
     for (const slice of lost) {
       slice.lost += 1
+      this.onNews(`${slice.id} is lost with its node`)
       Object.assign(slice, { nodeId: null, allocation: null })
     }
     return lost
@@ -174,6 +177,7 @@ export class Queue implements DemandSource {
       return
     }
     const { ID } = this.#nomad.run(node, slice.id)
+    this.onNews(`${slice.id} starts on ${node.Name}, for ${Math.round(slice.durationMs / 1000)} s`)
     slice.allocation = ID
     slice.startedMs = this.#clock.monotonic()
     this.#clock.after(slice.durationMs, () => this.#end(slice, ID))
@@ -181,6 +185,7 @@ export class Queue implements DemandSource {
 
   #end(slice: Slice, allocation: string): void {
     if (slice.allocation !== allocation) return
+    this.onNews(`${slice.id} ends`)
     this.#nomad.finish(allocation)
     this.#clock.after(REPORT_MS, () => {
       if (slice.allocation !== allocation || !this.slices.delete(slice.id)) return
