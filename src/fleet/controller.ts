@@ -7,6 +7,7 @@
 import { CaravanError, isCaravanError } from '../model/index.ts'
 import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
 import { carryOut } from './actor.ts'
+import { adoptMemory } from './adopt.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
 import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
 import { learn, type Outcome } from './learn.ts'
@@ -136,6 +137,7 @@ class OneController implements Controller {
   #takeLease(): boolean {
     const { store, holder, now, log } = this.#deps
     const before = this.#lease
+    const previous = before === null ? store.readLease() : null
     this.#lease = store.takeLease(holder, now(), LEASE_MS)
     if (this.#lease === null) {
       if (before !== null) log.warn('another controller has taken over')
@@ -143,7 +145,7 @@ class OneController implements Controller {
       for (const { name } of this.#deps.policies) this.#beats.set(name, [])
       return false
     }
-    if (before?.fence !== this.#lease.fence) this.#takeOver(this.#lease)
+    if (before?.fence !== this.#lease.fence) this.#takeOver(this.#lease, previous)
     this.#renewal ??= this.#renewLater()
     return true
   }
@@ -163,9 +165,14 @@ class OneController implements Controller {
   }
 
   /** What the one before us left is seen in AWS and Nomad; what it remembered is read. */
-  #takeOver(lease: Lease): void {
+  #takeOver(lease: Lease, previous: Lease | null): void {
     const { store, log, now } = this.#deps
-    this.#memory = store.loadMemory()
+    // Renewed in our future, it was by a clock that is ahead.
+    const aheadMs = Math.max(0, (previous?.untilMs ?? 0) - LEASE_MS - now())
+    const left = [...store.loadMemory()]
+    this.#memory = new Map(
+      left.map(([pool, memory]) => [pool, adoptMemory(memory, aheadMs, now())]),
+    )
     const open = store.openIntents()
     log.info('this controller acts', { fence: lease.fence, openIntents: open.length })
     for (const { id } of open) store.endIntent(lease, id, 'unknown: the controller ended', now())
