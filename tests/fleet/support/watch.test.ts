@@ -27,7 +27,7 @@ function aWatch({ slices = 1 } = {}) {
     watch.actor = null
     return watch.violations.splice(0)
   }
-  return { watch, nomad, node, lines, as }
+  return { clock, watch, nomad, node, lines, as }
 }
 
 const closed = (by: 'complete' | 'timeout' | 'cap' | 'hook deleted', hook = 'drain') =>
@@ -48,6 +48,15 @@ t.test('a hook that is completed while a slice runs is a violation, if it was us
   t.match(as('one', complete), [/while 1 slices ran/], 'what runs unseen runs as well')
   nomad.lose(node.ID)
   t.same(as('one', complete), [], 'it was lost before')
+})
+
+t.test('what a person has brought onto a leaving machine is theirs, for a while', async (t) => {
+  const { watch, clock, as } = aWatch()
+  watch.excuse(INSTANCE, 1000)
+  const complete = () => watch.onEvent(closed('complete'))
+  t.same(as('one', complete), [])
+  await clock.tick(1000)
+  t.match(as('one', complete), [/while 1 slices ran/])
 })
 
 t.test('so is a call that ends a machine in use', async (t) => {

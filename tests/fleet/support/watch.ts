@@ -35,6 +35,8 @@ export class Watch {
   readonly violations: string[] = []
   /** The controller whose call is being carried out; null while others act, and when time alone goes on. */
   actor: string | null = null
+  /** Until when a person is to blame for what runs on a machine. */
+  readonly #excusedMs = new Map<string, number>()
   readonly #watched: Watched
 
   constructor(watched: Watched) {
@@ -43,6 +45,11 @@ export class Watch {
 
   violate(text: string): void {
     this.violations.push(`${formatTime(this.#watched.clock.monotonic())} ${text}`)
+  }
+
+  /** Somebody has given its node new slices while it was on its way out: what is under way can not know. */
+  excuse(instance: string, forMs: number): void {
+    this.#excusedMs.set(instance, this.#watched.clock.monotonic() + forMs)
   }
 
   /** What a controller asks for, whatever becomes of it. */
@@ -87,6 +94,7 @@ export class Watch {
 
   /** What would be ended with the machine. An agent that has ended has sent all it had. */
   #runningOn(instance: string): number {
+    if ((this.#excusedMs.get(instance) ?? -1) > this.#watched.clock.monotonic()) return 0
     const node = this.#watched.nomad.nodeOf(instance)
     if (node === undefined || node.Status === 'down') return 0
     return this.#watched.nomad.liveOn(node.ID).length

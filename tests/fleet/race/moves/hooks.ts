@@ -13,7 +13,9 @@ export const HOOK_MOVES: readonly Move[] = [
     strike(scene) {
       const { group } = scene.pool()
       if (!scene.cluster.aws.world.groups.get(group)?.hooks.has(HOOK)) return null
-      const timeoutS = scene.dice.whole(30, 900)
+      // Nobody can beat in time for what a list shows too late.
+      const isLate = scene.cluster.aws.world.settings.lag.groupMs > 0
+      const timeoutS = scene.dice.whole(isLate ? 60 : 30, 900)
       scene.cluster.putHook(timeoutS, HOOK, group)
       return `the timeout of the hook of ${group} is ${timeoutS} s now`
     },

@@ -2,6 +2,9 @@
 import type { NomadNode } from '../../../../src/nomad/index.ts'
 import { inWords, type Move, type Scene } from '../scene.ts'
 
+/** A call to AWS that was begun before, on a slow day. */
+const UNDER_WAY_MS = 20_000
+
 function aNode(scene: Scene, fits: (node: NomadNode) => boolean = () => true) {
   const nodes = [...scene.cluster.nomad.nodes.values()].filter(
     (node) => node.Status === 'ready' && fits(node),
@@ -18,7 +21,10 @@ export const NODE_MOVES: readonly Move[] = [
       const isOut = node.SchedulingEligibility === 'eligible'
       node.SchedulingEligibility = isOut ? 'ineligible' : 'eligible'
       if (isOut) scene.takenOut.add(node.ID)
-      else scene.takenOut.delete(node.ID)
+      else {
+        scene.takenOut.delete(node.ID)
+        scene.cluster.watch.excuse(node.Name, UNDER_WAY_MS)
+      }
       return `a person ${isOut ? 'takes out' : 'gives back'} the node of ${node.Name}`
     },
   },
