@@ -29,11 +29,7 @@ export function adoptMemory(memory: PoolMemory, aheadMs: number, nowMs: number):
   }
 }
 
-function adoptUnit(
-  unit: UnitMemory,
-  past: (atMs: number) => number,
-  nowMs: number,
-): UnitMemory {
+function adoptUnit(unit: UnitMemory, past: (atMs: number) => number, nowMs: number): UnitMemory {
   const orNull = (atMs: number | null) => (atMs === null ? null : past(atMs))
   const again = (atMs: number | null) => (atMs === null ? null : nowMs)
   const { cordon } = unit

@@ -57,7 +57,8 @@ export function takeStock(
   const units = view.units.map((unit) => {
     const id = unit.member.instanceId
     const known = before[id]
-    const own = known === undefined ? enter(unit, view, nowMs) : copyUnit(known)
+    const own = known === undefined ? newUnit(nowMs) : copyUnit(known)
+    noteProtection(unit, own, view)
     memory.units[id] = own
     const state = stateOf(unit, own, nowMs, launchMs)
     remember(state, unit, own, memory, nowMs)
@@ -83,14 +84,16 @@ export function takeStock(
 }
 
 export function groupByState(units: readonly Unit[]): UnitsByState {
-  const groups = Object.fromEntries(UNIT_STATES.map((state) => [state, [] as Unit[]]))
+  const groups: Partial<Record<UnitState, Unit[]>> = {}
+  for (const state of UNIT_STATES) groups[state] = []
   for (const unit of units) groups[unit.state]?.push(unit)
   return groups as Record<UnitState, Unit[]>
 }
 
-function enter({ member }: UnitView, { group }: PoolView, nowMs: number): UnitMemory {
-  const isProtectedByUs = member.isProtected && (group?.protectsNew ?? false)
-  return { ...newUnit(nowMs), isProtectedByUs }
+/** What a group protects as it enters service, from its launch or from standby, is ours to release. */
+function noteProtection({ member }: UnitView, own: UnitMemory, { group }: PoolView): void {
+  if (member.isProtected && !own.isInService && group?.protectsNew) own.isProtectedByUs = true
+  own.isInService = member.lifecycle === 'InService'
 }
 
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {

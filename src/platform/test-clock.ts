@@ -69,7 +69,11 @@ export class TestClock implements Clock {
   /** Moves to the next timer that is due by then, and takes it out; null when there is none. */
   #takeDue(end: number): (() => void) | null {
     if (this.#canceled > this.#heap.length / 2) this.#sweep()
-    for (let [first] = this.#heap; first !== undefined && first.dueMs <= end; [first] = this.#heap) {
+    for (
+      let [first] = this.#heap;
+      first !== undefined && first.dueMs <= end;
+      [first] = this.#heap
+    ) {
       this.#removeFirst()
       const { run } = first
       if (run === null) {

@@ -40,14 +40,21 @@ t.test('what proves begins again, whatever the other clock showed', async (t) =>
   }
 })
 
-t.test('nothing lies in the future, and what is known of the other clock is taken off', async (t) => {
-  const unknown = adoptMemory(aMemory(NOW + 5 * MINUTE), 0, NOW)
-  t.equal(unknown.units['i-1']?.waitingSinceMs, NOW)
-  t.equal(unknown.asked?.atMs, NOW)
-  const known = adoptMemory(aMemory(NOW + 5 * MINUTE), 15 * MINUTE, NOW)
-  t.equal(known.units['i-1']?.waitingSinceMs, NOW - 10 * MINUTE, 'its cap comes as early as it does')
-  t.equal(known.backoff.capacity?.untilMs, NOW - 9 * MINUTE)
-})
+t.test(
+  'nothing lies in the future, and what is known of the other clock is taken off',
+  async (t) => {
+    const unknown = adoptMemory(aMemory(NOW + 5 * MINUTE), 0, NOW)
+    t.equal(unknown.units['i-1']?.waitingSinceMs, NOW)
+    t.equal(unknown.asked?.atMs, NOW)
+    const known = adoptMemory(aMemory(NOW + 5 * MINUTE), 15 * MINUTE, NOW)
+    t.equal(
+      known.units['i-1']?.waitingSinceMs,
+      NOW - 10 * MINUTE,
+      'its cap comes as early as it does',
+    )
+    t.equal(known.backoff.capacity?.untilMs, NOW - 9 * MINUTE)
+  },
+)
 
 t.test('what never was is not made up, and the given one is not changed', async (t) => {
   const memory = { ...emptyMemory('linux'), units: { 'i-1': newUnit(NOW - MINUTE) } }

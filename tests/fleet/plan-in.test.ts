@@ -32,11 +32,14 @@ t.test(
   },
 )
 
-t.test('F37: what was placed between the look and the cordon brings the machine back', async (t) => {
-  t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
-  const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
-  t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
-})
+t.test(
+  'F37: what was placed between the look and the cordon brings the machine back',
+  async (t) => {
+    t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
+    const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
+    t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
+  },
+)
 
 t.test(
   'a cordon that does not show is forgotten, and one that a person ended as well',

@@ -67,22 +67,19 @@ t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
   t.end()
 })
 
-t.test(
-  'F41, F42, F43, F70: sizes, processes and lifetimes that are in the way are told',
-  (t) => {
-    t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
-    t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
-    t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
-    t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
-    t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
-    t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
-    t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
-    t.end()
-  },
-)
+t.test('F41, F42, F43, F70: sizes, processes and lifetimes that are in the way are told', (t) => {
+  t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
+  t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
+  t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
+  t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
+  t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
+  t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
+  t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
+  t.end()
+})
 
 t.test('results of hooks and metadata that any build can read are told', (t) => {
   const abandoning = aHook({ defaultResult: 'ABANDON', timeoutMs: 1_800_000 })

@@ -96,6 +96,7 @@ class Trouble {
     const end = cluster.clock.monotonic() + TROUBLE_MS
     weather.rate = dice.chance(0.3) ? 0 : dice.number() * 0.15
     weather.slowMs = dice.chance(0.5) ? 0 : dice.whole(20, 2000)
+    cluster.nomad.keepsEnded = false
     cluster.nomad.pageSize = dice.chance(0.5) ? Infinity : dice.whole(1, 5)
     cluster.queue.hearsLate = dice.chance(0.5)
     const latestMs = dice.chance(0.5) ? 400 : 2500

@@ -5,20 +5,23 @@ import { Worker } from './workers.ts'
 
 const ORDER = { seed: 7, wantsStory: false }
 
-t.test('a process that ends is named with its seed, and the next seed has another one', async (t) => {
-  const dir = t.testdir({
-    'worker.ts': `process.on('message', () => {
+t.test(
+  'a process that ends is named with its seed, and the next seed has another one',
+  async (t) => {
+    const dir = t.testdir({
+      'worker.ts': `process.on('message', () => {
       process.stderr.write('out of luck')
       process.exit(3)
     })`,
-  })
-  const worker = new Worker(join(dir, 'worker.ts'))
-  for (const seed of [7, 8]) {
-    const { violations, seed: told } = await worker.run({ ...ORDER, seed })
-    t.equal(told, seed)
-    t.same(violations, ['the process that ran it has ended (code 3): out of luck'])
-  }
-})
+    })
+    const worker = new Worker(join(dir, 'worker.ts'))
+    for (const seed of [7, 8]) {
+      const { violations, seed: told } = await worker.run({ ...ORDER, seed })
+      t.equal(told, seed)
+      t.same(violations, ['the process that ran it has ended (code 3): out of luck'])
+    }
+  },
+)
 
 t.test('a process that spins is told, and ended', async (t) => {
   const dir = t.testdir({ 'worker.ts': `process.on('message', () => { for (;;); })` })

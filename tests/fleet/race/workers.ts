@@ -39,7 +39,9 @@ export class Worker {
         end({ ...NOTHING, seed: order.seed, violations: [violation] })
       }
       const onExit = (code: number | null, signal: string | null) => {
-        fail(`the process that ran it has ended (${signal ?? `code ${code}`}): ${this.#words.trim()}`)
+        fail(
+          `the process that ran it has ended (${signal ?? `code ${code}`}): ${this.#words.trim()}`,
+        )
       }
       const timer = systemClock.after(this.#seedMs, () => {
         fail(`it did not come to its end within ${this.#seedMs / 1000} s`)

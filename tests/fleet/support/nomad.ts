@@ -116,9 +116,7 @@ export class FakeNomad implements FleetNomad {
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
-    return [...this.allocations.values()].filter(
-      (each) => each.NodeID === nodeId && isLive(each),
-    )
+    return [...this.allocations.values()].filter((each) => each.NodeID === nodeId && isLive(each))
   }
 
   /** The machine is gone: its node is down, what ran there is lost. */
@@ -161,9 +159,9 @@ export class FakeNomad implements FleetNomad {
   }
 
   /** Of filters it knows the one that there is: for those that may run. */
-  async *listAllocations({
-    filter,
-  }: Parameters<FleetNomad['listAllocations']>[0] = {}): ReturnType<FleetNomad['listAllocations']> {
+  async *listAllocations({ filter }: Parameters<FleetNomad['listAllocations']>[0] = {}): ReturnType<
+    FleetNomad['listAllocations']
+  > {
     const all = () => {
       const every = [...this.allocations.values()]
       return filter === undefined ? every : every.filter(isLive)
@@ -222,7 +220,7 @@ export class FakeNomad implements FleetNomad {
     all: () => Item[],
     tell: (item: Item) => Told,
   ): AsyncGenerator<{ items: Told[]; index: number }> {
-    for (let after: string | null = ''; after !== null; ) {
+    for (let after: string | null = ''; after !== null;) {
       await this.before(call)
       const from: string = after
       const rest = all().filter(({ ID }) => ID > from)

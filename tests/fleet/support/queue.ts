@@ -109,11 +109,13 @@ export class Queue implements DemandSource {
         waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
       })),
-      placed: all.filter(isPlaced).flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
-        nodeId === null
-          ? []
-          : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
-      ),
+      placed: all
+        .filter(isPlaced)
+        .flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
+          nodeId === null
+            ? []
+            : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
+        ),
     }
   }
 

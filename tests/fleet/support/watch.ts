@@ -57,7 +57,8 @@ export class Watch {
     const ended = ENDINGS[action]?.(input) ?? []
     for (const instance of ended) {
       const running = this.#runningOn(instance)
-      if (running > 0) this.violate(`${actor} calls for the end of ${instance} and its ${running} slices`)
+      if (running > 0)
+        this.violate(`${actor} calls for the end of ${instance} and its ${running} slices`)
     }
   }
 
@@ -70,7 +71,9 @@ export class Watch {
     if (this.actor === null) return
     const { min, max } = this.#watched.boundsOf(group)
     if (to > from ? to > max : to < min) {
-      this.violate(`${this.actor} set the size of ${group} from ${from} to ${to}, outside ${min}..${max}`)
+      this.violate(
+        `${this.actor} set the size of ${group} from ${from} to ${to}, outside ${min}..${max}`,
+      )
     }
   }
 
@@ -80,7 +83,10 @@ export class Watch {
     if (by === 'complete' && this.actor !== null && running > 0) {
       this.violate(`${this.actor} completed the hook of ${instance} while ${running} slices ran`)
     }
-    if (by === 'timeout' && !this.#isTold(/^(?:machines wait for a hook|the group has several hooks)/)) {
+    if (
+      by === 'timeout' &&
+      !this.#isTold(/^(?:machines wait for a hook|the group has several hooks)/)
+    ) {
       this.violate(`the hook of ${instance} lapsed`)
     }
     if (by === 'cap' && !this.#isTold(new RegExp(`^Auto Scaling ends ${instance} `))) {

@@ -2,10 +2,7 @@
 import { inWords, MINUTE, type Move, type Scene } from '../scene.ts'
 import type { Disturbance } from '../../../../src/dev/aws/disturbance.ts'
 
-function toOne(
-  name: string,
-  what: (instance: string, scene: Scene) => Disturbance,
-): Move {
+function toOne(name: string, what: (instance: string, scene: Scene) => Disturbance): Move {
   return {
     name,
     strike(scene) {
