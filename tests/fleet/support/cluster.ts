@@ -13,8 +13,6 @@ import {
   openFleetStore,
   startFleet,
   type FleetLoop,
-  type LoopTimes,
-  type FleetNomad,
   type FleetStore,
   type PoolPolicy,
 } from '../../../src/fleet/index.ts'
@@ -23,10 +21,9 @@ import {
   createLog,
   noMetrics,
   TestClock,
-  type LogLevel,
-  type LogWriter,
   type RandomSource,
 } from '../../../src/platform/index.ts'
+import type { ClusterOptions, PoolSetup } from './cluster-options.ts'
 import { Mortal, type Skew } from './mortal.ts'
 import { FakeNomad } from './nomad.ts'
 import { classOf, Queue } from './queue.ts'
@@ -35,31 +32,7 @@ import { aPolicy } from './views.ts'
 import { Watch, type Line } from './watch.ts'
 
 export { seeded } from './seeded.ts'
-
-export interface PoolSetup {
-  policy?: Partial<PoolPolicy>
-  group?: { min?: number; max?: number; desired?: number; zones?: string[] }
-  /** Fields of CreateAutoScalingGroup besides. */
-  fields?: object
-  hook?: { timeoutS?: number; name?: string } | null
-}
-
-export interface ClusterOptions extends PoolSetup {
-  clock?: TestClock
-  /** Further pools, each with a group of its own: `clients-NAME`. */
-  others?: readonly (PoolSetup & { name: string })[]
-  bootMs?: number
-  lagMs?: number
-  seed?: number
-  /** Around every call to AWS of every controller. */
-  intercept?: AwsIntercept
-  /** What controllers see of Nomad. */
-  nomadOf?: (nomad: FleetNomad) => FleetNomad
-  log?: LogWriter
-  logLevel?: LogLevel
-  /** How often controllers look. */
-  times?: LoopTimes
-}
+export type { ClusterOptions, PoolSetup } from './cluster-options.ts'
 
 export interface Running {
   mortal: Mortal

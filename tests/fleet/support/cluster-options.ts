@@ -1,0 +1,29 @@
+/** What a cluster of the tests is made of. */
+import type { AwsIntercept } from '../../../src/dev/aws/index.ts'
+import type { FleetNomad, LoopTimes, PoolPolicy } from '../../../src/fleet/index.ts'
+import type { LogLevel, LogWriter, TestClock } from '../../../src/platform/index.ts'
+
+export interface PoolSetup {
+  policy?: Partial<PoolPolicy>
+  group?: { min?: number; max?: number; desired?: number; zones?: string[] }
+  /** Fields of CreateAutoScalingGroup besides. */
+  fields?: object
+  hook?: { timeoutS?: number; name?: string } | null
+}
+
+export interface ClusterOptions extends PoolSetup {
+  clock?: TestClock
+  /** Further pools, each with a group of its own: `clients-NAME`. */
+  others?: readonly (PoolSetup & { name: string })[]
+  bootMs?: number
+  lagMs?: number
+  seed?: number
+  /** Around every call to AWS of every controller. */
+  intercept?: AwsIntercept
+  /** What controllers see of Nomad. */
+  nomadOf?: (nomad: FleetNomad) => FleetNomad
+  log?: LogWriter
+  logLevel?: LogLevel
+  /** How often controllers look. */
+  times?: LoopTimes
+}
