@@ -36,6 +36,9 @@ function adoptUnit(unit: UnitMemory, past: (atMs: number) => number, nowMs: numb
   return {
     ...unit,
     firstSeenMs: past(unit.firstSeenMs),
+    stateSinceMs: past(unit.stateSinceMs),
+    atRiskMs: orNull(unit.atRiskMs),
+    endedMs: orNull(unit.endedMs),
     readyMs: orNull(unit.readyMs),
     idleSinceMs: orNull(unit.idleSinceMs),
     waitingSinceMs: orNull(unit.waitingSinceMs),

@@ -1,4 +1,5 @@
 /** A plan while it is being made: its parts add to it. */
+import type { AwsHook } from '../platform/index.ts'
 import type { Intent } from './intents.ts'
 import { subjectOf } from './intents.ts'
 import type { Unit, UnitsByState } from './ledger.ts'
@@ -15,10 +16,11 @@ export interface Alarm {
   about: string
 }
 
-/** A termination that waits for us: it needs a heartbeat until it is completed. */
+/** A termination, or a launch, that waits for us: it needs a heartbeat until it is completed. */
 export interface OpenHook {
   group: string
   hook: string
+  transition: AwsHook['transition']
   instanceId: string
   timeoutMs: number
   /** When Auto Scaling goes on whatever we do. */

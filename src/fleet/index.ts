@@ -5,7 +5,6 @@ export {
   drain,
   findAction,
   findNodes,
-  instanceOf,
   isDrained,
   keepBeating,
   type NodeName,
@@ -20,6 +19,7 @@ export { createController, type ControllerDeps, type Tick } from './controller.t
 export { createDemandClient } from './demand-client.ts'
 export { toFleetStatus } from './status.ts'
 export { subjectOf } from './intents.ts'
+export { instanceOf } from './instance-of.ts'
 export { isLive } from './observe/nomad-side.ts'
 export { toPolicies, type PoolPolicy } from './policy.ts'
 export type * from './ports.ts'

@@ -1,6 +1,7 @@
 /** Why instances do not come, from what Auto Scaling tells of its launches, and when to ask again. Pure. */
 import type { AwsActivity } from '../platform/index.ts'
 import type { PoolMemory } from './memory.ts'
+import { atTime, counted } from './words.ts'
 
 export type LaunchFailure =
   /** AWS has no such machine now. */
@@ -74,6 +75,9 @@ function spread(text: string): number {
   return hash / 2 ** 32
 }
 
+/** Nobody completed its launching hook in time; what we abandon ourselves is counted when it is done. */
+const LAPSED = /Lifecycle Action.*Heartbeat Timeout/i
+
 /**
  * Changes the memory by launches that have ended since it last looked.
  *
@@ -97,6 +101,7 @@ export function readLaunches(
       const kept = memory.backoff.never_registered
       memory.backoff = kept === undefined ? {} : { never_registered: kept }
     } else if (status === 'Failed') failed.set(classifyLaunch(message), message)
+    else if (status === 'Cancelled' && LAPSED.test(message)) failed.set('never_registered', message)
   }
   // A group that is short tries again and again: one look is one failure of each kind.
   for (const failure of failed.keys()) noteFailure(memory, failure, nowMs)
@@ -108,6 +113,6 @@ export function backoffReason({ backoff }: PoolMemory, nowMs: number): string | 
   const waiting = Object.entries(backoff).filter(([, { untilMs }]) => untilMs > nowMs)
   const [kind, entry] = waiting.sort((a, b) => b[1].untilMs - a[1].untilMs)[0] ?? []
   if (kind === undefined || entry === undefined) return null
-  const seconds = Math.ceil((entry.untilMs - nowMs) / 1000)
-  return `launches failed ${entry.failures} times (${kind}): asking again in ${seconds} s`
+  const times = counted(entry.failures, 'time')
+  return `launches failed ${times} (${kind}): asking again at ${atTime(entry.untilMs)}`
 }

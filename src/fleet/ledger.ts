@@ -1,4 +1,7 @@
 /** What each machine of a pool counts as. Pure. */
+import type { AwsGroup } from '../platform/index.ts'
+import { TOLD } from './drain-mark.ts'
+import type { VictimReason } from './intents.ts'
 import type { PoolMemory, UnitMemory } from './memory.ts'
 import { copyUnit, newUnit } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
@@ -16,6 +19,8 @@ export const UNIT_STATES = [
   'busy',
   /** Made ineligible by us; can be taken back. */
   'cordoned',
+  /** EC2 takes it back within two minutes: what runs there begins again elsewhere. */
+  'interrupted',
   /** Made ineligible by somebody else: neither a place for slices nor ours to end. */
   'held',
   /** We have called for its end, and it does not show yet. */
@@ -23,7 +28,11 @@ export const UNIT_STATES = [
   /** Its termination waits for us. */
   'waiting',
   'terminating',
+  /** Kept by its group after an abandoned hook: billed, and outside of the desired size. */
+  'retained',
   'standby',
+  /** Prepared ahead in the group's warm pool. */
+  'warm',
 ] as const
 export type UnitState = (typeof UNIT_STATES)[number]
 
@@ -54,12 +63,15 @@ export function takeStock(
   const before = memory.units
   memory.units = {}
   const launchMs = launchDeadline(memory)
+  const maxAgeMs = maxAgeOf(policy, view.group)
   const units = view.units.map((unit) => {
     const id = unit.member.instanceId
     const known = before[id]
     const own = known === undefined ? newUnit(nowMs) : copyUnit(known)
     noteProtection(unit, own, view)
     memory.units[id] = own
+    // Only now does it boot for us, however long it has been prepared.
+    if (own.state === 'warm' && !isWarm(unit.member)) own.firstSeenMs = nowMs
     const state = stateOf(unit, own, nowMs, launchMs)
     remember(state, unit, own, memory, nowMs)
     const ageMs = nowMs - (unit.launchedMs ?? own.firstSeenMs)
@@ -70,7 +82,7 @@ export function takeStock(
       memory: own,
       pinned: pinOf(unit, own, view, nowMs),
       isOutdated: isOutdated(unit, view),
-      isTooOld: policy.maxAgeMs !== null && ageMs > policy.maxAgeMs,
+      isTooOld: ageMs > maxAgeMs,
     }
   })
   for (const id in before) {
@@ -96,10 +108,21 @@ function noteProtection({ member }: UnitView, own: UnitMemory, { group }: PoolVi
   own.isInService = member.lifecycle === 'InService'
 }
 
+/** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
+const LIFETIME_SHARE = 0.9
+
+/** Infinite when there is none. */
+export function maxAgeOf({ maxAgeMs }: PoolPolicy, group: AwsGroup | null): number {
+  const lifetimeMs = group?.maxLifetimeMs ?? Infinity
+  return Math.min(maxAgeMs ?? Infinity, lifetimeMs * LIFETIME_SHARE)
+}
+
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {
   const { member, node } = unit
   if (member.lifecycle !== 'InService') {
     if (member.lifecycle === 'Terminating:Wait') return 'waiting'
+    if (member.lifecycle === 'Terminating:Retained') return 'retained'
+    if (isWarm(member)) return 'warm'
     if (/^(?:Terminat|Detach)/.test(member.lifecycle)) return 'terminating'
     if (/standby/i.test(member.lifecycle)) return 'standby'
   }
@@ -109,14 +132,25 @@ function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: numbe
     return nowMs - own.firstSeenMs < launchMs ? 'booting' : 'missing'
   }
   if (!node.isEligible || node.isDraining) {
-    return isOurs(node, own) ? 'cordoned' : 'held'
+    // A person who has given a node back, and takes it out again, leaves the old mark on it.
+    const mark = node.mark?.sinceMs === own.voidMarkMs ? null : node.mark
+    if (isTold(mark, TOLD.interrupted)) return 'interrupted'
+    return mark?.by === 'controller' || isTold(mark, TOLD.atRisk) ? 'cordoned' : 'held'
   }
   return isBusy(unit) ? 'busy' : 'idle'
 }
 
-/** A person who has given a node back, and takes it out again, leaves our old mark on it. */
-function isOurs({ mark }: NodeView, { voidMarkMs }: UnitMemory): boolean {
-  return mark?.by === 'controller' && mark.sinceMs !== voidMarkMs
+function isTold(mark: NodeView['mark'], reason: string): boolean {
+  return mark?.by === 'lifecycle' && mark.reason === reason
+}
+
+function isWarm({ lifecycle }: UnitView['member']): boolean {
+  return lifecycle.startsWith('Warmed:')
+}
+
+/** A hint of EC2: it may run on for hours. */
+export function isAtRisk({ memory }: Pick<Unit, 'memory'>): boolean {
+  return memory.atRiskMs !== null
 }
 
 export function isBusy({ live, placed }: Pick<UnitView, 'live' | 'placed'>): boolean {
@@ -130,7 +164,8 @@ function remember(
   memory: PoolMemory,
   nowMs: number,
 ): void {
-  if (unit.node?.status === 'ready' && own.readyMs === null) {
+  if (own.state !== state) Object.assign(own, { state, stateSinceMs: nowMs })
+  if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
     own.readyMs = nowMs
     delete memory.backoff.never_registered
     noteBoot(memory, nowMs - own.firstSeenMs)
@@ -146,10 +181,10 @@ function remember(
     own.isDecremented = false
   }
   if (state === 'cordoned') {
-    const mark = unit.node?.mark
-    // Of a controller before us, whose store is lost.
-    const reason = mark?.reason === 'outdated' || mark?.reason === 'max_age' ? mark.reason : 'idle'
-    own.cordon ??= { reason, askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
+    const mark = unit.node?.mark ?? null
+    if (isTold(mark, TOLD.atRisk)) own.atRiskMs ??= nowMs
+    // Of the instance's daemon, or of a controller before us, whose store is lost.
+    own.cordon ??= { reason: reasonOf(mark), askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
     own.cordon.seenMs ??= nowMs
   } else if (unit.node?.isEligible && own.cordon !== null) {
     const { askedMs, seenMs } = own.cordon
@@ -158,6 +193,13 @@ function remember(
   }
   if (unit.node?.isEligible && unit.node.mark !== null) own.voidMarkMs = unit.node.mark.sinceMs
 }
+
+function reasonOf(mark: NodeView['mark']): VictimReason {
+  if (isTold(mark, TOLD.atRisk)) return 'at_risk'
+  return ROTATIONS.find((reason) => reason === mark?.reason) ?? 'idle'
+}
+
+const ROTATIONS = ['outdated', 'max_age', 'at_risk'] as const
 
 /** A call to Nomad shows with the next reading; one that failed is told, or found out by this. */
 const CORDON_SHOWS_MS = 15_000

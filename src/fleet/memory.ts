@@ -9,6 +9,9 @@ import type { LaunchFailure } from './launch-failures.ts'
 
 export interface UnitMemory {
   firstSeenMs: number
+  /** What it counted as last, and since when. */
+  state: string | null
+  stateSinceMs: number
   /** When its node was first seen ready; null before. */
   readyMs: number | null
   /** Without a slice since then; null while it has one. */
@@ -18,6 +21,8 @@ export interface UnitMemory {
   cordon: Cordon | null
   /** The mark of a drain that was seen to be over: it does not count again. */
   voidMarkMs: number | null
+  /** EC2 has recommended to replace it, as its node told then. */
+  atRiskMs: number | null
   /** Its node was ready once, and is not since then. */
   unfitSinceMs: number | null
   /** The call to terminate it was begun then. */
@@ -36,6 +41,10 @@ export interface UnitMemory {
   completedMs: number | null
   /** The end of its hook was told to be near. */
   isReported: boolean
+  /** How its wait ended was told. */
+  hasDeparted: boolean
+  /** The end of a machine that its group retains was asked for then. */
+  endedMs: number | null
 }
 
 export interface Cordon {
@@ -108,11 +117,14 @@ export function copyUnit(unit: UnitMemory): UnitMemory {
 export function newUnit(nowMs: number): UnitMemory {
   return {
     firstSeenMs: nowMs,
+    state: null,
+    stateSinceMs: nowMs,
     readyMs: null,
     idleSinceMs: null,
     emptySinceMs: null,
     cordon: null,
     voidMarkMs: null,
+    atRiskMs: null,
     unfitSinceMs: null,
     committedMs: null,
     isDecremented: false,
@@ -122,5 +134,7 @@ export function newUnit(nowMs: number): UnitMemory {
     drainedMs: null,
     completedMs: null,
     isReported: false,
+    hasDeparted: false,
+    endedMs: null,
   }
 }

@@ -23,16 +23,16 @@ export interface Packing {
   left: Waiting[]
 }
 
-/** @returns those that can be placed in principle, biggest first, and the names of the others. */
+/** @returns those that can be placed in principle, biggest first, and the others. */
 export function toWaiting(
   classes: readonly ClassDemand[],
   shape: Room,
-): { waiting: Waiting[]; impossible: string[] } {
+): { waiting: Waiting[]; impossible: { name: string; need: Room | null; count: number }[] } {
   const waiting: Waiting[] = []
-  const impossible: string[] = []
+  const impossible: { name: string; need: Room | null; count: number }[] = []
   for (const { name, need, waiting: count } of classes) {
     if (count === 0) continue
-    if (need === null || fits(need, shape) === 0) impossible.push(name)
+    if (need === null || fits(need, shape) === 0) impossible.push({ name, need, count })
     else waiting.push({ name, need, count })
   }
   const share = ({ need }: Waiting) =>

@@ -123,7 +123,15 @@ function restOf(tick: Tick, times: LoopTimes): number {
   return isBusy || tick.faults.length > 0 ? times.busyMs : times.quietMs
 }
 
-const UNSETTLED = ['requested', 'booting', 'cordoned', 'committing', 'waiting', 'terminating']
+const UNSETTLED = [
+  'requested',
+  'booting',
+  'cordoned',
+  'interrupted',
+  'committing',
+  'waiting',
+  'terminating',
+]
 
 async function inTime(
   clock: Clock,

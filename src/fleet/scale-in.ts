@@ -4,19 +4,16 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
+import { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
+import { abandonLaunch } from './launching.ts'
 import { isBusy, type Unit } from './ledger.ts'
-import { budgetOf } from './policy.ts'
+import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
-
-/**
- * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
- * read after that shows it.
- */
-export const SETTLE_MS = 3000
+import { chooseVictims, reasonText } from './victims.ts'
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
 export const DEMAND_FRESH_MS = 30_000
@@ -30,6 +27,7 @@ export function scaleIn(draft: Draft, placement: Placement): void {
   const counts = new Counts(draft, placement)
   for (const unit of draft.byState.cordoned) settle(draft, placement, counts, unit, blocked)
   if (blocked !== null) return
+  for (const unit of draft.byState.interrupted) replaceEarly(draft, counts, unit)
   replaceMissing(draft, counts)
   chooseVictims(draft, placement, counts)
 }
@@ -55,30 +53,6 @@ function blockedBy({ view, memory, nowMs }: Draft): string | null {
   return null
 }
 
-/** What this tick may still take, each step counted. */
-class Counts {
-  /** What the group will have when all that is decided has come to pass. */
-  size: number
-  /** By our own will under way. */
-  going: number
-  readonly budget: number
-  /** At least the minimum: what may go beside it takes nothing below. */
-  readonly keep: number
-
-  constructor(draft: Draft, { floor }: Placement) {
-    this.size = draft.sizes.sure
-    this.budget = budgetOf(draft.policy, Math.max(draft.sizes.sure, 1))
-    const ours = draft.units.filter(
-      ({ state, memory }) =>
-        memory.cordon !== null ||
-        state === 'committing' ||
-        (memory.committedMs !== null && (state === 'waiting' || state === 'terminating')),
-    )
-    this.going = ours.length
-    this.keep = Math.max(floor.size, draft.sizes.min)
-  }
-}
-
 /** Back, on, or still waiting: a cordon ends in one of the first two. */
 function settle(
   draft: Draft,
@@ -97,8 +71,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)
@@ -112,10 +89,15 @@ function returnReason(
   blocked: string | null,
 ): string | null {
   const { cordon } = unit.memory
-  const isForMoney = cordon?.reason === 'idle'
   if (unit.pinned !== null) return unit.pinned
   if (blocked !== null) return blocked
-  if (!isForMoney) return null
+  // Its daemon did not ask whether it can be spared: that is looked at once, when it shows.
+  if (cordon?.reason === 'at_risk' && cordon.seenMs === draft.nowMs) {
+    if (placement.taken.has(unit.id)) return 'slices wait for it'
+    if (counts.going > counts.budget) return `the budget is ${counts.budget} at once`
+    return placement.spare > 0 ? null : 'no other machine stands in for it'
+  }
+  if (cordon?.reason !== 'idle') return null
   if (placement.taken.has(unit.id)) return 'slices wait for it'
   if (unit.view.live.length > 0) return 'a slice came before the cordon'
   return counts.size - 1 < counts.keep ? `the pool keeps ${counts.keep}` : null
@@ -135,16 +117,20 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   act(
     draft,
     { kind: 'terminate', pool, group: group.name, instanceId, nodeId, decrement, reason },
-    `${REASONS[reason]}${decrement ? '' : '; another one comes in its place'}`,
+    `${reasonText(draft, unit, reason)}${decrement ? '' : '; another one comes in its place'}`,
   )
 }
 
-const REASONS: Readonly<Record<VictimReason, string>> = {
-  idle: 'without a slice for longer than idle_off',
-  outdated: 'made from an older template',
-  max_age: 'older than max_age',
-  never_registered: 'its node never came',
-  unfit: 'its node is not ready any more',
+/**
+ * EC2 ends it in any case. Once nothing runs on it any more, another one begins to boot now, and not when it
+ * is gone. A group that rebalances itself has done so.
+ */
+function replaceEarly(draft: Draft, counts: Counts, unit: Unit): void {
+  const { node, live } = unit.view
+  const isSure = draft.view.startedMs >= unit.memory.stateSinceMs + SETTLE_MS
+  if (unit.pinned !== null || isBusy(unit.view) || !isSure) return
+  if (node === null || doubtOf(node, live.length) !== null) return
+  if (draft.view.group?.rebalances === false) commit(draft, counts, unit, 'interrupted')
 }
 
 /** A client that restarts is back within a minute or two. */
@@ -181,66 +167,8 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
-  for (const unit of missing.slice(0, MISSING_AT_ONCE))
+  for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
+    if (abandonLaunch(draft, unit, reasonText(draft, unit, 'never_registered'))) continue
     commit(draft, counts, unit, 'never_registered')
-}
-
-function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
-  // What waits for a machine must not wait for another one, too.
-  if (placement.unplaced > 0) return
-  const byZone = new Map<string, number>()
-  for (const { view } of draft.units) {
-    byZone.set(view.member.zone, (byZone.get(view.member.zone) ?? 0) + 1)
   }
-  const zoneOf = (unit: Unit) => byZone.get(unit.view.member.zone) ?? 0
-  const idleMs = (unit: Unit) => draft.nowMs - (unit.memory.idleSinceMs ?? draft.nowMs)
-  const candidates: { unit: Unit; reason: VictimReason }[] = []
-  for (const unit of [...draft.byState.idle, ...draft.byState.busy]) {
-    const reason = victimReason(draft, placement, unit)
-    if (reason !== null) candidates.push({ unit, reason })
-  }
-  candidates.sort(
-    (a, b) =>
-      Number(a.unit.state === 'busy') - Number(b.unit.state === 'busy') ||
-      Number(b.unit.isOutdated) - Number(a.unit.isOutdated) ||
-      zoneOf(b.unit) - zoneOf(a.unit) ||
-      idleMs(b.unit) - idleMs(a.unit) ||
-      (a.unit.id < b.unit.id ? -1 : 1),
-  )
-  // Cordoned ones will go, too: of the idle ones only what is above the floor besides them.
-  const leaving = draft.units.filter(
-    ({ memory }) => memory.cordon !== null && memory.committedMs === null,
-  ).length
-  let spare = counts.size - counts.keep - leaving
-  let past = 0
-  for (const { unit, reason } of candidates) {
-    if (reason === 'idle' && spare <= 0) continue
-    if (counts.going >= counts.budget) {
-      past += 1
-      continue
-    }
-    if (reason === 'idle') spare -= 1
-    counts.going += 1
-    takeOut(draft, unit, reason)
-  }
-  if (past > 0) draft.notes.push(`${past} more may go; the budget is ${counts.budget} at once`)
-}
-
-function victimReason(draft: Draft, { taken }: Placement, unit: Unit): VictimReason | null {
-  if (unit.pinned !== null) return null
-  // A cordon that was asked for and does not show yet is not asked for again.
-  if (unit.memory.cordon !== null) return null
-  if (taken.has(unit.id)) return null
-  if (unit.isOutdated) return 'outdated'
-  if (unit.isTooOld) return 'max_age'
-  if (unit.state === 'busy' || unit.memory.idleSinceMs === null) return null
-  return draft.nowMs - unit.memory.idleSinceMs >= draft.policy.idleOffMs ? 'idle' : null
-}
-
-function takeOut(draft: Draft, unit: Unit, reason: VictimReason): void {
-  const nodeId = unit.view.node?.id
-  if (nodeId === undefined) return
-  unit.memory.cordon = { reason, askedMs: draft.nowMs, seenMs: null }
-  const { name: pool } = draft.policy
-  act(draft, { kind: 'cordon', pool, instanceId: unit.id, nodeId, reason }, REASONS[reason])
 }

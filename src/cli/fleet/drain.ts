@@ -157,6 +157,7 @@ async function waitForOne(
 ): Promise<DrainReport> {
   let left: DrainReport['allocations'] = []
   const outcome = await waitUntilEmpty(nomad, node.ID, {
+    clock: systemClock,
     signal,
     onLeft(allocations) {
       left = allocations.map(toAllocationView)

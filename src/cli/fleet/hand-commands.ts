@@ -55,6 +55,11 @@ function addLifecycle(fleet: Command, io: Io, finish: Finish): void {
         .choices(['wait', 'stop'])
         .default('wait'),
     )
+    .addOption(
+      new Option('--on-rebalance <what>', 'when EC2 recommends to replace it')
+        .choices(['tell', 'cordon'])
+        .default('tell'),
+    )
     .action(async (options) =>
       finish(await (await import('./lifecycle.ts')).lifecycleCommand(options, io)),
     )

@@ -1,7 +1,9 @@
 /** What Nomad shows of the fleet: nodes, which machine each one is, and what runs on them. */
 import type { NomadAllocation, NomadNode } from '../../nomad/index.ts'
 import { lastDrainMark } from '../drain-mark.ts'
+import { instanceOf } from '../instance-of.ts'
 import type { FleetNomad } from '../ports.ts'
+import { drainFactsOf } from '../proof.ts'
 import type { LiveAllocation, NodeView } from '../view.ts'
 
 export interface NomadSide {
@@ -57,7 +59,6 @@ interface Identity {
   isEc2: boolean
 }
 
-const INSTANCE_ATTRIBUTE = 'unique.platform.aws.instance-id'
 const ADDRESS_ATTRIBUTE = 'unique.network.ip-address'
 /** At a time: a whole cluster is read once, after a start. */
 const READS_AT_ONCE = 8
@@ -123,17 +124,12 @@ export class NodeIdentities {
 }
 
 function toIdentity(node: NomadNode, attributes: Record<string, string>): Identity {
-  const attribute = attributes[INSTANCE_ATTRIBUTE] ?? ''
-  const instanceId = attribute !== '' ? attribute : isInstanceId(node.Name) ? node.Name : null
+  const instanceId = instanceOf({ Name: node.Name, Attributes: attributes })
   const isEc2 =
     instanceId !== null ||
     Object.keys(attributes).some((key) => /^(?:unique\.)?platform\.aws\./.test(key))
   const address = attributes[ADDRESS_ATTRIBUTE] ?? node.Address ?? null
   return { instanceId, address: address === '' ? null : address, isEc2 }
-}
-
-function isInstanceId(name: string): boolean {
-  return /^i-[0-9a-f]{8,17}$/.test(name)
 }
 
 function toView(node: NomadNode): NodeView {
@@ -142,8 +138,7 @@ function toView(node: NomadNode): NodeView {
     id: node.ID,
     name: node.Name,
     status: node.Status,
-    isEligible: node.SchedulingEligibility === 'eligible',
-    isDraining: node.Drain,
+    ...drainFactsOf(node),
     mark: lastDrainMark(node),
     room: {
       cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),

@@ -18,6 +18,8 @@ function aGroup(more: Partial<AwsGroup> = {}): AwsGroup {
     template: null,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    rebalances: false,
+    retains: false,
     ...more,
   }
 }
@@ -60,6 +62,8 @@ t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
   t.match(faults({ hooks: [aHook({ timeoutMs: 30_000 })] }), { 'hook time': 'failed' })
   t.match(faults({ hooks: [aHook({ timeoutMs: 200_000 })] }), { 'hook time': 'warning' })
   t.match(faults({ longestMs: 50 * HOUR }), { 'hook time': 'failed' }, 'nothing waits 50 hours')
+  const kept = { longestMs: 50 * HOUR, group: aGroup({ retains: true }) }
+  t.same(faults(kept), {}, 'but a group that retains the instance')
   const [finding] = judgeGroup({ ...WELL, hooks: [aHook()] }).filter(
     ({ state }) => state === 'failed',
   )
@@ -87,6 +91,11 @@ t.test('results of hooks and metadata that any build can read are told', (t) => 
   t.same(faults({ hooks: [abandoning, aHook({ name: 'logs' })] }), { 'default result': 'warning' })
   const launching = aHook({ name: 'boot', transition: 'launching', defaultResult: 'ABANDON' })
   t.same(faults({ hooks: [...WELL.hooks, launching] }), { 'launching hook': 'warning' })
+  const ours = { ...launching, name: 'caravan-launch' }
+  t.same(faults({ hooks: [...WELL.hooks, ours] }), {})
+  t.same(faults({ hooks: [...WELL.hooks, ours, launching] }), { 'launching hook': 'warning' })
+  const second = { ...ours, name: 'caravan-boot' }
+  t.same(faults({ hooks: [...WELL.hooks, ours, second] }), { 'launching hook': 'failed' })
   const instance = { requiresTokens: true, hopLimit: 1 } as AwsInstance
   t.same(faults({ instances: [instance] }), {})
   t.same(faults({ instances: [instance, { ...instance, hopLimit: 2 }] }), { metadata: 'warning' })

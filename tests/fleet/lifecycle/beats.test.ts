@@ -1,6 +1,11 @@
 import t from 'tap'
 import { keepBeating } from '../../../src/fleet/lifecycle/beats.ts'
-import { beatEveryMs, chooseHook, mayHaveAction } from '../../../src/fleet/lifecycle/hooks.ts'
+import {
+  beatEveryMs,
+  chooseHook,
+  chooseLaunchHook,
+  mayHaveAction,
+} from '../../../src/fleet/lifecycle/hooks.ts'
 import { spotStopMs, wishOf } from '../../../src/fleet/lifecycle/wish.ts'
 import { TestClock } from '../../../src/platform/index.ts'
 import { aHook, INSTANCE, ScriptedGroup, throttled } from '../support/scripted-aws.ts'
@@ -152,6 +157,11 @@ t.test('F10: of several hooks ours is beaten for, or none', (t) => {
   })
   t.same(chooseHook([start], undefined), { kind: 'none' })
   t.same(chooseHook([ours], 'other'), { kind: 'none' })
+  const alike = aHook({ name: 'not-caravan' })
+  t.match(chooseHook([alike, theirs], undefined), { kind: 'several' }, 'it has to begin so')
+  t.same(chooseLaunchHook([ours, start]), { kind: 'none' }, 'the only one may be theirs')
+  const own = aHook({ name: 'caravan-launch', transition: 'launching' })
+  t.match(chooseLaunchHook([start, own, ours]), { kind: 'one', hook: { name: 'caravan-launch' } })
   t.equal(beatEveryMs({ timeoutMs: 300_000 }), 100_000)
   t.end()
 })
@@ -176,6 +186,10 @@ t.test('F13, F74: each state of a group says whether to stay, to rest or to leav
   }
   for (const state of ['Terminating:Proceed', 'Terminated', 'Terminating:Retained', 'Detached']) {
     t.notOk(mayHaveAction(state), state)
+  }
+  for (const state of ['Pending', 'Pending:Wait']) t.ok(mayHaveAction(state, 'launching'), state)
+  for (const state of ['Pending:Proceed', 'InService', 'Terminating:Wait']) {
+    t.notOk(mayHaveAction(state, 'launching'), state)
   }
   t.end()
 })

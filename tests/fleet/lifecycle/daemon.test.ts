@@ -225,6 +225,47 @@ t.test('what a token may not see keeps an instance all the same', async (t) => {
   t.match(await machine.until('completed'), { accepted: true })
 })
 
+const launchHook = (name: string) =>
+  aHook({ name, transition: 'launching', timeoutMs: 3000, defaultResult: 'ABANDON' })
+
+t.test('F13: an instance is held in its launching hook until its node is ready', async (t) => {
+  const machine = await startInstance(t)
+  const { nomad, group } = machine
+  const readNode = nomad.readNode.bind(nomad)
+  let isReady = false
+  nomad.readNode = async (id) => {
+    const node = await readNode(id)
+    return node === null || isReady ? node : { ...node, Status: 'initializing' }
+  }
+  group.lifecycle = 'Pending:Wait'
+  group.hooks = [aHook(), launchHook('install'), launchHook('caravan-launch')]
+  machine.startDaemon()
+  t.match(await machine.until('beat'), { hook: 'caravan-launch' })
+  await eventually(() => group.beats.length >= 2, 'the next beat')
+  t.strictSame(group.completed, [])
+  isReady = true
+  t.match(await machine.until('completed'), { hook: 'caravan-launch', accepted: true })
+  t.strictSame(group.completed, [{ hook: 'caravan-launch', result: 'CONTINUE' }])
+  t.equal((await nomad.readNode(machine.nodeId))?.SchedulingEligibility, 'eligible')
+  group.lifecycle = 'Terminating:Wait'
+  machine.metadata.target = 'Terminated'
+  await eventually(() => group.completed.length === 2, 'the way out', 30_000)
+  t.match(group.completed[1], { hook: 'caravan-drain' })
+})
+
+t.test('F10: the launching hook of somebody else holds an instance, and is not ours', async (t) => {
+  const machine = await startInstance(t)
+  const { group } = machine
+  group.lifecycle = 'Pending:Wait'
+  group.hooks = [aHook(), launchHook('install')]
+  machine.startDaemon()
+  await eventually(() => group.calls.some(({ call }) => call === 'readHooks'), 'a look')
+  machine.metadata.target = 'Terminated'
+  await machine.until('drain')
+  const touched = group.calls.filter(({ hook }) => hook === 'install')
+  t.strictSame(touched, [])
+})
+
 async function* nothing(): AsyncGenerator<never[]> {
   yield []
 }

@@ -42,11 +42,12 @@ function giveBack(scene: Scene): void {
     scene.call('ResumeProcesses', name)
     scene.call('DeleteScheduledAction', { ...name, ScheduledActionName: 'of-others' })
     scene.call('UpdateAutoScalingGroup', { ...name, MinSize: min === max ? min : 0, MaxSize: 30 })
-    if (!cluster.aws.world.groups.get(group)?.hooks.has(HOOK)) cluster.putHook(60, HOOK, group)
+    if (!cluster.aws.world.groups.get(group)?.hooks.has(HOOK))
+      cluster.putHook(60, HOOK, 'TERMINATING', group)
   }
   for (const id of scene.takenOut) {
     const node = cluster.nomad.nodes.get(id)
-    if (node?.Status === 'ready') node.SchedulingEligibility = 'eligible'
+    if (node?.Status === 'ready') cluster.nomad.giveBack(node)
   }
   scene.takenOut.clear()
 }

@@ -13,6 +13,8 @@ export interface PoolSetup {
 
 export interface ClusterOptions extends PoolSetup {
   clock?: TestClock
+  /** A second pool, whose group is `spare`, for what the first one has no place for. */
+  standIn?: Partial<PoolPolicy>
   /** Further pools, each with a group of its own: `clients-NAME`. */
   others?: readonly (PoolSetup & { name: string })[]
   bootMs?: number

@@ -16,13 +16,7 @@ import {
   type FleetStore,
   type PoolPolicy,
 } from '../../../src/fleet/index.ts'
-import {
-  createAws,
-  createLog,
-  noMetrics,
-  TestClock,
-  type RandomSource,
-} from '../../../src/platform/index.ts'
+import { createAws, createLog, TestClock, type RandomSource } from '../../../src/platform/index.ts'
 import type { ClusterOptions, PoolSetup } from './cluster-options.ts'
 import { Mortal, type Skew } from './mortal.ts'
 import { FakeNomad } from './nomad.ts'
@@ -50,14 +44,15 @@ export class Cluster {
   readonly nomad: FakeNomad
   readonly queue: Queue
   readonly store: FleetStore
-  /** One for each pool, in the order in which they were given. */
-  readonly policies: PoolPolicy[] = []
+  /** One for each pool, in the order in which they were given: of controllers that start from now on. */
+  policies: PoolPolicy[] = []
   readonly random: RandomSource
   readonly watch: Watch
   readonly events: WorldEvent[] = []
   readonly calls: string[] = []
   /** Of all controllers. */
   readonly lines: Line[] = []
+  readonly metrics: { name: string; value: number }[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
   readonly #hooks = new Set<string>()
@@ -82,12 +77,16 @@ export class Cluster {
       lines: this.lines,
       boundsOf: (group) => this.#boundsOf(group),
       isOurHook: (hook) => this.#hooks.has(hook),
+      retains: (group) => this.aws.world.groups.get(group)?.retainsAbandoned ?? false,
     })
     this.aws.subscribe((event) => this.#follow(event))
     this.#addPool(FIRST.pool, FIRST.group, options)
     for (const { name, ...setup } of options.others ?? []) {
       this.#addPool(name, `clients-${name}`, setup)
     }
+    if (options.standIn === undefined) return
+    this.#addPool('spare', 'spare', { ...options, policy: options.standIn })
+    this.queue.standIns = ['spare']
   }
 
   /** What must never happen, and did. */
@@ -107,14 +106,19 @@ export class Cluster {
     return this.aws.call('autoscaling', action, input)
   }
 
-  /** The one for terminating instances that controllers wait by. */
-  putHook(timeoutS: number, name = 'drain', group: string = FIRST.group): void {
-    this.#hooks.add(name)
+  /** Those for terminating instances are what controllers wait by. */
+  putHook(
+    timeoutS: number,
+    name = 'drain',
+    transition: 'TERMINATING' | 'LAUNCHING' = 'TERMINATING',
+    group: string = FIRST.group,
+  ): void {
+    if (transition === 'TERMINATING') this.#hooks.add(name)
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
       AutoScalingGroupName: group,
-      DefaultResult: 'CONTINUE',
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      DefaultResult: transition === 'LAUNCHING' ? 'ABANDON' : 'CONTINUE',
+      LifecycleTransition: `autoscaling:EC2_INSTANCE_${transition}`,
       HeartbeatTimeout: timeoutS,
     })
   }
@@ -131,7 +135,7 @@ export class Cluster {
       clock,
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
-    const deps = {
+    const deps: Parameters<typeof startFleet>[0] = {
       policies: this.policies,
       awsOf: () => aws,
       clock,
@@ -140,7 +144,10 @@ export class Cluster {
       demand: this.queue,
       store: mortal.store(this.store),
       random: this.random,
-      metrics: noMetrics,
+      metrics: {
+        count: (name, times = 1) => void this.metrics.push({ name, value: times }),
+        measure: (name, value) => void this.metrics.push({ name, value }),
+      },
       holder,
       log: createLog((level, message, fields) => {
         const at = this.clock.monotonic()
@@ -220,7 +227,7 @@ export class Cluster {
     })
     if (setup.hook === null) return
     const { timeoutS = 1800, name: hook = 'drain' } = setup.hook ?? {}
-    this.putHook(timeoutS, hook, group)
+    this.putHook(timeoutS, hook, 'TERMINATING', group)
   }
 
   /** Calls of a controller: what disturbs them, what may kill it in the middle, and who is told to have acted. */

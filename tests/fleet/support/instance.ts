@@ -12,6 +12,8 @@ import { INSTANCE, ScriptedGroup } from './scripted-aws.ts'
 export interface Metadata {
   target: string | number | null
   spot: string | null
+  /** Of EC2, to replace it. */
+  rebalance: string | null
 }
 
 export async function startInstance(t: Test) {
@@ -54,6 +56,7 @@ export async function startInstance(t: Test) {
       giveUpMs: null,
       stopAtShare: null,
       pollMs: 50,
+      settleMs: 300,
       ...more,
     }
     const run = async () => {
@@ -94,7 +97,7 @@ export async function startInstance(t: Test) {
 }
 
 export async function startMetadata(t: Test) {
-  const metadata: Metadata = { target: 'InService', spot: null }
+  const metadata: Metadata = { target: 'InService', spot: null, rebalance: null }
   const url = await serve(t, (request, response) => {
     const path = request.url ?? ''
     if (request.method === 'PUT') return void response.end('token=')
@@ -103,6 +106,7 @@ export async function startMetadata(t: Test) {
       'placement/region': 'us-east-1',
       'autoscaling/target-lifecycle-state': metadata.target,
       'spot/instance-action': metadata.spot,
+      'events/recommendations/rebalance': metadata.rebalance,
     }
     const answer = answers[path.replace('/latest/meta-data/', '')] ?? null
     if (answer === null) return void response.writeHead(404).end()

@@ -37,6 +37,8 @@ export class Queue implements DemandSource {
   readonly slices = new Map<string, Slice>()
   done = 0
   isSilent = false
+  /** Pools that may grow for it besides. */
+  standIns: string[] = []
   /** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
   writeMs: () => number = () => 400
   /** Whether the scheduler hears of a placement only when Nomad has written it. */
@@ -105,6 +107,7 @@ export class Queue implements DemandSource {
       classes: [...byClass].map(([name, slices]) => ({
         name,
         pool: slices[0]?.pool ?? null,
+        standIns: this.standIns,
         need: slices[0]?.need ?? MEDIUM,
         waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
@@ -196,9 +199,9 @@ export class Queue implements DemandSource {
   }
 }
 
-/** Of the nodes of a pool. */
+/** Of the nodes of a pool; one that stands in for the first takes the same slices. */
 export function classOf(pool: string): string {
-  return pool === 'linux' ? 'linux-64bit' : pool
+  return pool === 'linux' || pool === 'spare' ? 'linux-64bit' : pool
 }
 
 interface Place extends Room {

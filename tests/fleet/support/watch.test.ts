@@ -20,6 +20,7 @@ function aWatch({ slices = 1 } = {}) {
     lines,
     boundsOf: () => ({ min: 2, max: 5 }),
     isOurHook: (hook) => hook === 'drain',
+    retains: () => false,
   })
   const as = (actor: string | null, run: () => void) => {
     watch.actor = actor

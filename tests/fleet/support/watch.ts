@@ -29,6 +29,8 @@ export interface Watched {
   boundsOf: (group: string) => Bounds
   /** Of others, hooks are theirs to hold and to complete. */
   isOurHook: (hook: string) => boolean
+  /** Whether a group keeps the machines of abandoned hooks. */
+  retains: (group: string) => boolean
 }
 
 export class Watch {
@@ -77,8 +79,11 @@ export class Watch {
     }
   }
 
-  #judgeClosing({ instance, hook, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
+  #judgeClosing(event: Extract<WorldEvent, { type: 'action-closed' }>): void {
+    const { instance, group, hook, result, by } = event
     if (!this.#watched.isOurHook(hook)) return
+    // It stays, with all that runs on it.
+    if (result === 'ABANDON' && this.#watched.retains(group)) return
     const running = this.#runningOn(instance)
     if (by === 'complete' && this.actor !== null && running > 0) {
       this.violate(`${this.actor} completed the hook of ${instance} while ${running} slices ran`)

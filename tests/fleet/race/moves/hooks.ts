@@ -16,7 +16,7 @@ export const HOOK_MOVES: readonly Move[] = [
       // Nobody can beat in time for what a list shows too late.
       const isLate = scene.cluster.aws.world.settings.lag.groupMs > 0
       const timeoutS = scene.dice.whole(isLate ? 60 : 30, 900)
-      scene.cluster.putHook(timeoutS, HOOK, group)
+      scene.cluster.putHook(timeoutS, HOOK, 'TERMINATING', group)
       return `the timeout of the hook of ${group} is ${timeoutS} s now`
     },
   },
@@ -28,7 +28,7 @@ export const HOOK_MOVES: readonly Move[] = [
       if (!scene.call('DeleteLifecycleHook', input)) return null
       const ms = scene.seconds(5, 600)
       scene.later(ms, `the hook of ${group} is put back`, () => {
-        scene.cluster.putHook(scene.dice.whole(60, 600), HOOK, group)
+        scene.cluster.putHook(scene.dice.whole(60, 600), HOOK, 'TERMINATING', group)
       })
       return `the hook of ${group} is deleted for ${inWords(ms)}`
     },

@@ -19,9 +19,11 @@ export const NODE_MOVES: readonly Move[] = [
       const node = aNode(scene)
       if (node === undefined) return null
       const isOut = node.SchedulingEligibility === 'eligible'
-      node.SchedulingEligibility = isOut ? 'ineligible' : 'eligible'
-      if (isOut) scene.takenOut.add(node.ID)
-      else {
+      if (isOut) {
+        node.SchedulingEligibility = 'ineligible'
+        scene.takenOut.add(node.ID)
+      } else {
+        scene.cluster.nomad.giveBack(node)
         scene.takenOut.delete(node.ID)
         scene.cluster.watch.excuse(node.Name, UNDER_WAY_MS)
       }
