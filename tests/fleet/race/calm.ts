@@ -120,8 +120,10 @@ function inspect({ cluster }: Scene): void {
     if (lives && group !== null && !isMember) watch.violate(`${id} is leaked`)
   }
   for (const policy of cluster.policies) {
-    for (const { machine, isProtected } of cluster.groupOf(policy).members.values()) {
-      if (isProtected) watch.violate(`${machine.id} is still protected, and nothing runs on it`)
+    for (const { machine, isProtected, inServiceAt } of cluster.groupOf(policy).members.values()) {
+      // Its group may protect a new one until its node has come.
+      const servedMs = aws.world.now - (inServiceAt ?? aws.world.now)
+      if (isProtected && servedMs > 5 * MINUTE) watch.violate(`${machine.id} is still protected, and nothing runs on it`)
     }
   }
   const open = store.openIntents()
