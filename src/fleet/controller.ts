@@ -231,15 +231,21 @@ class OneController implements Controller {
       return { id, fence: lease.fence, atMs: now(), intent }
     })
     this.#teller.commit(lease, [...this.#memory.values()], entries, [...plans.values()])
-    for (const kinds of ORDER) {
-      const next = intents.filter(({ kind }) => kinds.includes(kind))
-      for (let at = 0; at < next.length; at += CALLS_MAX) {
-        const part = next.slice(at, at + CALLS_MAX)
+    const next = ORDER.flatMap((kinds) => {
+      const fitting = intents.filter(({ kind }) => kinds.includes(kind))
+      return Array.from({ length: Math.ceil(fitting.length / CALLS_MAX) }, (_, at) =>
+        fitting.slice(at * CALLS_MAX, (at + 1) * CALLS_MAX),
+      )
+    })
+    try {
+      for (const part of next) {
         const ends = await Promise.allSettled(
           part.map(async (intent) => done.push(await this.#carryOut(intent, stored, signal))),
         )
         for (const end of ends) if (end.status === 'rejected') throw end.reason
       }
+    } finally {
+      this.#teller.giveUp(lease, [...stored.values()])
     }
     if (done.length > 0) {
       this.#teller.commit(this.#holdLease(), [...this.#memory.values()], [], [])
@@ -248,7 +254,7 @@ class OneController implements Controller {
 
   async #carryOut(
     intent: Intent,
-    stored: ReadonlyMap<Intent, string>,
+    stored: Map<Intent, string>,
     signal: AbortSignal,
   ): Promise<{ intent: Intent; outcome: Outcome }> {
     const { store, now } = this.#deps
@@ -264,6 +270,7 @@ class OneController implements Controller {
     const id = stored.get(intent)
     if (id !== undefined) {
       store.endIntent(this.#holdLease(), id, `${outcome.kind}: ${outcome.text}`, now())
+      stored.delete(intent)
     }
     return { intent, outcome }
   }

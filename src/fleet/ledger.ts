@@ -164,7 +164,10 @@ function remember(
   memory: PoolMemory,
   nowMs: number,
 ): void {
-  if (own.state !== state) Object.assign(own, { state, stateSinceMs: nowMs })
+  if (own.state !== state) {
+    own.state = state
+    own.stateSinceMs = nowMs
+  }
   if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
     own.readyMs = nowMs
     delete memory.backoff.never_registered
