@@ -5,8 +5,6 @@
 import { act, type Draft } from './draft.ts'
 import { drainForGood, proveUnitEmpty } from './waiting.ts'
 
-export const RETAINED = 'Terminating:Retained'
-
 /** A list that lags still shows a machine whose end was asked for. */
 const END_SHOWS_MS = 60_000
 

@@ -123,7 +123,8 @@ function inspect({ cluster }: Scene): void {
     for (const { machine, isProtected, inServiceAt } of cluster.groupOf(policy).members.values()) {
       // Its group may protect a new one until its node has come.
       const servedMs = aws.world.now - (inServiceAt ?? aws.world.now)
-      if (isProtected && servedMs > 5 * MINUTE) watch.violate(`${machine.id} is still protected, and nothing runs on it`)
+      if (isProtected && servedMs > 5 * MINUTE)
+        watch.violate(`${machine.id} is still protected, and nothing runs on it`)
     }
   }
   const open = store.openIntents()

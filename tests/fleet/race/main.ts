@@ -12,7 +12,7 @@ import { runSeeds } from './workers.ts'
 const SEEDS = 200
 const JOBS_MAX = 64
 /** So often it is told how far it is. */
-const TOLD_EVERY = 50
+const TOLD_EVERY = 20
 
 const { seeds, first, jobs, wantsStory } = readCommandLine()
 const startedMs = performance.now()
