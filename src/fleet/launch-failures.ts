@@ -56,6 +56,14 @@ const BACKOFF: Readonly<Record<LaunchFailure, { baseMs: number; maxMs: number }>
 /** From so many in a row on, a person should look. */
 export const ALARM_AT = 3
 
+/** Changes the memory: a machine came and its node, so that what is due to be tried again is well again. */
+export function forgetFailures({ backoff }: PoolMemory, nowMs: number): void {
+  for (const [kind, { untilMs }] of Object.entries(backoff)) {
+    const isOver = kind === 'never_registered' || untilMs <= nowMs
+    if (isOver) delete backoff[kind as LaunchFailure]
+  }
+}
+
 /** Changes the memory: one more failure of the kind, and when to ask again. */
 export function noteFailure(memory: PoolMemory, failure: LaunchFailure, nowMs: number): void {
   const failures = (memory.backoff[failure]?.failures ?? 0) + 1
@@ -106,6 +114,27 @@ export function readLaunches(
   // A group that is short tries again and again: one look is one failure of each kind.
   for (const failure of failed.keys()) noteFailure(memory, failure, nowMs)
   return [...failed].map(([failure, message]) => `launches fail (${failure}): ${message}`)
+}
+
+/** A failure of longer ago says little of the next launch, when none is under way. */
+const FRESH_MS = 30 * 60_000
+
+/**
+ * Why a machine that goes would have no other in its place; null when nothing speaks against it.
+ *
+ * @param requested how many were asked for and have not come.
+ */
+export function whyNotReplaced(
+  { backoff }: PoolMemory,
+  requested: number,
+  nowMs: number,
+): string | null {
+  const [worst] = Object.entries(backoff)
+    .filter(([, { untilMs }]) => requested > 0 || nowMs - untilMs < FRESH_MS)
+    .sort((a, b) => b[1].failures - a[1].failures)
+  if (worst === undefined) return null
+  const [kind, { failures }] = worst
+  return `launches failed ${counted(failures, 'time')} (${kind})`
 }
 
 /** Why not to ask for more now; null when nothing speaks against it. */

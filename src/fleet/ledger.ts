@@ -2,6 +2,7 @@
 import type { AwsGroup } from '../platform/index.ts'
 import { TOLD } from './drain-mark.ts'
 import type { VictimReason } from './intents.ts'
+import { forgetFailures } from './launch-failures.ts'
 import type { PoolMemory, UnitMemory } from './memory.ts'
 import { copyUnit, newUnit } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
@@ -170,7 +171,7 @@ function remember(
   }
   if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
     own.readyMs = nowMs
-    delete memory.backoff.never_registered
+    forgetFailures(memory, nowMs)
     noteBoot(memory, nowMs - own.firstSeenMs)
   }
   own.emptySinceMs = unit.live.length > 0 ? null : (own.emptySinceMs ?? nowMs)

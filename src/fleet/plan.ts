@@ -9,7 +9,7 @@ import { noteDepartures, type Departure } from './departures.ts'
 import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from './intents.ts'
-import { ALARM_AT, readLaunches } from './launch-failures.ts'
+import { ALARM_AT, readLaunches, whyNotReplaced } from './launch-failures.ts'
 import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { handleLaunching } from './launching.ts'
 import { copyMemory, type PoolMemory } from './memory.ts'
@@ -23,6 +23,7 @@ import { findSizes, noteDesired } from './sizes.ts'
 import { requestedOf } from './supply.ts'
 import type { PoolView } from './view.ts'
 import { handleWaiting } from './waiting.ts'
+import { counted } from './words.ts'
 
 export interface Plan {
   /** In the order in which they are to be done. */
@@ -97,6 +98,7 @@ export function decide(draft: Draft): Plan {
     } else notes.push('Nomad does not answer: nothing is decided but on hooks')
     watchAside(draft)
     raiseFailures(draft)
+    raiseMissingHook(draft)
   }
   const { intents, hooks, memory, units } = draft
   const alarms = [...new Map(draft.alarms.map((alarm) => [alarm.key, alarm])).values()]
@@ -104,12 +106,25 @@ export function decide(draft: Draft): Plan {
   return { intents, hooks, alarms, memory, units, departures, why: toWhy(draft, target) }
 }
 
-function raiseFailures({ memory, alarms, policy }: Draft): void {
+function raiseFailures(draft: Draft): void {
+  const { memory, alarms, policy, notes } = draft
+  const requested = requestedOf(draft)
+  const failing = whyNotReplaced(memory, requested, draft.nowMs)
+  if (requested > 0 && failing !== null) {
+    notes.push(`${counted(requested, 'machine')} were asked for and do not come: ${failing}`)
+  }
   for (const [kind, { failures }] of Object.entries(memory.backoff)) {
     if (failures < ALARM_AT) continue
     const text = `launches have failed ${failures} times in a row (${kind})`
     alarms.push({ key: `launch ${kind}`, text, about: policy.name })
   }
+}
+
+/** Nothing holds a machine of such a group, whoever ends it. */
+function raiseMissingHook({ view: { hooks }, alarms, policy }: Draft): void {
+  if (hooks === null || hooks.some(({ transition }) => transition === 'terminating')) return
+  const text = `the group ${policy.group} has no hook for terminating instances: builds end with their machine`
+  alarms.push({ key: 'no hook', text, about: policy.group })
 }
 
 function toWhy(draft: Draft, target: number): PoolWhy {

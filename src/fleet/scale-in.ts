@@ -7,12 +7,13 @@
 import { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
-import { noteFailure } from './launch-failures.ts'
+import { noteFailure, whyNotReplaced } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
+import { requestedOf } from './supply.ts'
 import { chooseVictims, reasonText } from './victims.ts'
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
@@ -97,7 +98,9 @@ function returnReason(
     if (counts.going > counts.budget) return `the budget is ${counts.budget} at once`
     return placement.spare > 0 ? null : 'no other machine stands in for it'
   }
-  if (cordon?.reason !== 'idle') return null
+  if (cordon?.reason !== 'idle') {
+    return whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
+  }
   if (placement.taken.has(unit.id)) return 'slices wait for it'
   if (unit.view.live.length > 0) return 'a slice came before the cordon'
   return counts.size - 1 < counts.keep ? `the pool keeps ${counts.keep}` : null
@@ -168,7 +171,10 @@ function replaceMissing(draft: Draft, counts: Counts): void {
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
   for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
-    if (abandonLaunch(draft, unit, reasonText(draft, unit, 'never_registered'))) continue
+    // Abandoned, it is replaced at once: what need not be replaced is asked for again later, if at all.
+    const isReplaced = counts.size <= counts.keep
+    if (isReplaced && abandonLaunch(draft, unit, reasonText(draft, unit, 'never_registered')))
+      continue
     commit(draft, counts, unit, 'never_registered')
   }
 }

@@ -68,7 +68,7 @@ function* comingBins(draft: Draft): Generator<Bin> {
   yield* requestedBins(draft)
 }
 
-/** As many as any group may have; more than that are not worth counting. */
+/** What the settings allow at most; more than that are not worth counting. */
 const MACHINES_MOST = 10_000
 
 const roomOf = ({ max, asked }: Draft['sizes']) => Math.max(0, max - asked)

@@ -179,13 +179,12 @@ function whyNotGrow(draft: Draft): string | null {
   if (group.suspended.includes('Launch')) return 'launching is suspended in its group'
   const requested = requestedOf(draft)
   // Its group goes on trying by itself: asking for more would tell nothing.
-  if (requested > 0 && isFailing(memory)) {
+  const isLate = nowMs - (memory.asked?.atMs ?? -Infinity) > LATE_MS
+  if (requested > 0 && isLate && Object.keys(memory.backoff).length > 0) {
     return `launches fail, and ${counted(requested, 'machine')} were asked for`
   }
   return backoffReason(memory, nowMs)
 }
 
-/** Since the last one that succeeded. */
-function isFailing({ backoff }: Draft['memory']): boolean {
-  return Object.keys(backoff).some((kind) => kind !== 'never_registered' && kind !== 'suspended')
-}
+/** A machine that is launched is in the list of its group by then. */
+const LATE_MS = 60_000

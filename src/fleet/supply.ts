@@ -53,7 +53,7 @@ export function requestedOf(draft: Draft): number {
 }
 
 /** What the desired size counts. */
-function membersOf({ units, byState }: Draft): number {
+export function membersOf({ units, byState }: Draft): number {
   const beside = BESIDE.reduce((sum, state) => sum + byState[state].length, 0)
   const going = byState.committing.filter(({ memory }) => memory.isDecremented).length
   return units.length - beside - going

@@ -52,8 +52,8 @@ export class Teller {
       for (const [{ pool }, text] of changed) this.#memories.set(pool, text)
     }
     if (plans.length > 0) this.#sayAlarms(plans)
-    for (const { departures, why } of plans) {
-      for (const departure of departures) this.#sayDeparture(why.pool, departure)
+    for (const each of plans) {
+      for (const departure of each.departures) this.#sayDeparture(each.why.pool, departure)
     }
   }
 

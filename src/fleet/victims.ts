@@ -8,8 +8,10 @@ import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
 import type { VictimReason } from './intents.ts'
+import { whyNotReplaced } from './launch-failures.ts'
 import { isAtRisk, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
+import { requestedOf } from './supply.ts'
 import { counted, lasting } from './words.ts'
 
 export function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
@@ -19,11 +21,13 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
     ({ memory }) => memory.cordon !== null && memory.committedMs === null,
   ).length
   const left = { idle: counts.size - counts.keep - leaving, atRisk: placement.spare }
-  const not = { budget: 0, floor: 0, spare: 0 }
+  const not = { budget: 0, floor: 0, spare: 0, failing: 0 }
+  const failing = whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
   for (const { unit, reason } of candidates) {
     if (reason === 'idle' && left.idle <= 0) not.floor += 1
     else if (reason === 'at_risk' && left.atRisk <= 0) not.spare += 1
-    else if (counts.going >= counts.budget) not.budget += 1
+    else if (reason !== 'idle' && failing !== null) not.failing += 1
+    else if (counts.goingFor(reason) >= counts.budget) not.budget += 1
     else {
       if (reason === 'idle') left.idle -= 1
       if (reason === 'at_risk') left.atRisk -= 1
@@ -37,6 +41,9 @@ export function chooseVictims(draft: Draft, placement: Placement, counts: Counts
   if (not.floor > 0) {
     const kept = `kept although idle for longer: ${counted(not.floor, 'machine')}`
     notes.push(`${kept}, since the pool keeps ${counts.keep} by ${counts.keptBy}`)
+  }
+  if (not.failing > 0) {
+    notes.push(`kept although due: ${counted(not.failing, 'machine')}, since ${failing}`)
   }
   if (not.spare > 0) {
     const risk = `kept although EC2 recommends to replace: ${counted(not.spare, 'machine')}`
@@ -82,23 +89,33 @@ function victimReason({ view, nowMs }: Draft, unit: Unit, idleOffMs: number): Vi
   return isAtRisk(unit) && !(view.group?.rebalances ?? false) ? 'at_risk' : null
 }
 
+/** The group evens out its zones by moving machines: each that goes is taken from what is then the fullest one. */
 function inOrder({ units, nowMs }: Draft, candidates: Candidate[]): Candidate[] {
   if (candidates.length === 0) return []
-  const byZone = new Map<string, number>()
-  for (const { view } of units) {
-    const { zone, lifecycle } = view.member
-    if (lifecycle === 'InService') byZone.set(zone, (byZone.get(zone) ?? 0) + 1)
-  }
-  const zoneOf = (unit: Unit) => byZone.get(unit.view.member.zone) ?? 0
   const idleMs = (unit: Unit) => nowMs - (unit.memory.idleSinceMs ?? nowMs)
+  const byNeed = (a: Unit, b: Unit) =>
+    Number(a.state === 'busy') - Number(b.state === 'busy') ||
+    Number(isAtRisk(b)) - Number(isAtRisk(a)) ||
+    Number(b.isOutdated) - Number(a.isOutdated)
+  candidates.sort(
+    ({ unit: a }, { unit: b }) => byNeed(a, b) || idleMs(b) - idleMs(a) || (a.id < b.id ? -1 : 1),
+  )
+  const left = new Map<string, number>()
+  for (const { view, memory } of units) {
+    const { zone, lifecycle } = view.member
+    const stays = lifecycle === 'InService' && memory.cordon === null
+    if (stays) left.set(zone, (left.get(zone) ?? 0) + 1)
+  }
+  const fullness = new Map<Unit, number>()
+  for (const { unit } of candidates) {
+    const { zone } = unit.view.member
+    const count = left.get(zone) ?? 0
+    fullness.set(unit, count)
+    left.set(zone, count - 1)
+  }
+  const fullnessOf = (unit: Unit) => fullness.get(unit) ?? 0
   return candidates.sort(
-    ({ unit: a }, { unit: b }) =>
-      Number(a.state === 'busy') - Number(b.state === 'busy') ||
-      Number(isAtRisk(b)) - Number(isAtRisk(a)) ||
-      Number(b.isOutdated) - Number(a.isOutdated) ||
-      zoneOf(b) - zoneOf(a) ||
-      idleMs(b) - idleMs(a) ||
-      (a.id < b.id ? -1 : 1),
+    ({ unit: a }, { unit: b }) => byNeed(a, b) || fullnessOf(b) - fullnessOf(a),
   )
 }
 

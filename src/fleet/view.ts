@@ -58,6 +58,8 @@ export interface NodeView extends DrainFacts {
   id: string
   name: string
   status: 'initializing' | 'ready' | 'disconnected' | 'down'
+  /** Its drain would end what still runs at a deadline. */
+  hasDeadline?: boolean
   /** Who drained it last, also when it is eligible again since; null when nothing is told. */
   mark: DrainMark | null
   /** For slices, all in all. */

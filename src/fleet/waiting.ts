@@ -52,7 +52,7 @@ const SEVERAL_HOOKS =
   'the group has several hooks for terminating instances: the name of one must begin with "caravan"'
 
 function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
-  const { policy, nowMs } = draft
+  const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
   const sinceMs = memory.waitingSinceMs ?? nowMs
   // A completion before this wait, of the launch, says nothing of it.
@@ -74,7 +74,12 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
     act(draft, { ...intent, instanceId, nodeId, reason: proof.why }, proof.why)
     return
   }
-  draft.notes.push(`${instanceId} waits: ${proof.why}`)
+  const text = `${instanceId} waits: ${proof.why}`
+  draft.notes.push(text)
+  // A person can tell whose they are; until then it is held.
+  if (node === null && view.unmatched > 0 && nowMs - sinceMs >= UNKNOWN_NODE_MS) {
+    draft.alarms.push({ key: `unmatched ${instanceId}`, text, about: instanceId })
+  }
   watchCap(draft, unit, hook, capAtMs)
 }
 
@@ -91,12 +96,14 @@ export function drainForGood(draft: Draft, unit: Unit): void {
 
 /**
  * Made eligible again by somebody, it would be given new slices and lose them. One that is only ineligible, or
- * whose drain somebody took back, could never be proven empty.
+ * whose drain somebody took back, could never be proven empty. A deadline that somebody gave ends what runs at
+ * it: ours has none, and a person who wants one says so to our own command.
  */
 function needsDrain({ memory, view: { node } }: Unit, nowMs: number): boolean {
   if (node === null || node.status === 'down') return false
   if (memory.drainedMs === null || node.isEligible) return true
-  return lacksDrain(node) && nowMs - memory.drainedMs >= SETTLE_MS
+  const isLimited = node.hasDeadline === true && node.mark?.by !== 'command'
+  return (isLimited || lacksDrain(node)) && nowMs - memory.drainedMs >= SETTLE_MS
 }
 
 export interface UnitProof {

@@ -50,6 +50,19 @@ t.test('F1: the first beat is at once, the next after a third of the timeout', a
   t.ok(gaps.every((gap) => gap <= 10_000 && gap >= 8500))
 })
 
+t.test(
+  'F2: nobody sets how often: a third of the timeout is the most, whatever it is',
+  async (t) => {
+    for (const timeoutMs of [30_000, 31_000, 300_000, 7_200_000]) {
+      const { clock, beats, heartbeats } = wheel(t, { timeoutMs })
+      heartbeats.set('linux', [hook('i-1', timeoutMs)])
+      await clock.tick(3 * timeoutMs)
+      const gaps = beats.slice(1).map(({ atMs }, at) => atMs - (beats[at]?.atMs ?? 0))
+      t.ok(gaps.length >= 9 && Math.max(...gaps) <= timeoutMs / 3, `${timeoutMs} ms`)
+    }
+  },
+)
+
 t.test('F2, F3: a timeout that was changed counts from the next beat on', async (t) => {
   const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 3600_000 })
   heartbeats.set('linux', [hook('i-1', 3600_000)])

@@ -4,8 +4,8 @@ import { plan } from '../../src/fleet/plan.ts'
 import type { AwsHook } from '../../src/platform/index.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, type Pool, type UnitOptions } from './support/views.ts'
 
-function decide({ view, memory }: Pool) {
-  const decided = plan(view, aPolicy(), memory, NOW)
+function decide({ view, memory }: Pool, min = 0) {
+  const decided = plan(view, aPolicy({ min }), memory, NOW)
   return { ...decided, kinds: decided.intents.map(({ kind }) => kind) }
 }
 
@@ -56,22 +56,20 @@ t.test(
   'F13, F29: a machine whose node never comes is given up, a few at a time, ever more rarely',
   async (t) => {
     const never = launching({ state: 'booting', memory: { firstSeenMs: NOW - 30 * MINUTE } })
-    const first = decide(
-      aPool(
-        Array.from({ length: 5 }, () => never),
-        ours,
-      ),
-    )
+    const five = Array.from({ length: 5 }, () => never)
+    const first = decide(aPool(five, ours), 5)
     t.same(first.kinds, ['abandon', 'abandon', 'abandon'])
     t.match(first.intents, [{ hook: 'caravan-launch', instanceId: 'i-0', to: 'replace' }, {}, {}])
     t.same(first.hooks, [], 'none of them is held any longer')
     t.match(first.memory.backoff, { never_registered: { failures: 1 } })
     const again = aPool([never], ours)
     again.memory.backoff = first.memory.backoff
-    t.same(decide(again).kinds, [], 'not before the next try is due')
-    const alone = decide(aPool([never], { hooks: [HOOK] }))
+    t.same(decide(again, 1).kinds, [], 'not before the next try is due')
+    const alone = decide(aPool([never], { hooks: [HOOK] }), 1)
     t.match(alone.intents, [{ kind: 'terminate', decrement: false }], 'without a hook of ours')
-    const unknown = decide(aPool([never], { ...ours, unmatched: 1 }))
+    const spare = decide(aPool([never], ours))
+    t.match(spare.intents, [{ kind: 'terminate', decrement: true }], 'what need not be replaced')
+    const unknown = decide(aPool([never], { ...ours, unmatched: 1 }), 1)
     t.same(unknown.kinds, [], 'some node may be its own')
   },
 )

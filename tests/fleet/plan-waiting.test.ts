@@ -96,7 +96,7 @@ t.test(
   },
 )
 
-t.test('F17, F61, F64: a node that is down is waited for, then let go', async (t) => {
+t.test('F61, F64: a node that is down is waited for, then let go', async (t) => {
   const down = (waitedMs: number) => ({
     state: 'waiting' as const,
     node: { status: 'down' as const },

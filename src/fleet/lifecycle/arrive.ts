@@ -33,8 +33,8 @@ export async function arrive(
   const leaving: Leaving = { instanceId, hook: undefined, transition: 'launching', sinceMs }
   const trouble = (cause: unknown) => tell.trouble('aws', cause)
   const news = {
-    beat: tell.beat,
-    cap: tell.cap,
+    beat: (hook: string, capMs: number) => tell.beat(hook, capMs),
+    cap: (hook: string, share: number, capMs: number) => tell.cap(hook, share, capMs),
     // Somebody else has let it in, or its time is over: both are seen by who asks the group.
     over: () => over.abort(),
     trouble,

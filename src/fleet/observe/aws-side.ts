@@ -124,7 +124,10 @@ export class AwsReader {
       if (hooks !== null) Object.assign(slow, { hooks, hooksAtMs: nowMs })
     }
     const living = group.instances.filter(({ lifecycle }) => !lifecycle.startsWith('Terminat'))
-    if (living.length < group.desired && nowMs - state.activitiesAtMs >= ACTIVITIES_MS) {
+    // One that a launching hook has ended is followed by the next: the group is never short for long.
+    const isHeld = living.some(({ lifecycle }) => lifecycle === 'Pending:Wait')
+    const isShort = living.length < group.desired || isHeld
+    if (isShort && nowMs - state.activitiesAtMs >= ACTIVITIES_MS) {
       state.activitiesAtMs = nowMs
       const read = () => this.#aws.readActivities(group.name, ACTIVITIES, { signal })
       state.activities = (await this.#try('activities', read)) ?? []

@@ -5,6 +5,7 @@ import { instanceOf } from '../instance-of.ts'
 import type { FleetNomad } from '../ports.ts'
 import { drainFactsOf } from '../proof.ts'
 import type { LiveAllocation, NodeView } from '../view.ts'
+import type { DrainDeadlines } from './drain-deadlines.ts'
 
 export interface NomadSide {
   nodes: SeenNode[]
@@ -26,12 +27,14 @@ const LIVE_FILTER =
 /** Reads nodes first and allocations after them, see view.ts. */
 export async function readNomad(
   nomad: FleetNomad,
-  identities: NodeIdentities,
+  { identities, deadlines }: { identities: NodeIdentities; deadlines: DrainDeadlines },
   signal: AbortSignal,
 ): Promise<NomadSide> {
   const nodes: NomadNode[] = []
   for await (const { items } of nomad.listNodes({ signal })) nodes.push(...items)
   const seen = await identities.resolve(nodes, signal)
+  const limited = await deadlines.find(nodes, signal)
+  for (const node of seen) if (limited.has(node.id)) node.hasDeadline = true
   const live = new Map<string, LiveAllocation[]>()
   const options = { filter: LIVE_FILTER, namespace: '*', signal }
   for await (const { items } of nomad.listAllocations(options)) {

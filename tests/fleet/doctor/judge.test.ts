@@ -57,7 +57,7 @@ t.test('F12: a group without a hook of ours ends builds', (t) => {
   t.end()
 })
 
-t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
+t.test('F4, F5: a hook that can not wait for the longest slice is a fault', (t) => {
   // 100 times 30 s are 50 minutes.
   t.match(faults({ hooks: [aHook({ timeoutMs: 30_000 })] }), { 'hook time': 'failed' })
   t.match(faults({ hooks: [aHook({ timeoutMs: 200_000 })] }), { 'hook time': 'warning' })

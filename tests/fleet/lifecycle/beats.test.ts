@@ -166,7 +166,7 @@ t.test('F10: of several hooks ours is beaten for, or none', (t) => {
   t.end()
 })
 
-t.test('F13, F74: each state of a group says whether to stay, to rest or to leave', (t) => {
+t.test('F74: each state of a group says whether to stay, to rest or to leave', (t) => {
   for (const state of [null, 'InService', 'Detached', 'SomethingNew']) {
     t.equal(wishOf(state, null), 'stay', String(state))
   }

@@ -16,7 +16,7 @@ function aNode() {
     changed.resolve()
     changed = Promise.withResolvers()
   }
-  async function* watch(what: string, id: string, signal: AbortSignal): AsyncGenerator<unknown> {
+  async function* watch(what: string, id: string, signal: AbortSignal): AsyncGenerator {
     const ends = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
     })

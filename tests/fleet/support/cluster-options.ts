@@ -1,5 +1,5 @@
 /** What a cluster of the tests is made of. */
-import type { AwsIntercept } from '../../../src/dev/aws/index.ts'
+import type { AwsIntercept, AwsOptions } from '../../../src/dev/aws/index.ts'
 import type { FleetNomad, LoopTimes, PoolPolicy } from '../../../src/fleet/index.ts'
 import type { LogLevel, LogWriter, TestClock } from '../../../src/platform/index.ts'
 
@@ -12,6 +12,7 @@ export interface PoolSetup {
 }
 
 export interface ClusterOptions extends PoolSetup {
+  /** Where it begins. */
   clock?: TestClock
   /** A second pool, whose group is `spare`, for what the first one has no place for. */
   standIn?: Partial<PoolPolicy>
@@ -19,6 +20,8 @@ export interface ClusterOptions extends PoolSetup {
   others?: readonly (PoolSetup & { name: string })[]
   bootMs?: number
   lagMs?: number
+  /** What the region is like besides. */
+  aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept

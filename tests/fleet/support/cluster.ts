@@ -6,6 +6,7 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
+  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
@@ -68,6 +69,7 @@ export class Cluster {
       bootMs: options.bootMs ?? 60_000,
       lag: { groupMs: options.lagMs ?? 0 },
       rate: null,
+      ...options.aws,
     })
     this.nomad = new FakeNomad(this.clock)
     this.queue = new Queue(this.nomad, this.clock)

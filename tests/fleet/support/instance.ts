@@ -1,6 +1,7 @@
 /** One instance: a node of the embedded engine, a metadata service by script, a group by script. */
 import type { Test } from 'tap'
 import { runLifecycle, type LifecycleOptions } from '../../../src/fleet/lifecycle/daemon.ts'
+import type { EngineOptions } from '../../../src/dev/index.ts'
 import { lifecycleEvent, type LifecycleEvent } from '../../../src/model/index.ts'
 import { createNomadClient } from '../../../src/nomad/index.ts'
 import { createImds, silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
@@ -16,10 +17,14 @@ export interface Metadata {
   rebalance: string | null
 }
 
-export async function startInstance(t: Test) {
+export async function startInstance(
+  t: Test,
+  options: Pick<Partial<EngineOptions>, 'intercept'> = {},
+) {
   const told = await startMetadata(t)
   const { metadata } = told
   const engine = await startTestEngine(t, {
+    ...options,
     nodes: [{ name: INSTANCE, attributes: { 'unique.platform.aws.instance-id': INSTANCE } }],
   })
   const nomad = createNomadClient({

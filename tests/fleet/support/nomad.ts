@@ -160,6 +160,14 @@ export class FakeNomad implements FleetNomad {
     Object.assign(node, { DrainStrategy: null, Drain: false, SchedulingEligibility: 'eligible' })
   }
 
+  /** Somebody drains it with a deadline, by `nomad node drain`: what was told of an earlier drain stays. */
+  drainByHand(node: NomadNode, deadlineMs: number): void {
+    node.LastDrain = { ...node.LastDrain, Status: 'draining' }
+    Object.assign(node, { Drain: true, SchedulingEligibility: 'ineligible' })
+    node.DrainStrategy = { Deadline: deadlineMs * 1e6, IgnoreSystemJobs: false }
+    node.ModifyIndex = this.#next()
+  }
+
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
     const all = () => [...this.nodes.values()]
     const toStub = ({ Attributes: _left, ...stub }: NomadNode) => stub
