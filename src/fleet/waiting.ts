@@ -42,7 +42,8 @@ export function handleWaiting(draft: Draft): void {
 /** A machine that came back from standby waits in its launching hook once more. */
 function forgetCompletions({ units, nowMs }: Draft): void {
   for (const { memory, view } of units) {
-    const isOver = nowMs - (memory.completedMs ?? nowMs) >= COMPLETION_SHOWS_MS
+    if (memory.completedMs === null) continue
+    const isOver = nowMs - memory.completedMs >= COMPLETION_SHOWS_MS
     if (isOver && !view.member.lifecycle.endsWith(':Wait')) memory.completedMs = null
   }
 }

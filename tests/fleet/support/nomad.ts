@@ -34,10 +34,16 @@ export class FakeNomad implements FleetNomad {
   readonly hidden = new Set<string>()
   /** Every write, in order. */
   readonly writes: string[] = []
+  /** Whether those that have ended can still be read; of a whole day they would be too many. */
+  keepsEnded = true
+  /** Of lists: what happens between two pages shows on the second one only. */
+  pageSize = Infinity
   /** Called before each call; what it throws is what the call throws. */
   before: (call: string) => void | Promise<void> = () => undefined
   #index = 100
   #count = 0
+  /** What has ended on nodes that are cut off: nobody can know yet. */
+  readonly #untold = new Map<string, NomadAllocation['ClientStatus']>()
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -111,16 +117,18 @@ export class FakeNomad implements FleetNomad {
   finish(id: string, status: NomadAllocation['ClientStatus'] = 'complete'): void {
     const allocation = this.allocations.get(id)
     if (allocation === undefined) return
+    if (this.nodes.get(allocation.NodeID)?.Status === 'disconnected') {
+      this.#untold.set(id, status)
+      return
+    }
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
     if (allocation.JobType !== 'sysbatch') this.#goOn(allocation.NodeID)
+    if (!this.keepsEnded && !isLive(allocation)) this.allocations.delete(id)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
-    return [...this.allocations.values()].filter(
-      ({ NodeID, ClientStatus }) =>
-        NodeID === nodeId && ['pending', 'running', 'unknown'].includes(ClientStatus),
-    )
+    return [...this.allocations.values()].filter((each) => each.NodeID === nodeId && isLive(each))
   }
 
   /** The machine is gone: its node is down, what ran there is lost. */
@@ -129,6 +137,25 @@ export class FakeNomad implements FleetNomad {
     if (node === undefined) return
     node.Status = 'down'
     for (const { ID } of this.liveOn(nodeId)) this.finish(ID, 'lost')
+  }
+
+  /** The network of a machine is gone; what runs there runs on. */
+  disconnect(nodeId: string): void {
+    const node = this.nodes.get(nodeId)
+    if (node?.Status !== 'ready') return
+    for (const allocation of this.liveOn(nodeId)) allocation.ClientStatus = 'unknown'
+    node.Status = 'disconnected'
+  }
+
+  /** It is back, and tells what has happened meanwhile. */
+  reconnect(nodeId: string): void {
+    const node = this.nodes.get(nodeId)
+    if (node?.Status !== 'disconnected') return
+    node.Status = 'ready'
+    for (const { ID } of this.liveOn(nodeId)) {
+      this.finish(ID, this.#untold.get(ID) ?? 'running')
+      this.#untold.delete(ID)
+    }
   }
 
   /** A person gives it back, whoever has taken it out. */
@@ -146,9 +173,9 @@ export class FakeNomad implements FleetNomad {
   }
 
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
-    await this.before('listNodes')
-    const items = [...this.nodes.values()].map(({ Attributes: _left, ...stub }) => ({ ...stub }))
-    yield { items, index: this.#index }
+    const all = () => [...this.nodes.values()]
+    const toStub = ({ Attributes: _left, ...stub }: NomadNode) => stub
+    yield* this.#pages('listNodes', all, toStub)
   }
 
   async readNode(id: string): Promise<NomadNode | null> {
@@ -157,10 +184,15 @@ export class FakeNomad implements FleetNomad {
     return node === undefined ? null : { ...node }
   }
 
-  async *listAllocations(): ReturnType<FleetNomad['listAllocations']> {
-    await this.before('listAllocations')
-    const items = this.#seen().map((each) => ({ ...each }))
-    yield { items, index: this.#index }
+  /** Of filters it knows the one that there is: for those that may run. */
+  async *listAllocations({ filter }: Parameters<FleetNomad['listAllocations']>[0] = {}): ReturnType<
+    FleetNomad['listAllocations']
+  > {
+    const all = () => {
+      const every = this.#seen()
+      return filter === undefined ? every : every.filter(isLive)
+    }
+    yield* this.#pages('listAllocations', all, (each) => ({ ...each }))
   }
 
   async nodeAllocations(id: string): Promise<NomadAllocation[]> {
@@ -222,6 +254,23 @@ export class FakeNomad implements FleetNomad {
     while (!signal.aborted) await sleep(this.#clock, 3_600_000, signal)
   }
 
+  /** By id, each page as things stand when it is read. */
+  async *#pages<Item extends { ID: string }, Told>(
+    call: string,
+    all: () => Item[],
+    tell: (item: Item) => Told,
+  ): AsyncGenerator<{ items: Told[]; index: number }> {
+    for (let after: string | null = ''; after !== null;) {
+      await this.before(call)
+      const from: string = after
+      const rest = all().filter(({ ID }) => ID > from)
+      if (rest.length > this.pageSize) rest.sort((a, b) => (a.ID < b.ID ? -1 : 1))
+      const page = rest.slice(0, this.pageSize)
+      after = page.length < rest.length ? (page.at(-1)?.ID ?? null) : null
+      yield { items: page.map(tell), index: this.#index }
+    }
+  }
+
   #seen(): NomadAllocation[] {
     return [...this.allocations.values()].filter(({ Namespace }) => !this.hidden.has(Namespace))
   }
@@ -251,4 +300,8 @@ export class FakeNomad implements FleetNomad {
     this.#index += 1
     return this.#index
   }
+}
+
+function isLive({ ClientStatus }: NomadAllocation): boolean {
+  return ClientStatus === 'pending' || ClientStatus === 'running' || ClientStatus === 'unknown'
 }
