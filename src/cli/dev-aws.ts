@@ -1,11 +1,17 @@
 /** `caravan dev aws`: the AWS emulator on this machine, and with a script a whole cluster on it. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Rehearsal, StartController } from '../dev/index.ts'
 import { CaravanError, parseDurationMs } from '../model/index.ts'
 import type { Log, LogLevel } from '../platform/index.ts'
-import { createLog, createTextWriter, systemClock, systemRandom } from '../platform/index.ts'
+import {
+  createLog,
+  createTextWriter,
+  readNamedFile,
+  systemClock,
+  systemRandom,
+} from '../platform/index.ts'
 import { untilAborted } from './dev.ts'
 import type { Io } from './io.ts'
 import { EXIT, usageError, writeJsonLine } from './io.ts'
@@ -94,7 +100,7 @@ async function playScript(rehearsal: Rehearsal, steps: Steps, log: Log, io: Io):
 
 async function read(file: string, io: Io): Promise<[string, string]> {
   try {
-    return [await readFile(resolve(io.cwd, file), 'utf8'), file]
+    return [await readNamedFile(resolve(io.cwd, file)), file]
   } catch (cause) {
     throw new CaravanError('INPUT_INVALID', `--script ${file} can not be read`, { cause })
   }

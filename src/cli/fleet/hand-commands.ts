@@ -1,9 +1,7 @@
 /** The table of `caravan fleet` commands for hook scripts and for instances. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDurationMs } from '../../model/index.ts'
+import { type Command, Option } from 'commander'
+import { logLevelOption, settingsOption, toDuration, type Finish } from '../flags.ts'
 import type { Io } from '../io.ts'
-
-type Finish = (exitCode: number) => void
 
 /** @param fleet the command that they become part of. */
 export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
@@ -86,12 +84,8 @@ function withWorld(fleet: Command, name: string, description: string): Command {
     .option('--nomad <url>', 'address of Nomad (NOMAD_ADDR)')
     .option('--region <name>', 'AWS region (AWS_REGION)')
     .option('--imds <url>', 'metadata service (AWS_EC2_METADATA_SERVICE_ENDPOINT)')
-    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
-    .addOption(
-      new Option('--log-level <level>', 'least important line to log')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .env('CARAVAN_LOG_LEVEL'),
-    )
+    .addOption(settingsOption())
+    .addOption(logLevelOption())
     .option('--dry-run', 'change nothing; tell what would be')
     .option('--json', 'print JSON, one object a line')
 }
@@ -103,9 +97,3 @@ const resultOption = () =>
   new Option('--result <result>', 'what to tell the hook')
     .choices(['CONTINUE', 'ABANDON'])
     .default('CONTINUE')
-
-function toDuration(text: string): number {
-  const ms = parseDurationMs(text)
-  if (ms !== null && ms > 0) return ms
-  throw new InvalidArgumentError('a duration such as 90s, 10m or 1h30m is needed')
-}
