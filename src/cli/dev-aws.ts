@@ -88,12 +88,7 @@ type Steps = Parameters<Rehearsal['play']>[0]
 
 /** A script without an end goes on until a signal ends it. */
 async function playScript(rehearsal: Rehearsal, steps: Steps, log: Log, io: Io): Promise<void> {
-  let outcome: string
-  try {
-    outcome = await rehearsal.play(steps, io.signal)
-  } catch (cause) {
-    throw new CaravanError('INPUT_INVALID', 'a step of the script was refused', { cause })
-  }
+  const outcome = await rehearsal.play(steps, io.signal)
   if (outcome === 'ended') log.info('the script has ended')
   if (outcome === 'played') await untilAborted(io.signal)
 }

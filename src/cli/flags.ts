@@ -38,6 +38,12 @@ export function toDuration(text: string): number {
   throw new InvalidArgumentError('a duration such as 90s, 10m or 1h30m is needed')
 }
 
+/** What scripts go by, after the flags of a command. @param codes with what each means. */
+export function toCodesHelp(codes: Readonly<Record<number, string>>): string {
+  const lines = Object.entries(codes).map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}`)
+  return `\nExit codes:\n${lines.join('\n')}`
+}
+
 /** For a parser of commander. @throws InvalidArgumentError */
 export function toWhole(text: string, minimum: number, maximum: number): number {
   const value = Number(text)

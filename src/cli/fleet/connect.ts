@@ -89,6 +89,10 @@ export function openImds({ imds }: FleetOptions, { env }: Pick<Io, 'env'>): Imds
     )
   }
   const baseUrl = (endpoint || IMDS_ENDPOINT).replace(/\/+$/, '')
+  if (!/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? '')) {
+    const name = imds ? '--imds' : 'AWS_EC2_METADATA_SERVICE_ENDPOINT'
+    throw usageError(`${name}: no address such as ${IMDS_ENDPOINT}: "${baseUrl}"`)
+  }
   return createImds({ endpoint: baseUrl, clock: systemClock })
 }
 

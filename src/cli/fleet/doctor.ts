@@ -23,7 +23,8 @@ export async function fleetDoctorCommand(options: FleetDoctorOptions, io: Io): P
   if (groups.length === 0 && !options.self) {
     throw usageError('name a group with --group NAME, or pools in the settings file')
   }
-  const findings: Finding[] = [await checkNomad(options, io), await checkSight(settings, io)]
+  const nomad = await checkNomad(options, io)
+  const findings = [nomad, nomad.state === 'ok' ? await checkSight(settings, io) : UNSEEN]
   if (options.self) findings.push(await checkMetadata(options, io))
   for (const { group, region } of groups) {
     const aws = createAws({ region, clock: systemClock })
@@ -65,6 +66,13 @@ async function checkNomad(options: FleetDoctorOptions, io: Io): Promise<Finding>
       return `${count} nodes`
     }),
   )
+}
+
+/** Nobody can tell what a token may see in a Nomad that is away. */
+const UNSEEN: Finding = {
+  check: 'nomad token',
+  state: 'warning',
+  detail: 'not known while Nomad can not be read',
 }
 
 /** Nomad leaves out of its lists what a token may not see: a busy node would look empty. */
