@@ -1,10 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { readNamedFile } from '../../src/platform/index.ts'
+
+const run = promisify(execFile)
 
 function makePipe(t: Test): string {
   const pipe = join(t.testdir(), 'pipe')
@@ -37,6 +40,19 @@ t.test('what somebody writes into a pipe is read to its end, also when he comes 
   const text = 'a line\n'.repeat(50_000)
   await Promise.all([writeFile(pipe, text), reading])
   t.equal(await reading, text)
+})
+
+t.test('a pipe that a shell has made of a command, and standard input, are read by name', async (t) => {
+  const platform = new URL('../../src/platform/index.ts', import.meta.url).href
+  const script = `const { readNamedFile } = await import('${platform}')
+    for (const name of process.argv.slice(1)) console.log(await readNamedFile(name))`
+  const { stdout } = await run('bash', [
+    '-c',
+    'printf input | "$0" --input-type=module -e "$1" <(sleep 0.1; printf late) <(true) /dev/stdin',
+    process.execPath,
+    script,
+  ])
+  t.equal(stdout, 'late\n\ninput\n')
 })
 
 t.test('what is no file of words is told in words', async (t) => {
