@@ -34,26 +34,32 @@ t.test('a pipe that nobody writes to is waited for no longer than it may be', as
   await t.rejects(readNamedFile(pipe, { withinMs: 300 }), /nobody wrote to its end/)
 })
 
-t.test('what somebody writes into a pipe is read to its end, also when he comes late', async (t) => {
-  const pipe = makePipe(t)
-  const reading = readNamedFile(pipe)
-  const text = 'a line\n'.repeat(50_000)
-  await Promise.all([writeFile(pipe, text), reading])
-  t.equal(await reading, text)
-})
+t.test(
+  'what somebody writes into a pipe is read to its end, also when he comes late',
+  async (t) => {
+    const pipe = makePipe(t)
+    const reading = readNamedFile(pipe)
+    const text = 'a line\n'.repeat(50_000)
+    await Promise.all([writeFile(pipe, text), reading])
+    t.equal(await reading, text)
+  },
+)
 
-t.test('a pipe that a shell has made of a command, and standard input, are read by name', async (t) => {
-  const platform = new URL('../../src/platform/index.ts', import.meta.url).href
-  const script = `const { readNamedFile } = await import('${platform}')
+t.test(
+  'a pipe that a shell has made of a command, and standard input, are read by name',
+  async (t) => {
+    const platform = new URL('../../src/platform/index.ts', import.meta.url).href
+    const script = `const { readNamedFile } = await import('${platform}')
     for (const name of process.argv.slice(1)) console.log(await readNamedFile(name))`
-  const { stdout } = await run('bash', [
-    '-c',
-    'printf input | "$0" --input-type=module -e "$1" <(sleep 0.1; printf late) <(true) /dev/stdin',
-    process.execPath,
-    script,
-  ])
-  t.equal(stdout, 'late\n\ninput\n')
-})
+    const { stdout } = await run('bash', [
+      '-c',
+      'printf input | "$0" --input-type=module -e "$1" <(sleep 0.1; printf late) <(true) /dev/stdin',
+      process.execPath,
+      script,
+    ])
+    t.equal(stdout, 'late\n\ninput\n')
+  },
+)
 
 t.test('what is no file of words is told in words', async (t) => {
   const folder = t.testdir({ binary: Buffer.from([127, 69, 76, 70, 0, 1]) })

@@ -1,12 +1,6 @@
 /** The table of `caravan fleet` commands for hook scripts and for instances. */
 import { type Command, Option } from 'commander'
-import {
-  logLevelOption,
-  settingsOption,
-  toCodesHelp,
-  toDuration,
-  type Finish,
-} from '../flags.ts'
+import { logLevelOption, settingsOption, toCodesHelp, toDuration, type Finish } from '../flags.ts'
 import type { Io } from '../io.ts'
 
 /** @param fleet the command that they become part of. */
@@ -27,7 +21,10 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
       'how long --wait gives an instance to register (default: 1m)',
       toDuration,
     )
-    .addHelpText('after', toCodesHelp({ 0: 'drained; with --wait, empty', 1: STILL_BUSY, ...FAULTS }))
+    .addHelpText(
+      'after',
+      toCodesHelp({ 0: 'drained; with --wait, empty', 1: STILL_BUSY, ...FAULTS }),
+    )
     .action(async (options) => finish(await (await import('./drain.ts')).drainCommand(options, io)))
   withNode(fleet, 'undrain', 'give a node back')
     .option('--keep-ineligible', 'end the drain, and still take no new work')
@@ -39,7 +36,10 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
     .addOption(hookOption())
     .addOption(resultOption())
     .option('--force', 'also when something still runs on it')
-    .addHelpText('after', toCodesHelp({ 0: COMPLETED, 1: 'something still runs', ...FAULTS, 2: TAKES_WORK }))
+    .addHelpText(
+      'after',
+      toCodesHelp({ 0: COMPLETED, 1: 'something still runs', ...FAULTS, 2: TAKES_WORK }),
+    )
     .action(async (options) =>
       finish(await (await import('./complete.ts')).completeCommand(options, io)),
     )

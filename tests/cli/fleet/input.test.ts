@@ -33,12 +33,18 @@ t.test('commands for instances', async (t) => {
     { args: ['complete', ...ofInstance, '--result', 'MAYBE'], told: /CONTINUE, ABANDON/ },
     { args: ['lifecycle'], told: /say --self/ },
     { args: ['lifecycle', '--self'], env: noMetadata, told: /use --imds URL/ },
-    { args: ['lifecycle', '--self', '--imds', 'here'], told: /--imds: no address such as .*"here"/ },
+    {
+      args: ['lifecycle', '--self', '--imds', 'here'],
+      told: /--imds: no address such as .*"here"/,
+    },
     { args: ['lifecycle', '--self', '--at-cap', 'explode'], told: /wait, stop/ },
     { args: ['doctor'], told: /--group NAME, or pools in the settings file/ },
     { args: ['doctor', '--group', 'clients'], told: /--region NAME, or AWS_REGION/ },
     { args: ['tick'], env: runners, told: /AUTO_SCALING_GROUP_REGION: missing/ },
-    { args: ['undrain', '--self', '--nomad', 'here'], told: /--nomad: nomad\.address: expected an/ },
+    {
+      args: ['undrain', '--self', '--nomad', 'here'],
+      told: /--nomad: nomad\.address: expected an/,
+    },
   ]
   for (const { args, env = {}, told } of cases) {
     const { code, stderr } = await runCommand(['fleet', ...args], { env })

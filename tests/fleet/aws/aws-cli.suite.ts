@@ -116,7 +116,9 @@ async function testHook(t: Test): Promise<void> {
   const ended = await asked(
     'autoscaling',
     'terminate-instance-in-auto-scaling-group',
-    ...['--instance-id', id, '--should-decrement-desired-capacity'],
+    '--instance-id',
+    id,
+    '--should-decrement-desired-capacity',
   )
   t.match(ended, { Activity: { AutoScalingGroupName: GROUP, StatusCode: 'InProgress' } })
   await until('InService', 'Terminating:Wait')
@@ -194,7 +196,11 @@ async function testMachines(
   const seen = await asked<string[]>(
     'ec2',
     'describe-instances',
-    ...['--filters', running, ofGroup, '--query', 'Reservations[].Instances[].InstanceId'],
+    '--filters',
+    running,
+    ofGroup,
+    '--query',
+    'Reservations[].Instances[].InstanceId',
   )
   const serving = states().filter(({ state }) => state === 'InService')
   t.ok(serving.length > 0)
@@ -221,8 +227,12 @@ async function testRefusals(t: Test): Promise<void> {
     refused(
       'autoscaling',
       'put-lifecycle-hook',
-      ...[...on, ...hook, '--heartbeat-timeout', '5'],
-      ...['--lifecycle-transition', 'autoscaling:EC2_INSTANCE_TERMINATING'],
+      ...on,
+      ...hook,
+      '--heartbeat-timeout',
+      '5',
+      '--lifecycle-transition',
+      'autoscaling:EC2_INSTANCE_TERMINATING',
     ),
     refused('ec2', 'terminate-instances', '--instance-ids', 'i-0123456789abcdef0'),
     refused('autoscaling', 'describe-policies'),

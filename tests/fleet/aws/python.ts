@@ -19,7 +19,8 @@ const INSTALL_MS = 200_000
 /** @returns the interpreter, or why there is none. */
 export async function findPython(): Promise<{ python: string } | { reason: string }> {
   const python = join(FOLDER, 'bin/python')
-  const check = () => run(python, ['-c', 'import moto.server, boto3, awscli'], { timeout: INSTALL_MS })
+  const check = () =>
+    run(python, ['-c', 'import moto.server, boto3, awscli'], { timeout: INSTALL_MS })
   try {
     await check()
     return { python }

@@ -153,10 +153,10 @@ const TYPES: Readonly<Record<string, string>> = {
   array: 'a list',
 }
 
-function explain(issue: z.core.$ZodIssue, script: unknown): string {
+function explain(issue: z.core.$ZodIssue, input: unknown): string {
   const value = issue.path.reduce<unknown>((inner, key) => {
     return typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined
-  }, script)
+  }, input)
   if (issue.code === 'unrecognized_keys') return `takes no ${issue.keys.join(' and no ')}`
   if (value === undefined) return 'is missing'
   if (issue.code === 'invalid_union') {
