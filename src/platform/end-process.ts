@@ -10,7 +10,7 @@ import { type Clock, deadline, systemClock } from './clock.ts'
 /**
  * Waits until readers have taken what was written, and ends the process.
  *
- * @param unreadMs how long a reader who takes nothing is waited for; absent, as long as he is there, as any
+ * @param unreadMs how long a reader who takes nothing is waited for; absent, as long as he is there, like every
  * program in a pipe does.
  */
 export async function endProcess(

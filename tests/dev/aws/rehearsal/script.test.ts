@@ -19,7 +19,8 @@ const problemsOf = (script: unknown): string[] => {
 }
 
 /** As the guide lists them. */
-const DOS = 'call, scale, terminate, run, fail-calls, say, end, spot-notice, rebalance-recommendation, self-shutdown, machine-failure, slow-shutdown, fail-launches, mend-launches, break-boots, lag'
+const DOS =
+  'call, scale, terminate, run, fail-calls, say, end, spot-notice, rebalance-recommendation, self-shutdown, machine-failure, slow-shutdown, fail-launches, mend-launches, break-boots, lag'
 
 t.test('steps are read, filled in and sorted by time', (t) => {
   const steps = parseScript(
