@@ -10,6 +10,9 @@ const GROUP = 'nomad-clients'
 const HOOK = 'caravan-drain'
 const on = ['--auto-scaling-group-name', GROUP]
 
+const BARE = ['--output', 'text', '--query', 'AutoScalingInstances[].InstanceId']
+const SUSPENDED = 'AutoScalingGroups[].SuspendedProcesses[].ProcessName'
+
 /** The first block of commands below a heading. */
 function blockOf(page: string, heading: string): string {
   const text = readFileSync(new URL(`../../../docs/guides/${page}`, import.meta.url), 'utf8')
@@ -80,8 +83,6 @@ async function testGroup(t: Test): Promise<void> {
   )
   t.equal(rest.NextToken, undefined)
 }
-
-const BARE = ['--output', 'text', '--query', 'AutoScalingInstances[].InstanceId']
 
 interface Paged {
   AutoScalingInstances: { InstanceId: string }[]
@@ -183,8 +184,6 @@ async function testOperators(t: Test): Promise<void> {
   await groups('delete-auto-scaling-group', ...on, '--force-delete')
   await until()
 }
-
-const SUSPENDED = 'AutoScalingGroups[].SuspendedProcesses[].ProcessName'
 
 /** EC2's side of the same machines. */
 async function testMachines(
