@@ -60,7 +60,7 @@ export function takeStock(
     const id = unit.member.instanceId
     const own = (memory.units[id] ??= {
       ...newUnit(nowMs),
-      isProtectedByUs: unit.member.isProtected && (view.group?.protectsNew ?? false),
+      isProtectedByUs: isProtectedByGroup(unit, view),
     })
     const state = stateOf(unit, own, nowMs, launchMs)
     remember(state, unit, own, memory, nowMs)
@@ -75,6 +75,12 @@ export function takeStock(
       isTooOld: policy.maxAgeMs !== null && ageMs > policy.maxAgeMs,
     }
   })
+}
+
+/** Whether the group itself protects a machine that is new here: that may show only when it serves. */
+function isProtectedByGroup({ member }: UnitView, { group }: PoolView): boolean {
+  if (!(group?.protectsNew ?? false)) return false
+  return member.isProtected || member.lifecycle !== 'InService'
 }
 
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {
