@@ -29,9 +29,10 @@ function readPage(): Map<string, string[]> {
 /** As the page shortens them. */
 function toFile(row: string, name = ''): string {
   const room = row.startsWith('B') ? 'faults/scheduler/' : 'faults/agent/'
-  const stem = row.startsWith('F') ? `fleet/${name}` : name.replace(/^faults\//, room)
-  const ends = ['.suite.ts', '.test.ts', '.ts']
-  const found = ends.map((end) => stem + end).find((file) => existsSync(join(folder, file)))
+  const stems = row.startsWith('F') ? [`fleet/${name}`, name] : [name.replace(/^faults\//, room)]
+  const ends = ['.test.ts', '.suite.ts', '.ts']
+  const files = stems.flatMap((stem) => ends.map((end) => stem + end))
+  const found = files.find((file) => existsSync(join(folder, file)))
   if (found === undefined) throw new Error(`${row} names ${name}, and there is no such test`)
   return found
 }

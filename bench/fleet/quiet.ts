@@ -45,6 +45,7 @@ export async function quietCallsPerMinute(): Promise<number> {
   const aws: FleetGroups = {
     region: 'us-east-1',
     readGroups: counted(groups),
+    readMembers: counted([]),
     readHooks: counted([HOOK]),
     readActivities: counted([]),
     isRefreshing: counted(false),
@@ -130,5 +131,7 @@ function quietGroup(name: string, nomad: FakeNomad): AwsGroup {
     template,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    rebalances: false,
+    retains: false,
   }
 }

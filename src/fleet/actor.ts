@@ -6,6 +6,7 @@ import type { Log } from '../platform/index.ts'
 import { isCaravanError } from '../model/index.ts'
 import { isLive } from './observe/nomad-side.ts'
 import type { FleetGroups, FleetNomad } from './ports.ts'
+import { doubtOf, drainFactsOf } from './proof.ts'
 
 export interface ActorDeps {
   /** Of a pool. */
@@ -53,6 +54,10 @@ function dispatch(intent: Intent, deps: ActorDeps, signal: AbortSignal): Promise
       return terminate(intent, deps, signal)
     case 'complete':
       return complete(intent, deps, signal)
+    case 'abandon':
+      return abandon(intent, deps, signal)
+    case 'end_retained':
+      return endRetained(intent, deps, signal)
     case 'purge':
       return purge(intent, deps, signal)
     case 'end_stray':
@@ -143,6 +148,40 @@ async function complete(
   return done(outcome === 'done' ? 'completed' : 'there was nothing to complete any more')
 }
 
+/** What the other result would do is read once more: without retention it ends the machine and its slices. */
+async function abandon(
+  { pool, group: name, hook, instanceId, to }: Of<'abandon'>,
+  { awsOf }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const aws = awsOf(pool)
+  const [group] = await aws.readGroups([name], { signal })
+  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  const lifecycle = to === 'retain' ? 'Terminating:Wait' : 'Pending:Wait'
+  if (member?.lifecycle !== lifecycle) return refused(`it is ${member?.lifecycle ?? 'gone'}`)
+  if (to === 'retain' && !group?.retains) return refused('the group does not retain it any more')
+  const outcome = await aws.completeAction({ group: name, hook, instanceId }, 'ABANDON', { signal })
+  return done(outcome === 'done' ? 'abandoned' : 'there was nothing to abandon any more')
+}
+
+async function endRetained(
+  { pool, group: name, instanceId, nodeId }: Of<'end_retained'>,
+  { awsOf, nomad }: ActorDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const aws = awsOf(pool)
+  const [group] = await aws.readGroups([name], { signal })
+  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  if (member === undefined) return done('it was gone')
+  if (member.lifecycle !== 'Terminating:Retained') return refused(`it is ${member.lifecycle}`)
+  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  if (busy !== null) return refused(busy)
+  // Outside of the group's size already: there is nothing to take one off.
+  const outcome = await aws.terminateInGroup(instanceId, false, { signal })
+  if (outcome.kind === 'terminating') return done('terminating')
+  return outcome.kind === 'gone' ? done('it was gone') : refused(outcome.text)
+}
+
 /** The last proof before what can not be taken back. @returns null when it holds. */
 async function whyNotEmpty(
   nomad: FleetNomad,
@@ -151,12 +190,11 @@ async function whyNotEmpty(
 ): Promise<string | null> {
   const node = await nomad.readNode(nodeId, { signal })
   if (node === null) return null
-  if (node.Status !== 'down' && node.SchedulingEligibility === 'eligible') {
-    return 'its node is eligible'
-  }
   const allocations = await nomad.nodeAllocations(nodeId, { namespace: '*', signal })
   const live = allocations.filter(isLive).length
-  return live > 0 ? `${live} allocations run on its node` : null
+  // Of one that is down nothing can be proven: the plan has waited for it, and only a sign of life counts.
+  if (node.Status === 'down') return live > 0 ? `${live} allocations run on its node` : null
+  return doubtOf(drainFactsOf(node), live)?.text ?? null
 }
 
 async function purge(
@@ -184,6 +222,8 @@ async function endStray(
   if (group?.instances.some((each) => each.instanceId === instanceId) ?? true) {
     return refused('it is, or may be, in its group')
   }
+  const [member] = await aws.readMembers([instanceId], { signal })
+  if (member !== undefined) return refused(`a group has it as ${member.lifecycle}`)
   const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   return done((await aws.terminateInstance(instanceId, { signal })) ? 'ended' : 'it was gone')

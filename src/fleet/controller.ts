@@ -12,9 +12,11 @@ import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
 import { learn, type Outcome } from './learn.ts'
 import { emptyMemory, type PoolMemory } from './memory.ts'
 import { Observer } from './observe/observer.ts'
-import { plan, type Plan } from './plan.ts'
+import { decide, survey, type Plan } from './plan.ts'
 import type { PoolPolicy } from './policy.ts'
+import type { Draft } from './draft.ts'
 import type { DemandSource, FleetGroups, FleetNomad, FleetStore, Lease } from './ports.ts'
+import { shareDemand } from './sharing.ts'
 import { Teller } from './teller.ts'
 import type { PoolView } from './view.ts'
 
@@ -69,8 +71,8 @@ const RENEWALS_PER_LEASE = 3
 const ORDER: readonly (readonly IntentKind[])[] = [
   ['set_desired', 'uncordon'],
   ['cordon', 'drain', 'protect'],
-  ['complete'],
-  ['terminate', 'end_stray', 'purge', 'unprotect'],
+  ['complete', 'abandon'],
+  ['terminate', 'end_retained', 'end_stray', 'purge', 'unprotect'],
 ]
 const CALLS_MAX = 16
 
@@ -175,19 +177,28 @@ class OneController implements Controller {
     const { policies, clock, log, metrics, now } = this.#deps
     const plans = new Map<string, Plan>()
     const startedMs = clock.monotonic()
-    for (const policy of policies) {
-      const view = views.get(policy.name)
-      if (view === undefined) continue
+    // One pool that can not be planned must not hold up the others.
+    const attempt = <T>(pool: string, step: () => T): T | null => {
       try {
-        const memory = this.#memory.get(policy.name) ?? emptyMemory(policy.name)
-        plans.set(policy.name, plan(view, policy, memory, now()))
+        return step()
       } catch (cause) {
-        // One pool that can not be planned must not hold up the others.
-        log.error('a pool could not be planned', { pool: policy.name, cause })
-        faults.push(
-          `pool ${policy.name}: ${cause instanceof Error ? cause.message : String(cause)}`,
-        )
+        log.error('a pool could not be planned', { pool, cause })
+        faults.push(`pool ${pool}: ${cause instanceof Error ? cause.message : String(cause)}`)
+        return null
       }
+    }
+    const drafts = policies.flatMap((policy): Draft[] => {
+      const { name } = policy
+      const view = views.get(name)
+      if (view === undefined) return []
+      const memory = this.#memory.get(name) ?? emptyMemory(name)
+      const draft = attempt(name, () => survey(view, policy, memory, now()))
+      return draft === null ? [] : [draft]
+    })
+    shareDemand(drafts)
+    for (const draft of drafts) {
+      const decided = attempt(draft.policy.name, () => decide(draft))
+      if (decided !== null) plans.set(draft.policy.name, decided)
     }
     metrics.measure('circle.fleet.decision.duration', (clock.monotonic() - startedMs) / 1000)
     return plans
@@ -233,7 +244,10 @@ class OneController implements Controller {
   ): Promise<{ intent: Intent; outcome: Outcome }> {
     const { store, now } = this.#deps
     this.#holdLease()
+    const hook = intent.kind === 'complete' || intent.kind === 'abandon' ? intent : null
+    if (hook !== null) this.#beats.ending(intent.pool, hook)
     const outcome = await carryOut(intent, { ...this.#deps, awsOf: this.#awsOfPool }, signal)
+    if (hook !== null && outcome.kind === 'done') this.#beats.end(intent.pool, hook)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())
     this.#observer.forget()

@@ -72,6 +72,7 @@ export function toDemand({ classes, slices }: DemandAnswer): Demand {
     classes: classes.map((each) => ({
       name: each.resource_class,
       pool: each.pool,
+      ...standInsOf(each),
       need: toRoom(each.reservation),
       waiting: Math.max(0, each.waiting + each.placing - (onNodes.get(each.resource_class) ?? 0)),
       oldestMs: each.oldest_waiting_seconds * 1000,
@@ -83,6 +84,11 @@ export function toDemand({ classes, slices }: DemandAnswer): Demand {
       return [{ slice, nodeId: node_id, need, remainingMs }]
     }),
   }
+}
+
+function standInsOf({ pool, pools = [] }: DemandAnswer['classes'][number]) {
+  const standIns = pools.filter((each) => each !== pool)
+  return standIns.length > 0 ? { standIns } : {}
 }
 
 /** Of a class that nobody knows any more: it has a place already. */

@@ -1,7 +1,8 @@
 /** A plan while it is being made: its parts add to it. */
+import type { AwsHook } from '../platform/index.ts'
 import type { Intent } from './intents.ts'
 import { subjectOf } from './intents.ts'
-import type { Unit } from './ledger.ts'
+import type { Unit, UnitsByState } from './ledger.ts'
 import type { PoolMemory } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { PoolWhy } from './ports.ts'
@@ -15,10 +16,11 @@ export interface Alarm {
   about: string
 }
 
-/** A termination that waits for us: it needs a heartbeat until it is completed. */
+/** A termination, or a launch, that waits for us: it needs a heartbeat until it is completed. */
 export interface OpenHook {
   group: string
   hook: string
+  transition: AwsHook['transition']
   instanceId: string
   timeoutMs: number
   /** When Auto Scaling goes on whatever we do. */
@@ -31,6 +33,8 @@ export interface Draft {
   /** Of the plan's own: may be changed. */
   memory: PoolMemory
   units: Unit[]
+  /** The same ones: most questions are about a few of them. */
+  byState: UnitsByState
   nowMs: number
   sizes: Sizes
   intents: Intent[]

@@ -13,6 +13,15 @@ export interface DrainMark {
   sinceMs: number
 }
 
+/** What the daemon of an instance tells as the reason; the controller goes by it. */
+export const TOLD = {
+  leaves: 'the instance leaves its group',
+  /** EC2 has given notice: what runs there ends within two minutes. */
+  interrupted: 'EC2 takes the machine back',
+  /** A hint, which may come to nothing: the controller gives the node back where no other one stands by. */
+  atRisk: 'EC2 recommends to replace the machine',
+} as const
+
 const KEYS = { by: 'caravan_by', reason: 'caravan_reason', since: 'caravan_since' } as const
 
 /** For the `Meta` of a drain. */

@@ -3,6 +3,7 @@
  *
  * Absence is proven twice, some time apart, and an answer that failed or was empty proves nothing.
  */
+import { isDrainedFirst } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
 import type { DeadNodeView, StrayView } from './view.ts'
 
@@ -56,11 +57,7 @@ function endStrays(draft: Draft, proven: Map<string, number>): number {
 /** Its node is drained first. @returns 1 when it is ended now. */
 function endStray(draft: Draft, { instance: { instanceId }, node, live }: StrayView): number {
   const pool = draft.policy.name
-  if (node?.isEligible) {
-    const reason = 'its group does not have it any more'
-    act(draft, { kind: 'drain', pool, instanceId, nodeId: node.id, reason }, reason)
-    return 0
-  }
+  if (!isDrainedFirst(draft, { instanceId, node }, 'its group does not have it any more')) return 0
   if (live.length > 0) return 0
   const reason = 'its group does not have it, and nothing runs on it'
   act(draft, { kind: 'end_stray', pool, instanceId, nodeId: node?.id ?? null }, reason)

@@ -17,7 +17,7 @@ export function fleetGauges(
     active,
     ...[...tick.plans].flatMap(([pool, { why, alarms }]): GaugeReading[] => {
       const tags = { pool }
-      const own = beats.filter((beat) => beat.pool === pool)
+      const own = beats.filter((beat) => beat.pool === pool && beat.transition === 'terminating')
       const margins = own.map(({ expiresMs }) => (expiresMs - nowMs) / 1000)
       return [
         { name: 'circle.fleet.capacity.desired', value: why.target, tags },

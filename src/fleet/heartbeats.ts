@@ -28,6 +28,10 @@ export interface HeartbeatDeps {
 export interface Heartbeats {
   /** What to beat for in this pool from now on; what goes on is not disturbed. */
   set(pool: string, hooks: readonly OpenHook[]): void
+  /** Its end is being asked for: that it is over when a beat comes is no news then. */
+  ending(pool: string, hook: HookName): void
+  /** It has ended by our hand: lists that lag may still show it. */
+  end(pool: string, hook: HookName): void
   /** For status and metrics. */
   list(): Beat[]
   /** Returns when nothing is due any more: for who beats once and goes. */
@@ -36,9 +40,12 @@ export interface Heartbeats {
   stop(): Promise<void>
 }
 
+export type HookName = Pick<OpenHook, 'group' | 'hook' | 'instanceId'>
+
 export interface Beat {
   pool: string
   instanceId: string
+  transition: OpenHook['transition']
   /** On the monotonic clock; null before the first one that was accepted. */
   lastMs: number | null
   /** When Auto Scaling stops waiting if no further beat comes, on the monotonic clock. */
@@ -59,6 +66,7 @@ const HOOKS_MS = 5000
 
 interface Armed extends Beat {
   hook: OpenHook
+  isEnding: boolean
   timer: Timer | null
 }
 
@@ -94,17 +102,20 @@ class Wheel implements Heartbeats {
       const known = this.#armed.get(key)
       if (known !== undefined) {
         known.hook = { ...hook, timeoutMs: known.hook.timeoutMs }
+        known.isEnding = false
         continue
       }
       const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
-      const { instanceId } = hook
+      const { instanceId, transition } = hook
       const armed: Armed = {
         pool,
         instanceId,
+        transition,
         hook,
         expiresMs,
         lastMs: null,
         failures: 0,
+        isEnding: false,
         timer: null,
       }
       this.#armed.set(key, armed)
@@ -113,9 +124,21 @@ class Wheel implements Heartbeats {
     this.#pump()
   }
 
+  ending(pool: string, hook: HookName): void {
+    const armed = this.#armed.get(keyOf(pool, hook))
+    if (armed !== undefined) armed.isEnding = true
+  }
+
+  end(pool: string, hook: HookName): void {
+    const key = keyOf(pool, hook)
+    if (this.#armed.has(key)) this.#over.add(key)
+    this.#disarm(key)
+  }
+
   list(): Beat[] {
-    return [...this.#armed.values()].map(({ pool, instanceId, lastMs, expiresMs, failures }) => {
-      return { pool, instanceId, lastMs, expiresMs, failures }
+    return [...this.#armed.values()].map((armed) => {
+      const { pool, instanceId, transition, lastMs, expiresMs, failures } = armed
+      return { pool, instanceId, transition, lastMs, expiresMs, failures }
     })
   }
 
@@ -150,7 +173,7 @@ class Wheel implements Heartbeats {
   }
 
   async #beat(armed: Armed): Promise<void> {
-    const { clock, log, onGone } = this.#deps
+    const { clock, log } = this.#deps
     const { pool, hook } = armed
     const { group, instanceId } = hook
     try {
@@ -161,10 +184,7 @@ class Wheel implements Heartbeats {
       const signal = this.#stopping.signal
       const outcome = await this.#deps.awsOf(pool).heartbeat(action, { signal })
       if (outcome === 'no_action') {
-        log.warn('a hook is not open any more', { pool, instanceId, hook: hook.hook })
-        this.#disarm(keyOf(pool, hook))
-        this.#over.add(keyOf(pool, hook))
-        onGone()
+        this.#isOver(armed)
         return
       }
       armed.lastMs = sentMs
@@ -181,6 +201,21 @@ class Wheel implements Heartbeats {
       log.warn('a heartbeat failed', { pool, instanceId, failures: armed.failures, retryMs, cause })
       this.#schedule(armed, retryMs)
     }
+  }
+
+  #isOver(armed: Armed): void {
+    const { pool, hook, isEnding } = armed
+    const key = keyOf(pool, hook)
+    // By us, while the beat was under way.
+    if (this.#armed.get(key) !== armed) return
+    if (!isEnding) {
+      const { instanceId, hook: name } = hook
+      // By the instance's own daemon, by somebody else, or by its time: slices that still run are told apart.
+      this.#deps.log.info('a hook is not open any more', { pool, instanceId, hook: name })
+    }
+    this.#disarm(key)
+    this.#over.add(key)
+    this.#deps.onGone()
   }
 
   #restOf(timeoutMs: number): number {
@@ -216,6 +251,6 @@ class Wheel implements Heartbeats {
   }
 }
 
-function keyOf(pool: string, { group, hook, instanceId }: OpenHook): string {
+function keyOf(pool: string, { group, hook, instanceId }: HookName): string {
   return `${pool} ${group} ${hook} ${instanceId}`
 }

@@ -5,7 +5,6 @@ export {
   drain,
   findAction,
   findNodes,
-  instanceOf,
   isDrained,
   keepBeating,
   type NodeName,
@@ -26,7 +25,9 @@ export { createController, type ControllerDeps, type Tick } from './controller.t
 export { createDemandClient } from './demand-client.ts'
 export { toFleetStatus } from './status.ts'
 export { subjectOf } from './intents.ts'
+export { instanceOf } from './instance-of.ts'
 export { isLive } from './observe/nomad-side.ts'
+export { SETTLE_MS } from './proof.ts'
 export { toPolicies, type PoolPolicy } from './policy.ts'
 export type * from './ports.ts'
 export { startFleet, type FleetLoop } from './run.ts'

@@ -1,7 +1,16 @@
 /** What the controller may do. Only these kinds reach AWS or Nomad. */
 
 /** Why a node goes. */
-export type VictimReason = 'idle' | 'outdated' | 'max_age' | 'never_registered' | 'unfit'
+export type VictimReason =
+  | 'idle'
+  | 'outdated'
+  | 'max_age'
+  /** EC2 recommends to replace it. */
+  | 'at_risk'
+  /** EC2 takes it back within two minutes. */
+  | 'interrupted'
+  | 'never_registered'
+  | 'unfit'
 
 export type Intent =
   | { kind: 'set_desired'; pool: string; group: string; desired: number; reason: string }
@@ -31,6 +40,27 @@ export type Intent =
       nodeId: string | null
       reason: string
     }
+  /**
+   * Ends the wait of a hook the other way. `replace`: of a machine that never came up, which its group ends and
+   * replaces. `retain`: of one that its group then keeps, until it is ended by name.
+   */
+  | {
+      kind: 'abandon'
+      pool: string
+      group: string
+      hook: string
+      instanceId: string
+      to: 'replace' | 'retain'
+    }
+  /** Of a machine that its group retains. */
+  | {
+      kind: 'end_retained'
+      pool: string
+      group: string
+      instanceId: string
+      /** Proven empty once more before the call; null when there is nothing to prove. */
+      nodeId: string | null
+    }
   /** Of a node whose instance is gone for sure. */
   | { kind: 'purge'; pool: string; nodeId: string; instanceId: string }
   /** Of an instance that its group does not have any more. */
@@ -43,6 +73,8 @@ const IRREVERSIBLE: ReadonlySet<IntentKind> = new Set([
   'set_desired',
   'terminate',
   'complete',
+  'abandon',
+  'end_retained',
   'purge',
   'end_stray',
 ])

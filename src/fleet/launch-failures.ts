@@ -1,6 +1,7 @@
 /** Why instances do not come, from what Auto Scaling tells of its launches, and when to ask again. Pure. */
 import type { AwsActivity } from '../platform/index.ts'
 import type { PoolMemory } from './memory.ts'
+import { atTime, counted } from './words.ts'
 
 export type LaunchFailure =
   /** AWS has no such machine now. */
@@ -55,6 +56,14 @@ const BACKOFF: Readonly<Record<LaunchFailure, { baseMs: number; maxMs: number }>
 /** From so many in a row on, a person should look. */
 export const ALARM_AT = 3
 
+/** Changes the memory: a machine came and its node, so that what is due to be tried again is well again. */
+export function forgetFailures({ backoff }: PoolMemory, nowMs: number): void {
+  for (const [kind, { untilMs }] of Object.entries(backoff)) {
+    const isOver = kind === 'never_registered' || untilMs <= nowMs
+    if (isOver) delete backoff[kind as LaunchFailure]
+  }
+}
+
 /** Changes the memory: one more failure of the kind, and when to ask again. */
 export function noteFailure(memory: PoolMemory, failure: LaunchFailure, nowMs: number): void {
   const failures = (memory.backoff[failure]?.failures ?? 0) + 1
@@ -73,6 +82,9 @@ function spread(text: string): number {
   }
   return hash / 2 ** 32
 }
+
+/** Nobody completed its launching hook in time; what we abandon ourselves is counted when it is done. */
+const LAPSED = /Lifecycle Action.*Heartbeat Timeout/i
 
 /**
  * Changes the memory by launches that have ended since it last looked.
@@ -97,10 +109,32 @@ export function readLaunches(
       const kept = memory.backoff.never_registered
       memory.backoff = kept === undefined ? {} : { never_registered: kept }
     } else if (status === 'Failed') failed.set(classifyLaunch(message), message)
+    else if (status === 'Cancelled' && LAPSED.test(message)) failed.set('never_registered', message)
   }
   // A group that is short tries again and again: one look is one failure of each kind.
   for (const failure of failed.keys()) noteFailure(memory, failure, nowMs)
   return [...failed].map(([failure, message]) => `launches fail (${failure}): ${message}`)
+}
+
+/** A failure of longer ago says little of the next launch, when none is under way. */
+const FRESH_MS = 30 * 60_000
+
+/**
+ * Why a machine that goes would have no other in its place; null when nothing speaks against it.
+ *
+ * @param requested how many were asked for and have not come.
+ */
+export function whyNotReplaced(
+  { backoff }: PoolMemory,
+  requested: number,
+  nowMs: number,
+): string | null {
+  const [worst] = Object.entries(backoff)
+    .filter(([, { untilMs }]) => requested > 0 || nowMs - untilMs < FRESH_MS)
+    .sort((a, b) => b[1].failures - a[1].failures)
+  if (worst === undefined) return null
+  const [kind, { failures }] = worst
+  return `launches failed ${counted(failures, 'time')} (${kind})`
 }
 
 /** Why not to ask for more now; null when nothing speaks against it. */
@@ -108,6 +142,6 @@ export function backoffReason({ backoff }: PoolMemory, nowMs: number): string | 
   const waiting = Object.entries(backoff).filter(([, { untilMs }]) => untilMs > nowMs)
   const [kind, entry] = waiting.sort((a, b) => b[1].untilMs - a[1].untilMs)[0] ?? []
   if (kind === undefined || entry === undefined) return null
-  const seconds = Math.ceil((entry.untilMs - nowMs) / 1000)
-  return `launches failed ${entry.failures} times (${kind}): asking again in ${seconds} s`
+  const times = counted(entry.failures, 'time')
+  return `launches failed ${times} (${kind}): asking again at ${atTime(entry.untilMs)}`
 }

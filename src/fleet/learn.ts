@@ -31,6 +31,12 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     }
     return
   }
+  // What was refused is proven anew before it is tried again.
+  if (intent.kind === 'end_stray' || intent.kind === 'purge') {
+    const subject = intent.kind === 'purge' ? intent.nodeId : intent.instanceId
+    if (outcome.kind !== 'done') memory.gone[subject] = nowMs
+    return
+  }
   if (!('instanceId' in intent)) return
   const unit = memory.units[intent.instanceId]
   if (unit === undefined) return
@@ -38,6 +44,7 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     if (outcome.kind === 'refused') {
       unit.committedMs = null
       unit.isDecremented = false
+      if (unit.cordon !== null) unit.cordon.seenMs = nowMs
     } else if (intent.decrement && memory.asked !== null) {
       memory.asked = { ...memory.asked, desired: memory.asked.desired - 1 }
     }
@@ -45,5 +52,7 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
   if (intent.kind === 'cordon' && outcome.kind === 'refused') unit.cordon = null
   if (intent.kind === 'uncordon' && outcome.kind === 'done') unit.cordon = null
   if (intent.kind === 'complete' && outcome.kind === 'done') unit.completedMs = nowMs
+  if (intent.kind === 'abandon') unit.completedMs = outcome.kind === 'done' ? nowMs : null
+  if (intent.kind === 'end_retained' && outcome.kind === 'done') unit.endedMs = nowMs
   if (intent.kind === 'drain' && outcome.kind === 'refused') unit.drainedMs = null
 }

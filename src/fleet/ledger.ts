@@ -1,6 +1,10 @@
 /** What each machine of a pool counts as. Pure. */
+import type { AwsGroup } from '../platform/index.ts'
+import { TOLD } from './drain-mark.ts'
+import type { VictimReason } from './intents.ts'
+import { forgetFailures } from './launch-failures.ts'
 import type { PoolMemory, UnitMemory } from './memory.ts'
-import { newUnit } from './memory.ts'
+import { copyUnit, newUnit } from './memory.ts'
 import type { PoolPolicy } from './policy.ts'
 import type { NodeView, PoolView, UnitView } from './view.ts'
 
@@ -16,6 +20,8 @@ export const UNIT_STATES = [
   'busy',
   /** Made ineligible by us; can be taken back. */
   'cordoned',
+  /** EC2 takes it back within two minutes: what runs there begins again elsewhere. */
+  'interrupted',
   /** Made ineligible by somebody else: neither a place for slices nor ours to end. */
   'held',
   /** We have called for its end, and it does not show yet. */
@@ -23,7 +29,11 @@ export const UNIT_STATES = [
   /** Its termination waits for us. */
   'waiting',
   'terminating',
+  /** Kept by its group after an abandoned hook: billed, and outside of the desired size. */
+  'retained',
   'standby',
+  /** Prepared ahead in the group's warm pool. */
+  'warm',
 ] as const
 export type UnitState = (typeof UNIT_STATES)[number]
 
@@ -39,29 +49,29 @@ export interface Unit {
   isTooOld: boolean
 }
 
+export type UnitsByState = Readonly<Record<UnitState, readonly Unit[]>>
+
 /** How long a call that was accepted, or may have been, can take to show in the lists. */
 export const COMMIT_SHOWS_MS = 2 * 60_000
 
-/** Changes the memory: new machines are entered, those that left are forgotten. */
+/** Changes the memory: its units become copies, new machines are entered, those that left are forgotten. */
 export function takeStock(
   view: PoolView,
   policy: PoolPolicy,
   memory: PoolMemory,
   nowMs: number,
 ): Unit[] {
-  const listed = new Set(view.units.map(({ member }) => member.instanceId))
-  for (const [id, { committedMs }] of Object.entries(memory.units)) {
-    // A list may lag: one that shows a machine again must not have it counted twice.
-    if (listed.has(id) || (committedMs !== null && nowMs - committedMs < COMMIT_SHOWS_MS)) continue
-    delete memory.units[id]
-  }
+  const before = memory.units
+  memory.units = {}
   const launchMs = launchDeadline(memory)
-  return view.units.map((unit) => {
+  const maxAgeMs = maxAgeOf(policy, view.group)
+  const units = view.units.map((unit) => {
     const id = unit.member.instanceId
-    const own = (memory.units[id] ??= {
-      ...newUnit(nowMs),
-      isProtectedByUs: isProtectedByGroup(unit, view),
-    })
+    const known = before[id]
+    const own = known === undefined ? enter(unit, view, nowMs) : copyUnit(known)
+    memory.units[id] = own
+    // Only now does it boot for us, however long it has been prepared.
+    if (own.state === 'warm' && !isWarm(unit.member)) own.firstSeenMs = nowMs
     const state = stateOf(unit, own, nowMs, launchMs)
     remember(state, unit, own, memory, nowMs)
     const ageMs = nowMs - (unit.launchedMs ?? own.firstSeenMs)
@@ -72,36 +82,75 @@ export function takeStock(
       memory: own,
       pinned: pinOf(unit, own, view, nowMs),
       isOutdated: isOutdated(unit, view),
-      isTooOld: policy.maxAgeMs !== null && ageMs > policy.maxAgeMs,
+      isTooOld: ageMs > maxAgeMs,
     }
   })
+  for (const id in before) {
+    const left = before[id]
+    if (left === undefined || memory.units[id] !== undefined) continue
+    // A list may lag: one that shows a machine again must not have it counted twice.
+    if (left.committedMs === null || nowMs - left.committedMs >= COMMIT_SHOWS_MS) continue
+    memory.units[id] = copyUnit(left)
+  }
+  return units
 }
 
-/** Whether the group itself protects a machine that is new here: that may show only when it serves. */
-function isProtectedByGroup({ member }: UnitView, { group }: PoolView): boolean {
-  if (!(group?.protectsNew ?? false)) return false
-  return member.isProtected || member.lifecycle !== 'InService'
+export function groupByState(units: readonly Unit[]): UnitsByState {
+  const groups = Object.fromEntries(UNIT_STATES.map((state) => [state, [] as Unit[]]))
+  for (const unit of units) groups[unit.state]?.push(unit)
+  return groups as Record<UnitState, Unit[]>
+}
+
+function enter({ member }: UnitView, { group }: PoolView, nowMs: number): UnitMemory {
+  // What the group itself gives to new machines may show only when they serve.
+  const isGiven = member.isProtected || member.lifecycle !== 'InService'
+  const isProtectedByUs = isGiven && (group?.protectsNew ?? false)
+  return { ...newUnit(nowMs), isProtectedByUs }
+}
+
+/** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
+const LIFETIME_SHARE = 0.9
+
+/** Infinite when there is none. */
+export function maxAgeOf({ maxAgeMs }: PoolPolicy, group: AwsGroup | null): number {
+  const lifetimeMs = group?.maxLifetimeMs ?? Infinity
+  return Math.min(maxAgeMs ?? Infinity, lifetimeMs * LIFETIME_SHARE)
 }
 
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {
   const { member, node } = unit
-  if (member.lifecycle === 'Terminating:Wait') return 'waiting'
-  if (/^(?:Terminat|Detach)/.test(member.lifecycle)) return 'terminating'
-  if (/standby/i.test(member.lifecycle)) return 'standby'
+  if (member.lifecycle !== 'InService') {
+    if (member.lifecycle === 'Terminating:Wait') return 'waiting'
+    if (member.lifecycle === 'Terminating:Retained') return 'retained'
+    if (isWarm(member)) return 'warm'
+    if (/^(?:Terminat|Detach)/.test(member.lifecycle)) return 'terminating'
+    if (/standby/i.test(member.lifecycle)) return 'standby'
+  }
   if (own.committedMs !== null && nowMs - own.committedMs < COMMIT_SHOWS_MS) return 'committing'
   if (node === null || node.status !== 'ready') {
     if (own.readyMs !== null) return 'unfit'
     return nowMs - own.firstSeenMs < launchMs ? 'booting' : 'missing'
   }
   if (!node.isEligible || node.isDraining) {
-    return isOurs(node, own) ? 'cordoned' : 'held'
+    // A person who has given a node back, and takes it out again, leaves the old mark on it.
+    const mark = node.mark?.sinceMs === own.voidMarkMs ? null : node.mark
+    if (isTold(mark, TOLD.interrupted)) return 'interrupted'
+    return mark?.by === 'controller' || isTold(mark, TOLD.atRisk) ? 'cordoned' : 'held'
   }
   return isBusy(unit) ? 'busy' : 'idle'
 }
 
-/** A person who has given a node back, and takes it out again, leaves our old mark on it. */
-function isOurs({ mark }: NodeView, { voidMarkMs }: UnitMemory): boolean {
-  return mark?.by === 'controller' && mark.sinceMs !== voidMarkMs
+function isTold(mark: NodeView['mark'], reason: string): boolean {
+  return mark?.by === 'lifecycle' && mark.reason === reason
+}
+
+function isWarm({ lifecycle }: UnitView['member']): boolean {
+  return lifecycle.startsWith('Warmed:')
+}
+
+/** A hint of EC2: it may run on for hours. */
+export function isAtRisk({ memory }: Pick<Unit, 'memory'>): boolean {
+  return memory.atRiskMs !== null
 }
 
 export function isBusy({ live, placed }: Pick<UnitView, 'live' | 'placed'>): boolean {
@@ -115,9 +164,10 @@ function remember(
   memory: PoolMemory,
   nowMs: number,
 ): void {
-  if (unit.node?.status === 'ready' && own.readyMs === null) {
+  if (own.state !== state) Object.assign(own, { state, stateSinceMs: nowMs })
+  if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
     own.readyMs = nowMs
-    delete memory.backoff.never_registered
+    forgetFailures(memory, nowMs)
     noteBoot(memory, nowMs - own.firstSeenMs)
   }
   own.emptySinceMs = unit.live.length > 0 ? null : (own.emptySinceMs ?? nowMs)
@@ -131,10 +181,10 @@ function remember(
     own.isDecremented = false
   }
   if (state === 'cordoned') {
-    const mark = unit.node?.mark
-    // Of a controller before us, whose store is lost.
-    const reason = mark?.reason === 'outdated' || mark?.reason === 'max_age' ? mark.reason : 'idle'
-    own.cordon ??= { reason, askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
+    const mark = unit.node?.mark ?? null
+    if (isTold(mark, TOLD.atRisk)) own.atRiskMs ??= nowMs
+    // Of the instance's daemon, or of a controller before us, whose store is lost.
+    own.cordon ??= { reason: reasonOf(mark), askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
     own.cordon.seenMs ??= nowMs
   } else if (unit.node?.isEligible && own.cordon !== null) {
     const { askedMs, seenMs } = own.cordon
@@ -143,6 +193,13 @@ function remember(
   }
   if (unit.node?.isEligible && unit.node.mark !== null) own.voidMarkMs = unit.node.mark.sinceMs
 }
+
+function reasonOf(mark: NodeView['mark']): VictimReason {
+  if (isTold(mark, TOLD.atRisk)) return 'at_risk'
+  return ROTATIONS.find((reason) => reason === mark?.reason) ?? 'idle'
+}
+
+const ROTATIONS = ['outdated', 'max_age', 'at_risk'] as const
 
 /** A call to Nomad shows with the next reading; one that failed is told, or found out by this. */
 const CORDON_SHOWS_MS = 15_000

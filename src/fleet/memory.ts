@@ -9,6 +9,9 @@ import type { LaunchFailure } from './launch-failures.ts'
 
 export interface UnitMemory {
   firstSeenMs: number
+  /** What it counted as last, and since when. */
+  state: string | null
+  stateSinceMs: number
   /** When its node was first seen ready; null before. */
   readyMs: number | null
   /** Without a slice since then; null while it has one. */
@@ -18,6 +21,8 @@ export interface UnitMemory {
   cordon: Cordon | null
   /** The mark of a drain that was seen to be over: it does not count again. */
   voidMarkMs: number | null
+  /** EC2 has recommended to replace it, as its node told then. */
+  atRiskMs: number | null
   /** Its node was ready once, and is not since then. */
   unfitSinceMs: number | null
   /** The call to terminate it was begun then. */
@@ -34,6 +39,10 @@ export interface UnitMemory {
   completedMs: number | null
   /** The end of its hook was told to be near. */
   isReported: boolean
+  /** How its wait ended was told. */
+  hasDeparted: boolean
+  /** The end of a machine that its group retains was asked for then. */
+  endedMs: number | null
 }
 
 export interface Cordon {
@@ -79,21 +88,18 @@ export function emptyMemory(pool: string): PoolMemory {
   }
 }
 
-/** A copy that may be changed; by hand, since the general way takes longer than all of the plan. */
+/**
+ * A copy that may be changed; by hand, since the general way takes longer than all of the plan. Its units are
+ * still those of the given one: they are copied one by one as stock is taken, so that ten thousand of them are
+ * walked through once.
+ */
 export function copyMemory(memory: PoolMemory): PoolMemory {
-  const units: PoolMemory['units'] = {}
-  for (const id in memory.units) {
-    const unit = memory.units[id]
-    if (unit === undefined) continue
-    units[id] = { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
-  }
   const backoff: PoolMemory['backoff'] = {}
   for (const [kind, entry] of Object.entries(memory.backoff)) {
     backoff[kind as LaunchFailure] = { ...entry }
   }
   return {
     ...memory,
-    units,
     backoff,
     asked: memory.asked === null ? null : { ...memory.asked },
     bootsMs: [...memory.bootsMs],
@@ -102,14 +108,21 @@ export function copyMemory(memory: PoolMemory): PoolMemory {
   }
 }
 
+export function copyUnit(unit: UnitMemory): UnitMemory {
+  return { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
+}
+
 export function newUnit(nowMs: number): UnitMemory {
   return {
     firstSeenMs: nowMs,
+    state: null,
+    stateSinceMs: nowMs,
     readyMs: null,
     idleSinceMs: null,
     emptySinceMs: null,
     cordon: null,
     voidMarkMs: null,
+    atRiskMs: null,
     unfitSinceMs: null,
     committedMs: null,
     isDecremented: false,
@@ -118,5 +131,7 @@ export function newUnit(nowMs: number): UnitMemory {
     drainedMs: null,
     completedMs: null,
     isReported: false,
+    hasDeparted: false,
+    endedMs: null,
   }
 }

@@ -23,16 +23,16 @@ export interface Packing {
   left: Waiting[]
 }
 
-/** @returns those that can be placed in principle, biggest first, and the names of the others. */
+/** @returns those that can be placed in principle, biggest first, and the others. */
 export function toWaiting(
   classes: readonly ClassDemand[],
   shape: Room,
-): { waiting: Waiting[]; impossible: string[] } {
+): { waiting: Waiting[]; impossible: { name: string; need: Room | null; count: number }[] } {
   const waiting: Waiting[] = []
-  const impossible: string[] = []
+  const impossible: { name: string; need: Room | null; count: number }[] = []
   for (const { name, need, waiting: count } of classes) {
     if (count === 0) continue
-    if (need === null || fits(need, shape) === 0) impossible.push(name)
+    if (need === null || fits(need, shape) === 0) impossible.push({ name, need, count })
     else waiting.push({ name, need, count })
   }
   const share = ({ need }: Waiting) =>
@@ -40,14 +40,11 @@ export function toWaiting(
   return { waiting: waiting.sort((a, b) => share(b) - share(a)), impossible }
 }
 
-/** Fills what is there. Changes nothing that it is given. */
-export function fill(waiting: readonly Waiting[], bins: readonly Bin[]): Packing {
+/** Fills what is there: what is left in the bins is changed. They are not even looked at when nothing waits. */
+export function fill(waiting: readonly Waiting[], bins: Iterable<Bin>): Packing {
   const used = new Map<string, number>()
   const left: Waiting[] = []
-  const open = bins
-    .filter(({ free }) => waiting.some(({ need }) => fits(need, free) > 0))
-    .map(({ id, free }) => ({ id, free: { ...free } }))
-    .sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
+  const open = waiting.length === 0 ? [] : findOpen(waiting, bins)
   for (const each of waiting) {
     let count = each.count
     for (const bin of open) {
@@ -61,6 +58,22 @@ export function fill(waiting: readonly Waiting[], bins: readonly Bin[]): Packing
     if (count > 0) left.push({ ...each, count })
   }
   return { used, left }
+}
+
+/** Those that have room for one at least, the fullest first. */
+function findOpen(waiting: readonly Waiting[], bins: Iterable<Bin>): Bin[] {
+  // Most machines are full: two comparisons tell so.
+  const least = { cpuMhz: Infinity, memoryMiB: Infinity }
+  for (const { need } of waiting) {
+    least.cpuMhz = Math.min(least.cpuMhz, need.cpuMhz)
+    least.memoryMiB = Math.min(least.memoryMiB, need.memoryMiB)
+  }
+  const open: Bin[] = []
+  for (const bin of bins) {
+    if (bin.free.cpuMhz < least.cpuMhz || bin.free.memoryMiB < least.memoryMiB) continue
+    if (waiting.some(({ need }) => fits(need, bin.free) > 0)) open.push(bin)
+  }
+  return open.sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
 }
 
 /** How many machines of a shape these need; at most `most`, since more can not be asked for. */

@@ -8,7 +8,8 @@ export interface PoolPolicy {
   region: string
   min: number
   max: number
-  idleOffMs: number
+  /** `auto`: by what a boot costs, see idle.ts. */
+  idleOffMs: number | 'auto'
   maxAgeMs: number | null
   isSpot: boolean
   /** What a new node has for slices. */

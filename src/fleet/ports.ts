@@ -14,6 +14,7 @@ export type FleetGroups = Pick<
   AwsRegion,
   | 'region'
   | 'readGroups'
+  | 'readMembers'
   | 'readHooks'
   | 'readActivities'
   | 'isRefreshing'
@@ -59,6 +60,8 @@ export interface ClassDemand {
   name: string
   /** The pool that grows for it; null when the settings name none. */
   pool: string | null
+  /** Pools that stand in for it while it can not grow, in order of preference. */
+  standIns?: readonly string[]
   /** What one slice takes of a node, agent included; null for a class that is not known any more. */
   need: Room | null
   /** Slices without a node: in our queue, or handed to Nomad and not placed. */

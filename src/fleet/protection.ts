@@ -10,22 +10,22 @@ import { isBusy, type Unit } from './ledger.ts'
 export function syncProtection(draft: Draft): void {
   const { view, policy, units } = draft
   if (view.group === null || !view.isNomadKnown) return
-  const inService = units.filter(
-    ({ view: { member, node } }) => member.lifecycle === 'InService' && node !== null,
-  )
   const change = (kind: 'protect' | 'unprotect', chosen: Unit[], reason: string) => {
     if (chosen.length === 0) return
     const instanceIds = chosen.map(({ id }) => id)
     act(draft, { kind, pool: policy.name, group: policy.group, instanceIds }, reason)
   }
-  const unprotected = inService.filter(
-    (unit) => isBusy(unit.view) && !unit.view.member.isProtected && unit.state !== 'committing',
-  )
+  const unprotected: Unit[] = []
+  const idle: Unit[] = []
+  for (const unit of units) {
+    const { member, node } = unit.view
+    if (member.lifecycle !== 'InService' || node === null) continue
+    if (isBusy(unit.view)) {
+      if (!member.isProtected && unit.state !== 'committing') unprotected.push(unit)
+    } else if (member.isProtected && unit.memory.isProtectedByUs) idle.push(unit)
+  }
   // Remembered before it is done: a protection whose answer is lost would be taken for somebody else's.
   for (const { memory } of unprotected) memory.isProtectedByUs = true
   change('protect', unprotected, 'slices run on them')
-  const idle = inService.filter(
-    (unit) => !isBusy(unit.view) && unit.view.member.isProtected && unit.memory.isProtectedByUs,
-  )
   change('unprotect', idle, 'nothing runs on them')
 }

@@ -9,8 +9,9 @@ import {
   type RandomSource,
 } from '../platform/index.ts'
 import { createController, type ControllerDeps, type Tick } from './controller.ts'
-import type { FleetNomad } from './ports.ts'
 import { fleetGauges } from './gauges.ts'
+import { createPace } from './pace.ts'
+import type { FleetGroups, FleetNomad } from './ports.ts'
 
 export interface FleetLoop {
   /** As of the last tick. */
@@ -59,7 +60,14 @@ export function startFleet(
   const stopping = new AbortController()
   let rest = new AbortController()
   const wake = () => rest.abort(WOKEN)
-  const controller = createController({ ...deps, wake })
+  const pace = createPace()
+  const watched = new Map<string, FleetGroups>()
+  const awsOf = (region: string): FleetGroups => {
+    const known = watched.get(region) ?? pace.watch(deps.awsOf(region))
+    watched.set(region, known)
+    return known
+  }
+  const controller = createController({ ...deps, awsOf, wake })
   let last: Tick | null = null
   let fault: string | null = null
 
@@ -81,9 +89,10 @@ export function startFleet(
         restMs = backoffMs(failures, { ...BACKOFF, random: () => random.number() })
         log.error('a tick of the fleet failed', { failures, retryMs: restMs, cause })
       }
-      await sleep(clock, times.leastMs, stopping.signal)
+      const leastMs = Math.max(times.leastMs, pace.restMs())
+      await sleep(clock, leastMs, stopping.signal)
       const ends = failures === 0 ? [rest.signal, stopping.signal] : [stopping.signal]
-      await sleep(clock, Math.max(0, restMs - times.leastMs), AbortSignal.any(ends))
+      await sleep(clock, Math.max(0, restMs - leastMs), AbortSignal.any(ends))
     }
   }
   const done = Promise.resolve().then(run)
@@ -123,7 +132,15 @@ function restOf(tick: Tick, times: LoopTimes): number {
   return isBusy || tick.faults.length > 0 ? times.busyMs : times.quietMs
 }
 
-const UNSETTLED = ['requested', 'booting', 'cordoned', 'committing', 'waiting', 'terminating']
+const UNSETTLED = [
+  'requested',
+  'booting',
+  'cordoned',
+  'interrupted',
+  'committing',
+  'waiting',
+  'terminating',
+]
 
 async function inTime(
   clock: Clock,

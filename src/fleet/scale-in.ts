@@ -4,19 +4,18 @@
  *
  * Pure. A busy machine is never chosen to save money; for its age or image it is cordoned, and its slices end.
  */
+import { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
-import { noteFailure } from './launch-failures.ts'
+import { noteFailure, whyNotReplaced } from './launch-failures.ts'
+import { abandonLaunch } from './launching.ts'
+import { isDrainedFirst } from './drain-first.ts'
 import { isBusy, type Unit } from './ledger.ts'
-import { budgetOf } from './policy.ts'
+import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
-
-/**
- * A placement that Nomad's plan had decided before the cordon is written at most this much later; what is
- * read after that shows it.
- */
-export const SETTLE_MS = 3000
+import { requestedOf } from './supply.ts'
+import { chooseVictims, reasonText } from './victims.ts'
 
 /** Older demand says nothing of what may go; twice the longest rest between two looks. */
 export const DEMAND_FRESH_MS = 30_000
@@ -28,10 +27,9 @@ export function scaleIn(draft: Draft, placement: Placement): void {
   const blocked = blockedBy(draft)
   if (blocked !== null) draft.notes.push(`nothing is taken away: ${blocked}`)
   const counts = new Counts(draft, placement)
-  for (const unit of draft.units) {
-    if (unit.state === 'cordoned') settle(draft, placement, counts, unit, blocked)
-  }
+  for (const unit of draft.byState.cordoned) settle(draft, placement, counts, unit, blocked)
   if (blocked !== null) return
+  for (const unit of draft.byState.interrupted) replaceEarly(draft, counts, unit)
   replaceMissing(draft, counts)
   chooseVictims(draft, placement, counts)
 }
@@ -57,30 +55,6 @@ function blockedBy({ view, memory, nowMs }: Draft): string | null {
   return null
 }
 
-/** What this tick may still take, each step counted. */
-class Counts {
-  /** What the group will have when all that is decided has come to pass. */
-  size: number
-  /** By our own will under way. */
-  going: number
-  readonly budget: number
-  /** At least the minimum: what may go beside it takes nothing below. */
-  readonly keep: number
-
-  constructor(draft: Draft, { floor }: Placement) {
-    this.size = draft.sizes.sure
-    this.budget = budgetOf(draft.policy, Math.max(draft.sizes.sure, 1))
-    const ours = draft.units.filter(
-      ({ state, memory }) =>
-        memory.cordon !== null ||
-        state === 'committing' ||
-        (memory.committedMs !== null && (state === 'waiting' || state === 'terminating')),
-    )
-    this.going = ours.length
-    this.keep = Math.max(floor.size, draft.sizes.min)
-  }
-}
-
 /** Back, on, or still waiting: a cordon ends in one of the first two. */
 function settle(
   draft: Draft,
@@ -99,8 +73,11 @@ function settle(
     act(draft, { ...intent, nodeId: node.id, reason: back }, back)
     return
   }
+  const doubt = doubtOf(node, unit.view.live.length)
+  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
   const isProven =
     !isBusy(unit.view) &&
+    doubt === null &&
     cordon.seenMs !== null &&
     draft.view.startedMs >= cordon.seenMs + SETTLE_MS
   if (isProven) commit(draft, counts, unit, cordon.reason)
@@ -114,10 +91,17 @@ function returnReason(
   blocked: string | null,
 ): string | null {
   const { cordon } = unit.memory
-  const isForMoney = cordon?.reason === 'idle'
   if (unit.pinned !== null) return unit.pinned
   if (blocked !== null) return blocked
-  if (!isForMoney) return null
+  // Its daemon did not ask whether it can be spared: that is looked at once, when it shows.
+  if (cordon?.reason === 'at_risk' && cordon.seenMs === draft.nowMs) {
+    if (placement.taken.has(unit.id)) return 'slices wait for it'
+    if (counts.going > counts.budget) return `the budget is ${counts.budget} at once`
+    return placement.spare > 0 ? null : 'no other machine stands in for it'
+  }
+  if (cordon?.reason !== 'idle') {
+    return whyNotReplaced(draft.memory, requestedOf(draft), draft.nowMs)
+  }
   if (placement.taken.has(unit.id)) return 'slices wait for it'
   if (unit.view.live.length > 0) return 'a slice came before the cordon'
   return counts.size - 1 < counts.keep ? `the pool keeps ${counts.keep}` : null
@@ -137,16 +121,20 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   act(
     draft,
     { kind: 'terminate', pool, group: group.name, instanceId, nodeId, decrement, reason },
-    `${REASONS[reason]}${decrement ? '' : '; another one comes in its place'}`,
+    `${reasonText(draft, unit, reason)}${decrement ? '' : '; another one comes in its place'}`,
   )
 }
 
-const REASONS: Readonly<Record<VictimReason, string>> = {
-  idle: 'without a slice for longer than idle_off',
-  outdated: 'made from an older template',
-  max_age: 'older than max_age',
-  never_registered: 'its node never came',
-  unfit: 'its node is not ready any more',
+/**
+ * EC2 ends it in any case. Once nothing runs on it any more, another one begins to boot now, and not when it
+ * is gone. A group that rebalances itself has done so.
+ */
+function replaceEarly(draft: Draft, counts: Counts, unit: Unit): void {
+  const { node, live } = unit.view
+  const isSure = draft.view.startedMs >= unit.memory.stateSinceMs + SETTLE_MS
+  if (unit.pinned !== null || isBusy(unit.view) || !isSure) return
+  if (node === null || doubtOf(node, live.length) !== null) return
+  if (draft.view.group?.rebalances === false) commit(draft, counts, unit, 'interrupted')
 }
 
 /** A client that restarts is back within a minute or two. */
@@ -156,12 +144,11 @@ const UNFIT_SHARE = 0.25
 
 /** Machines without a living node hold no slice: there is nothing to cordon. */
 function replaceMissing(draft: Draft, counts: Counts): void {
-  const { units, memory, nowMs, policy, view } = draft
-  const free = units.filter(({ pinned }) => pinned === null)
-  const missing = free.filter(({ state }) => state === 'missing')
-  const unfit = free.filter(
+  const { units, byState, memory, nowMs, policy, view } = draft
+  const missing = byState.missing.filter(({ pinned }) => pinned === null)
+  const unfit = byState.unfit.filter(
     (unit) =>
-      unit.state === 'unfit' &&
+      unit.pinned === null &&
       !isBusy(unit.view) &&
       nowMs - (unit.memory.unfitSinceMs ?? nowMs) >= UNFIT_MS,
   )
@@ -180,72 +167,19 @@ function replaceMissing(draft: Draft, counts: Counts): void {
       `${unfit.length} of ${units.length} nodes are not ready: none is ended`,
     )
   }
-  for (const unit of unfit.slice(0, counts.budget)) commit(draft, counts, unit, 'unfit')
+  for (const unit of unfit.slice(0, counts.budget)) {
+    const machine = { instanceId: unit.id, node: unit.view.node }
+    if (isDrainedFirst(draft, machine, 'its node is not ready'))
+      commit(draft, counts, unit, 'unfit')
+  }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)
-  for (const unit of missing.slice(0, MISSING_AT_ONCE))
-    commit(draft, counts, unit, 'never_registered')
-}
-
-function chooseVictims(draft: Draft, placement: Placement, counts: Counts): void {
-  const byZone = new Map<string, number>()
-  for (const { view } of draft.units) {
-    byZone.set(view.member.zone, (byZone.get(view.member.zone) ?? 0) + 1)
-  }
-  const zoneOf = (unit: Unit) => byZone.get(unit.view.member.zone) ?? 0
-  const idleMs = (unit: Unit) => draft.nowMs - (unit.memory.idleSinceMs ?? draft.nowMs)
-  const candidates = draft.units
-    .flatMap((unit) => {
-      const reason = victimReason(draft, placement, unit)
-      return reason === null ? [] : [{ unit, reason }]
-    })
-    .sort(
-      (a, b) =>
-        Number(a.unit.state === 'busy') - Number(b.unit.state === 'busy') ||
-        Number(b.unit.isOutdated) - Number(a.unit.isOutdated) ||
-        zoneOf(b.unit) - zoneOf(a.unit) ||
-        idleMs(b.unit) - idleMs(a.unit) ||
-        a.unit.id.localeCompare(b.unit.id),
-    )
-  // Cordoned ones will go, too: of the idle ones only what is above the floor besides them.
-  const leaving = draft.units.filter(
-    ({ memory }) => memory.cordon !== null && memory.committedMs === null,
-  ).length
-  let spare = counts.size - counts.keep - leaving
-  let past = 0
-  for (const { unit, reason } of candidates) {
-    if (reason === 'idle' && spare <= 0) continue
-    if (counts.going >= counts.budget) {
-      past += 1
+  for (const unit of missing.slice(0, MISSING_AT_ONCE)) {
+    // Abandoned, it is replaced at once: what need not be replaced is asked for again later, if at all.
+    const isReplaced = counts.size <= counts.keep
+    if (isReplaced && abandonLaunch(draft, unit, reasonText(draft, unit, 'never_registered')))
       continue
-    }
-    if (reason === 'idle') spare -= 1
-    counts.going += 1
-    takeOut(draft, unit, reason)
+    commit(draft, counts, unit, 'never_registered')
   }
-  if (past > 0) draft.notes.push(`${past} more may go; the budget is ${counts.budget} at once`)
-}
-
-function victimReason(
-  draft: Draft,
-  { taken, unplaced }: Placement,
-  unit: Unit,
-): VictimReason | null {
-  if (unit.pinned !== null || (unit.state !== 'idle' && unit.state !== 'busy')) return null
-  // A cordon that was asked for and does not show yet is not asked for again.
-  if (unit.memory.cordon !== null) return null
-  if (unplaced > 0 || taken.has(unit.id)) return null
-  if (unit.isOutdated) return 'outdated'
-  if (unit.isTooOld) return 'max_age'
-  if (unit.state === 'busy' || unit.memory.idleSinceMs === null) return null
-  return draft.nowMs - unit.memory.idleSinceMs >= draft.policy.idleOffMs ? 'idle' : null
-}
-
-function takeOut(draft: Draft, unit: Unit, reason: VictimReason): void {
-  const nodeId = unit.view.node?.id
-  if (nodeId === undefined) return
-  unit.memory.cordon = { reason, askedMs: draft.nowMs, seenMs: null }
-  const { name: pool } = draft.policy
-  act(draft, { kind: 'cordon', pool, instanceId: unit.id, nodeId, reason }, REASONS[reason])
 }

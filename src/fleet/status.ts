@@ -33,6 +33,8 @@ function nodesOf({ units, hooks, why: { pool } }: Plan, nowMs: number): FleetSta
       instance: id,
       pool,
       state,
+      state_seconds: toSeconds(nowMs - memory.stateSinceMs),
+      age_seconds: view.launchedMs === null ? null : toSeconds(nowMs - view.launchedMs),
       zone: view.member.zone,
       node_id: view.node?.id ?? null,
       slices: view.live.length,

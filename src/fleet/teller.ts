@@ -1,5 +1,6 @@
 /** What the controller writes down and says: memory and reasons in the store, alarms in the log, counts. */
 import type { Log, MetricSink } from '../platform/index.ts'
+import type { Departure } from './departures.ts'
 import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
 import type { PoolMemory } from './memory.ts'
@@ -51,6 +52,9 @@ export class Teller {
       for (const [{ pool }, text] of changed) this.#memories.set(pool, text)
     }
     if (plans.length > 0) this.#sayAlarms(plans)
+    for (const each of plans) {
+      for (const departure of each.departures) this.#sayDeparture(each.why.pool, departure)
+    }
   }
 
   /** What came of an intent. */
@@ -66,6 +70,17 @@ export class Teller {
     }
     if (intent.kind === 'set_desired')
       metrics.count('circle.fleet.scale', 1, { pool, direction: 'out' })
+  }
+
+  #sayDeparture(pool: string, departure: Departure): void {
+    const { log, metrics } = this.#deps
+    if (departure.kind === 'drained') {
+      metrics.measure('circle.fleet.drain.duration', departure.drainMs / 1000, { pool })
+      return
+    }
+    const { instanceId, jobs } = departure
+    log.error('a machine goes, and slices still run on it', { pool, about: instanceId, jobs })
+    metrics.count('circle.fleet.hooks.abandoned', 1, { pool })
   }
 
   #isNews(why: PoolWhy, nowMs: number): boolean {

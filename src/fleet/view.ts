@@ -14,6 +14,7 @@ import type {
 } from '../platform/index.ts'
 import type { DrainMark } from './drain-mark.ts'
 import type { ClassDemand, Room } from './ports.ts'
+import type { DrainFacts } from './proof.ts'
 
 export interface PoolView {
   /** When the look began: whatever happened before is in it. */
@@ -53,12 +54,12 @@ export interface UnitView {
   placed: { need: Room; remainingMs: number | null }[]
 }
 
-export interface NodeView {
+export interface NodeView extends DrainFacts {
   id: string
   name: string
   status: 'initializing' | 'ready' | 'disconnected' | 'down'
-  isEligible: boolean
-  isDraining: boolean
+  /** Its drain would end what still runs at a deadline. */
+  hasDeadline?: boolean
   /** Who drained it last, also when it is eligible again since; null when nothing is told. */
   mark: DrainMark | null
   /** For slices, all in all. */

@@ -1,15 +1,13 @@
 /**
  * Machines whose termination waits for us, whoever began it: their nodes are drained without a deadline, and
  * the hook is completed when nothing runs on them any more. Pure.
- *
- * "Drain complete" is no proof: Nomad says so as soon as it has asked the last allocation to end. The
- * allocations are, read after the drain began.
  */
 import type { AwsHook } from '../platform/index.ts'
-import { formatDuration } from '../model/index.ts'
+import { watchCap } from './cap.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
-import { SETTLE_MS } from './scale-in.ts'
+import { chooseHook } from './lifecycle/hooks.ts'
+import { doubtOf, lacksDrain, SETTLE_MS } from './proof.ts'
 
 /** A node that has not come by then will not: nothing is lost with the machine. */
 const UNKNOWN_NODE_MS = 30_000
@@ -18,98 +16,117 @@ const DOWN_NODE_MS = 2 * 60_000
 /** The scheduler may still take in what the agent sent last; longer than this it has no reason to. */
 const REPORT_MS = 60_000
 
-/** Then another hook holds it, or the completion came to nothing: it is tried again. */
-const COMPLETION_SHOWS_MS = 60_000
-
-/** What is left of the cap when a person is told; and never less than the shortest timeout there is. */
-const MARGIN_SHARE = 0.05
-const MARGIN_LEAST_MS = 60_000
+/** Then another hook holds it, or the completion came to nothing: it is tried again, and not beaten for. */
+export const COMPLETION_SHOWS_MS = 60_000
 
 export function handleWaiting(draft: Draft): void {
-  const waiting = draft.units.filter(({ state }) => state === 'waiting')
+  forgetCompletions(draft)
+  const { waiting } = draft.byState
   if (waiting.length === 0) return
-  const hook = ownHook(draft.view.hooks ?? [])
-  if (typeof hook === 'string') {
-    draft.notes.push(hook)
-    draft.alarms.push({ key: 'hook', text: hook, about: draft.policy.group })
+  const { hooks } = draft.view
+  if (hooks === null) {
+    draft.notes.push('machines wait for a hook, and the hooks of the group are not known yet')
     return
   }
-  for (const unit of waiting) handle(draft, unit, hook)
+  const choice = chooseHook(hooks, undefined)
+  if (choice.kind !== 'one') {
+    const text = choice.kind === 'none' ? NO_HOOK : SEVERAL_HOOKS
+    draft.notes.push(text)
+    draft.alarms.push({ key: 'hook', text, about: draft.policy.group })
+    return
+  }
+  for (const unit of waiting) handle(draft, unit, choice.hook)
 }
 
-/** @returns why there is none. */
-export function ownHook(hooks: readonly AwsHook[]): AwsHook | string {
-  const terminating = hooks.filter(({ transition }) => transition === 'terminating')
-  const named = terminating.filter(({ name }) => /caravan/i.test(name))
-  const [only, ...others] = named.length > 0 ? named : terminating
-  if (only === undefined) return 'machines wait for a hook that is not there any more'
-  if (others.length === 0) return only
-  return 'the group has several hooks for terminating instances: one must have "caravan" in its name'
+/** A machine that came back from standby waits in its launching hook once more. */
+function forgetCompletions({ units, nowMs }: Draft): void {
+  for (const { memory, view } of units) {
+    const isOver = nowMs - (memory.completedMs ?? nowMs) >= COMPLETION_SHOWS_MS
+    if (isOver && !view.member.lifecycle.endsWith(':Wait')) memory.completedMs = null
+  }
 }
+
+const NO_HOOK = 'machines wait for a hook that is not there any more'
+const SEVERAL_HOOKS =
+  'the group has several hooks for terminating instances: the name of one must begin with "caravan"'
 
 function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
-  if (memory.completedMs !== null && nowMs - memory.completedMs < COMPLETION_SHOWS_MS) return
+  const sinceMs = memory.waitingSinceMs ?? nowMs
+  // A completion before this wait, of the launch, says nothing of it.
+  const completedMs = memory.completedMs ?? -Infinity
+  const isCompleted = completedMs >= sinceMs
+  if (isCompleted && nowMs - completedMs < COMPLETION_SHOWS_MS) return
   const { node } = unit.view
-  const capAtMs = (memory.waitingSinceMs ?? nowMs) + hook.capMs
+  const capAtMs = sinceMs + hook.capMs
   const group = policy.group
-  draft.hooks.push({ group, hook: hook.name, instanceId, timeoutMs: hook.timeoutMs, capAtMs })
-  if (node !== null && view.isNomadKnown && needsDrain(unit)) {
-    memory.drainedMs = nowMs
-    const reason = memory.committedMs === null ? 'terminated by somebody else' : 'scale-in'
-    act(draft, { kind: 'drain', pool: policy.name, instanceId, nodeId: node.id, reason }, reason)
+  drainForGood(draft, unit)
+  const proof = proveUnitEmpty(draft, unit)
+  if (!isCompleted || !proof.isEmpty) {
+    const { name, transition, timeoutMs } = hook
+    draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
   }
-  const proof = proofOfEmptiness(draft, unit)
   if (proof.isEmpty) {
-    const nodeId = node?.status === 'ready' ? node.id : null
+    const nodeId = node === null || node.status === 'down' ? null : node.id
     const intent = { kind: 'complete', pool: policy.name, group, hook: hook.name } as const
     act(draft, { ...intent, instanceId, nodeId, reason: proof.why }, proof.why)
     return
   }
-  draft.notes.push(`${instanceId} waits: ${proof.why}`)
+  const text = `${instanceId} waits: ${proof.why}`
+  draft.notes.push(text)
+  // A person can tell whose they are; until then it is held.
+  if (node === null && view.unmatched > 0 && nowMs - sinceMs >= UNKNOWN_NODE_MS) {
+    draft.alarms.push({ key: `unmatched ${instanceId}`, text, about: instanceId })
+  }
   watchCap(draft, unit, hook, capAtMs)
 }
 
-/** Made eligible again by somebody, it would be given new slices and lose them. */
-function needsDrain({ memory, view: { node } }: Unit): boolean {
-  return node !== null && node.status !== 'down' && (memory.drainedMs === null || node.isEligible)
+/** For a machine that goes whatever anybody wants. */
+export function drainForGood(draft: Draft, unit: Unit): void {
+  const { policy, nowMs, view } = draft
+  const { memory, id: instanceId } = unit
+  const { node } = unit.view
+  if (node === null || !view.isNomadKnown || !needsDrain(unit, nowMs)) return
+  memory.drainedMs = nowMs
+  const reason = memory.committedMs === null ? 'terminated by somebody else' : 'scale-in'
+  act(draft, { kind: 'drain', pool: policy.name, instanceId, nodeId: node.id, reason }, reason)
 }
 
-interface Proof {
+/**
+ * Made eligible again by somebody, it would be given new slices and lose them. One that is only ineligible, or
+ * whose drain somebody took back, could never be proven empty. A deadline that somebody gave ends what runs at
+ * it: ours has none, and a person who wants one says so to our own command.
+ */
+function needsDrain({ memory, view: { node } }: Unit, nowMs: number): boolean {
+  if (node === null || node.status === 'down') return false
+  if (memory.drainedMs === null || node.isEligible) return true
+  const isLimited = node.hasDeadline === true && node.mark?.by !== 'command'
+  return (isLimited || lacksDrain(node)) && nowMs - memory.drainedMs >= SETTLE_MS
+}
+
+export interface UnitProof {
   isEmpty: boolean
   why: string
 }
 
-const empty = (why: string): Proof => ({ isEmpty: true, why })
-const waits = (why: string): Proof => ({ isEmpty: false, why })
+const empty = (why: string): UnitProof => ({ isEmpty: true, why })
+const waits = (why: string): UnitProof => ({ isEmpty: false, why })
 
-function proofOfEmptiness({ view, nowMs }: Draft, { memory, view: unit }: Unit): Proof {
+/** Of a machine that goes: whether it may go now. */
+export function proveUnitEmpty({ view, nowMs }: Draft, { memory, view: unit }: Unit): UnitProof {
   const { node, live, placed } = unit
-  const waitedMs = nowMs - (memory.waitingSinceMs ?? nowMs)
   const silentMs = nowMs - (memory.unfitSinceMs ?? memory.waitingSinceMs ?? nowMs)
   if (!view.isNomadKnown) return waits('Nomad does not answer')
-  if (node === null) {
-    if (view.unmatched > 0) {
-      return waits(`${view.unmatched} nodes belong to no known machine, and one may be its own`)
-    }
-    if (memory.readyMs === null) {
-      return waitedMs < UNKNOWN_NODE_MS
-        ? waits('its node may still come')
-        : empty('its node never came')
-    }
-    // A list that lacks it once proves nothing.
-    return silentMs < DOWN_NODE_MS
-      ? waits('its node is not in the list any more')
-      : empty('its node is gone from Nomad')
-  }
-  if (live.length > 0) return waits(`${live.length} allocations run`)
+  if (node === null) return proveAbsent(view.unmatched, memory, nowMs, silentMs)
   if (node.status === 'down') {
+    if (live.length > 0) return waits(`${live.length} allocations run on its node`)
     return silentMs < DOWN_NODE_MS
       ? waits('its node is down, and may come back')
       : empty('its node is down, and its slices are lost')
   }
-  if (node.isEligible) return waits('its node is eligible')
+  const doubt = doubtOf(node, live.length)
+  if (doubt !== null) return waits(doubt.text)
   if (memory.drainedMs === null || view.startedMs < memory.drainedMs + SETTLE_MS) {
     return waits('its drain has just begun')
   }
@@ -117,20 +134,25 @@ function proofOfEmptiness({ view, nowMs }: Draft, { memory, view: unit }: Unit):
   if (placed.length > 0 && emptyMs < REPORT_MS) {
     return waits('the scheduler still takes in what its agents sent')
   }
-  return empty('nothing runs on its node')
+  return empty('nothing runs on it')
 }
 
-function watchCap(draft: Draft, unit: Unit, hook: AwsHook, capAtMs: number): void {
-  const leftMs = capAtMs - draft.nowMs
-  const marginMs = Math.max(MARGIN_LEAST_MS, hook.capMs * MARGIN_SHARE, hook.timeoutMs)
-  if (leftMs > Math.min(marginMs, hook.capMs / 2)) return
-  const jobs = unit.view.live.map(({ job }) => job)
-  const text =
-    `Auto Scaling ends ${unit.id} in ${formatDuration(Math.max(0, Math.round(leftMs)))}, whatever runs` +
-    ` (hook ${hook.name} holds for ${formatDuration(hook.capMs)} at most)` +
-    (jobs.length > 0 ? `: ${jobs.join(', ')}` : '')
-  draft.alarms.push({ key: `cap ${unit.id}`, text, about: unit.id })
-  if (unit.memory.isReported) return
-  unit.memory.isReported = true
-  draft.actions.push({ kind: 'report', about: unit.id, reason: text })
+function proveAbsent(
+  unmatched: number,
+  memory: Unit['memory'],
+  nowMs: number,
+  silentMs: number,
+): UnitProof {
+  if (unmatched > 0) {
+    return waits(`${unmatched} nodes belong to no known machine, and one may be its own`)
+  }
+  if (memory.readyMs === null) {
+    return nowMs - (memory.waitingSinceMs ?? nowMs) < UNKNOWN_NODE_MS
+      ? waits('its node may still come')
+      : empty('its node never came')
+  }
+  // A list that lacks it once proves nothing.
+  return silentMs < DOWN_NODE_MS
+    ? waits('its node is not in the list any more')
+    : empty('its node is gone from Nomad')
 }

@@ -27,4 +27,16 @@ export const FLEET_METRICS = {
   ),
   'circle.fleet.alarms': of('gauge', 'events', 'what somebody has to look at', POOL),
   'circle.fleet.decision.duration': of('distribution', 'seconds', 'how long a decision took'),
+  'circle.fleet.drain.duration': of(
+    'distribution',
+    'seconds',
+    'from the hook to the last slice gone',
+    POOL,
+  ),
+  'circle.fleet.hooks.abandoned': of(
+    'count',
+    'nodes',
+    'nodes that ended before their slices did',
+    POOL,
+  ),
 } as const satisfies Record<string, MetricRow>

@@ -3,21 +3,7 @@ import { rowsBy, type MetricRow } from './metric-row.ts'
 
 const of = rowsBy('reserved')
 
-const POOL = ['pool'] as const
-
 export const RESERVED_METRICS = {
-  'circle.fleet.drain.duration': of(
-    'distribution',
-    'seconds',
-    'from the hook to the last slice gone',
-    POOL,
-  ),
-  'circle.fleet.hooks.abandoned': of(
-    'count',
-    'nodes',
-    'nodes that ended before their slices did',
-    POOL,
-  ),
   'circle.data.artifact.bytes': of('count', 'bytes', 'artifacts stored'),
   'circle.data.cache.requests': of('count', 'events', 'caches asked for', ['outcome']),
   'circle.data.cache.bytes': of('count', 'bytes', 'caches moved', ['direction']),

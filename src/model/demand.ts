@@ -42,6 +42,8 @@ export const demandClass = z.object({
   resource_class: z.string(),
   /** Of the fleet, that grows for this class. */
   pool: z.string().nullable(),
+  /** All that may, in order of preference, `pool` first; left out by servers that know of one only. */
+  pools: z.array(z.string()).optional(),
   node_class: z.string().nullable(),
   /** What one slice reserves of a node, agent included; null for a class the settings do not have any more. */
   reservation: z.object({ cpu_mhz: z.number().int(), memory_mib: z.number().int() }).nullable(),

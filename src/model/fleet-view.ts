@@ -59,6 +59,10 @@ const node = z.object({
   instance: z.string(),
   pool: z.string(),
   state: z.string(),
+  /** For how long. */
+  state_seconds: z.number(),
+  /** Since its launch; null while EC2 has not told. */
+  age_seconds: z.number().nullable(),
   zone: z.string(),
   node_id: z.string().nullable(),
   slices: z.number().int(),

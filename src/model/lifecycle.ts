@@ -66,6 +66,8 @@ export const lifecycleEvent = z.discriminatedUnion('type', [
     /** When EC2 takes it. */
     when: z.iso.datetime(),
   }),
+  /** EC2 recommends to replace it, since then. */
+  z.object({ type: z.literal('rebalance'), at: z.iso.datetime(), since: z.iso.datetime() }),
   z.object({ type: z.literal('drain'), at: z.iso.datetime(), node_id: z.string() }),
   z.object({
     type: z.literal('left'),

@@ -29,6 +29,15 @@ const schedule = z.strictObject({
   floor: count,
 })
 
+const idleOff = z.string().transform((text, context) => {
+  if (text === 'auto') return 'auto' as const
+  const parsed = duration.safeParse(text)
+  if (parsed.success) return parsed.data
+  const message = 'neither "auto" nor a duration such as "10m" or "1h30m"'
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
+
 export const pool = z.strictObject({
   name: z.string(),
   /** Of Auto Scaling. */
@@ -36,8 +45,8 @@ export const pool = z.strictObject({
   region: z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'no region such as "us-east-1"'),
   min: count.default(0),
   max: count.min(1),
-  /** How long a node may be without a slice before it goes. */
-  idle_off: duration.prefault('10m'),
+  /** How long a node may be without a slice before it goes; `auto`: by how long its machines boot. */
+  idle_off: idleOff.prefault('auto'),
   /** Its instances may be taken away at any time. */
   spot: z.boolean().default(false),
   /** Older nodes are replaced, one budget at a time. */
@@ -66,7 +75,7 @@ export interface PoolProblem {
 /** What no single value is wrong with. */
 export function findPoolProblems(
   pools: readonly Pool[],
-  classes: readonly { name: string; pool?: string | undefined }[],
+  classes: readonly { name: string; pool?: readonly string[] | undefined }[],
 ): PoolProblem[] {
   return [
     ...pools.flatMap((each, at) => problemsOf(each, ['pool', at])),
@@ -80,8 +89,13 @@ export function findPoolProblems(
     }),
     // Without a pool the fleet is not ours to manage, and the name may mean something to a template.
     ...(pools.length === 0 ? [] : classes).flatMap((each, at) => {
-      if (each.pool === undefined || pools.some(({ name }) => name === each.pool)) return []
-      return [{ path: ['class', at, 'pool'], message: `there is no pool "${each.pool}"` }]
+      const problem = (message: string) => ({ path: ['class', at, 'pool'], message })
+      return (each.pool ?? []).flatMap((name, index, all) => {
+        if (all.indexOf(name) < index) return [problem(`names pool "${name}" twice`)]
+        return pools.some((known) => known.name === name)
+          ? []
+          : [problem(`there is no pool "${name}"`)]
+      })
     }),
   ]
 }

@@ -9,8 +9,8 @@ export interface ResourceClass {
   vcpu: number
   memoryMiB: number
   nodeClass: string
-  /** Fleet pool that grows for this class, when there is one. */
-  pool?: string
+  /** Pools of the fleet that grow for this class, in order of preference, when there are any. */
+  pools?: readonly string[]
 }
 
 export const MHZ_PER_VCPU = 1000

@@ -62,7 +62,12 @@ const resourceClass = z.strictObject({
   /** MiB. */
   memory: z.number().int().positive(),
   node_class: z.string().min(1).default('linux-64bit'),
-  pool: z.string().optional(),
+  /** One, or several in order of preference: the next one grows while those before it can not. */
+  pool: z
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, 'names no pool')], {
+      error: 'neither the name of a pool nor a list of names',
+    })
+    .optional(),
 })
 
 /** What a proxy variable holds. */
@@ -133,7 +138,7 @@ export function toResourceClasses(declared: Settings['class']) {
       vcpu: each.vcpu,
       memoryMiB: each.memory,
       nodeClass: each.node_class,
-      ...(each.pool === undefined ? {} : { pool: each.pool }),
+      ...(each.pool === undefined ? {} : { pools: each.pool }),
     })
   }
   return classes

@@ -17,6 +17,11 @@ export interface Imds {
   targetState(): Promise<string | null>
   /** When EC2 takes a spot instance back; null while it does not. */
   spotNotice(): Promise<SpotNotice | null>
+  /**
+   * When EC2 began to recommend to replace this instance, in milliseconds since 1970 by its clock; null while
+   * it does not. A hint: a notice may follow, or never come.
+   */
+  rebalanceHint(): Promise<number | null>
   close(): Promise<void>
 }
 
@@ -112,6 +117,10 @@ export function createImds({ endpoint, clock }: ImdsOptions): Imds {
       const text = await readText('/spot/instance-action', /^\{.*\}$/s)
       return text === null ? null : parseNotice(endpoint, text)
     },
+    async rebalanceHint() {
+      const text = await readText('/events/recommendations/rebalance', /^\{.*\}$/s)
+      return text === null ? null : parseHint(endpoint, text)
+    },
     close: () => http.close(),
   }
 }
@@ -119,17 +128,32 @@ export function createImds({ endpoint, clock }: ImdsOptions): Imds {
 const UNREACHABLE = { problem: 'unreachable' }
 
 function parseNotice(endpoint: string, text: string): SpotNotice {
+  const { action, time } = parseTold(endpoint, 'notice', text)
+  const atMs = typeof time === 'string' ? Date.parse(time) : Number.NaN
+  const isKnown = action === 'terminate' || action === 'stop' || action === 'hibernate'
+  if (isKnown && !Number.isNaN(atMs)) return { action, atMs }
+  throw unknownShape(endpoint, 'notice')
+}
+
+function parseHint(endpoint: string, text: string): number {
+  const { noticeTime } = parseTold(endpoint, 'recommendation', text)
+  const atMs = typeof noticeTime === 'string' ? Date.parse(noticeTime) : Number.NaN
+  if (!Number.isNaN(atMs)) return atMs
+  throw unknownShape(endpoint, 'recommendation')
+}
+
+function parseTold(endpoint: string, what: string, text: string): Record<string, unknown> {
   try {
-    const { action, time } = JSON.parse(text) as Record<string, unknown>
-    const atMs = typeof time === 'string' ? Date.parse(time) : Number.NaN
-    const isKnown = action === 'terminate' || action === 'stop' || action === 'hibernate'
-    if (isKnown && !Number.isNaN(atMs)) return { action, atMs }
+    return JSON.parse(text) as Record<string, unknown>
   } catch (cause) {
-    const message = `the metadata service at ${endpoint} told a notice that is no JSON`
+    const message = `the metadata service at ${endpoint} told a ${what} that is no JSON`
     throw new CaravanError('AWS_UNREACHABLE', message, { cause, detail: UNREACHABLE })
   }
-  const message = `the metadata service at ${endpoint} told a notice of an unknown shape`
-  throw new CaravanError('AWS_UNREACHABLE', message, { detail: UNREACHABLE })
+}
+
+function unknownShape(endpoint: string, what: string): CaravanError {
+  const message = `the metadata service at ${endpoint} told a ${what} of an unknown shape`
+  return new CaravanError('AWS_UNREACHABLE', message, { detail: UNREACHABLE })
 }
 
 function nonsense(endpoint: string, { status }: HttpResponse): CaravanError {

@@ -74,7 +74,7 @@ export function judgeFit(resourceClass: ResourceClass, nodes: readonly NodeCapac
   const need = toReservation(resourceClass)
   const holds = (node: NodeCapacity) =>
     node.cpuMhz >= need.cpuMhz && node.memoryMiB >= need.memoryMiB
-  if (resourceClass.pool !== undefined || suited.some(holds)) return { kind: 'fits' }
+  if (resourceClass.pools !== undefined || suited.some(holds)) return { kind: 'fits' }
   const share = (node: NodeCapacity) =>
     Math.min(node.cpuMhz / need.cpuMhz, node.memoryMiB / need.memoryMiB)
   const biggest = [...(suited.length > 0 ? suited : nodes)].sort((a, b) => share(b) - share(a))[0]

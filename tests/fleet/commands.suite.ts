@@ -40,7 +40,7 @@ t.test(
     await farm.untilState(instance, null)
     const again = await farm.fleet('complete', '--instance', instance, '--json')
     t.equal(again.code, 0, again.stderr)
-    t.match(lines(again)[0], { outcome: 'over' }, 'F9, F50: twice is no fault')
+    t.match(lines(again)[0], { outcome: 'over' }, 'F9: twice is no fault')
   },
 )
 
@@ -79,7 +79,7 @@ t.test(
 )
 
 t.test(
-  'F2, F26: the daemon of an instance is killed, and the next one lets it go',
+  'F7, F8, F26: the daemon of an instance is killed, and the next one lets it go',
   async (t) => {
     const { farm, instance } = await startBusyFarm(t)
     const first = farm.start(['lifecycle', '--self', '--json'])

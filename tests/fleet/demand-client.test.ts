@@ -71,6 +71,15 @@ t.test('slices with a node are placed, all others wait for one', (t) => {
   t.end()
 })
 
+t.test('a class tells which pools stand in for its own; older servers tell of none', (t) => {
+  const poolsOf = (more: Partial<DemandClass>) =>
+    toDemand({ ...ANSWER, classes: [aClass(more)] }).classes[0]
+  t.match(poolsOf({ pools: ['linux', 'spot'] }), { pool: 'linux', standIns: ['spot'] })
+  t.notOk('standIns' in (poolsOf({ pools: ['linux'] }) ?? {}))
+  t.notOk('standIns' in (poolsOf({}) ?? {}))
+  t.end()
+})
+
 t.test('slices beyond the list count, too, and classes that are not known need nothing', (t) => {
   const classes = [aClass({ waiting: 30_000, oldest_waiting_seconds: 500, reservation: null })]
   const [demand] = toDemand({ ...ANSWER, classes, slices: [aSlice(0)], omitted: 29_999 }).classes

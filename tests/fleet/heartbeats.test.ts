@@ -2,12 +2,13 @@
 import t, { type Test } from 'tap'
 import { createHeartbeats, type HeartbeatDeps } from '../../src/fleet/heartbeats.ts'
 import type { OpenHook } from '../../src/fleet/draft.ts'
-import { silentLog, TestClock } from '../../src/platform/index.ts'
+import { createLog, silentLog, TestClock, type Log } from '../../src/platform/index.ts'
 import { HOOK } from './support/views.ts'
 
 const hook = (instanceId: string, timeoutMs = 30_000): OpenHook => ({
   group: 'clients',
   hook: HOOK.name,
+  transition: 'terminating',
   instanceId,
   timeoutMs,
   capAtMs: 0,
@@ -15,7 +16,7 @@ const hook = (instanceId: string, timeoutMs = 30_000): OpenHook => ({
 
 function wheel(
   t: Test,
-  over: { timeoutMs?: number; answer?: () => Promise<'done' | 'no_action'> } = {},
+  over: { timeoutMs?: number; answer?: () => Promise<'done' | 'no_action'>; log?: Log } = {},
 ) {
   const clock = new TestClock()
   const beats: { instanceId: string; atMs: number }[] = []
@@ -30,7 +31,7 @@ function wheel(
     }),
     clock,
     random: { number: () => 0.5 },
-    log: silentLog,
+    log: over.log ?? silentLog,
     onGone: () => void (state.gone += 1),
   }
   const heartbeats = createHeartbeats(deps)
@@ -48,6 +49,19 @@ t.test('F1: the first beat is at once, the next after a third of the timeout', a
   const gaps = beats.slice(1).map(({ atMs }, at) => atMs - (beats[at]?.atMs ?? 0))
   t.ok(gaps.every((gap) => gap <= 10_000 && gap >= 8500))
 })
+
+t.test(
+  'F2: nobody sets how often: a third of the timeout is the most, whatever it is',
+  async (t) => {
+    for (const timeoutMs of [30_000, 31_000, 300_000, 7_200_000]) {
+      const { clock, beats, heartbeats } = wheel(t, { timeoutMs })
+      heartbeats.set('linux', [hook('i-1', timeoutMs)])
+      await clock.tick(3 * timeoutMs)
+      const gaps = beats.slice(1).map(({ atMs }, at) => atMs - (beats[at]?.atMs ?? 0))
+      t.ok(gaps.length >= 9 && Math.max(...gaps) <= timeoutMs / 3, `${timeoutMs} ms`)
+    }
+  },
+)
 
 t.test('F2, F3: a timeout that was changed counts from the next beat on', async (t) => {
   const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 3600_000 })
@@ -85,6 +99,35 @@ t.test('F6: an action that is over is let be, and told', async (t) => {
   t.equal(beats.length, 1, 'also while a list that lags still shows it')
   t.equal(state.gone, 1)
   t.same(heartbeats.list(), [])
+})
+
+t.test('a hook that we end ourselves is no news when a beat finds it over', async (t) => {
+  const lines: string[] = []
+  const pending = Promise.withResolvers<'no_action'>()
+  let answers = 0
+  const { clock, beats, heartbeats, state } = wheel(t, {
+    async answer() {
+      answers += 1
+      return answers === 1 ? 'done' : pending.promise
+    },
+    log: createLog((_level, message) => void lines.push(message), 'debug'),
+  })
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(10_000)
+  t.equal(beats.length, 2, 'one is under way')
+  heartbeats.ending('linux', hook('i-1'))
+  pending.resolve('no_action')
+  await clock.tick(0)
+  t.same(lines, [])
+  heartbeats.end('linux', hook('i-1'))
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(60_000)
+  t.equal(beats.length, 2, 'a list that lags does not arm it again')
+  heartbeats.set('linux', [])
+  heartbeats.set('linux', [hook('i-1')])
+  await clock.tick(0)
+  t.match(lines, ['a hook is not open any more'], 'a later one is')
+  t.equal(state.gone, 2)
 })
 
 t.test(

@@ -32,11 +32,14 @@ t.test(
   },
 )
 
-t.test('F37: what was placed between the look and the cordon brings the machine back', async (t) => {
-  t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
-  const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
-  t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
-})
+t.test(
+  'F37: what was placed between the look and the cordon brings the machine back',
+  async (t) => {
+    t.same(decide(aPool([{ state: 'cordoned', slices: 1 }])).kinds, ['uncordon', 'protect'])
+    const fresh = { cordon: { reason: 'idle', askedMs: NOW - 2000, seenMs: NOW - 1000 } } as const
+    t.same(decide(aPool([{ state: 'cordoned', memory: fresh }])).kinds, [], 'too early to be sure')
+  },
+)
 
 t.test(
   'a cordon that does not show is forgotten, and one that a person ended as well',
@@ -179,6 +182,39 @@ t.test('rotation: old and outdated ones go under the budget, busy ones by waitin
   t.notOk(decide(queue).kinds.includes('cordon'), 'not while slices wait')
 })
 
+t.test('rotation waits for the new ones, and stops when they do not come', async (t) => {
+  const old = { member: { template: { id: 'lt-1', version: '0' } } }
+  const policy = aPolicy({ min: 2, budget: { count: 1 } })
+  const booting = decide(aPool([old, { state: 'booting' }]), policy)
+  t.same(booting.kinds, [], 'the one before it is not there yet')
+  t.match(booting.why.notes.join('\n'), '1 more may go; the budget is 1 at once')
+  const failed = aPool([old, {}])
+  failed.memory.backoff.never_registered = { failures: 2, untilMs: NOW - MINUTE }
+  const stopped = decide(failed, policy)
+  t.same(stopped.kinds, [])
+  const why = 'kept although due: 1 machine, since launches failed 2 times (never_registered)'
+  t.match(stopped.why.notes.join('\n'), why)
+  const cordon = { reason: 'outdated', askedMs: NOW - MINUTE, seenMs: NOW - MINUTE } as const
+  const begun = aPool([{ ...old, state: 'cordoned', memory: { cordon } }, {}])
+  begun.memory.backoff = failed.memory.backoff
+  t.same(decide(begun, policy).kinds, ['uncordon'], 'what has begun is taken back')
+})
+
+t.test(
+  'a floor is kept by machines that are there, not by those that were asked for',
+  async (t) => {
+    const idle = [{ idleMs: LONG }, { idleMs: LONG }]
+    const pool = aPool(idle, { group: { desired: 5 } })
+    t.same(decide(pool, aPolicy({ min: 2 })).kinds, [])
+    t.equal(ids(decide(pool, aPolicy({ min: 1 })).intents, 'cordon').length, 1)
+    const cordoned = aPool([{ state: 'cordoned' }, { state: 'busy' }], { group: { desired: 5 } })
+    t.same(decide(cordoned, aPolicy({ min: 2 })).kinds, ['uncordon', 'protect'])
+    pool.memory.backoff.capacity = { failures: 3, untilMs: NOW - MINUTE }
+    const text = '3 machines were asked for and do not come: launches failed 3 times (capacity)'
+    t.match(decide(pool).why.notes.join('\n'), text)
+  },
+)
+
 t.test(
   'F29: a machine whose node never comes is replaced, a few at a time and ever more rarely',
   async (t) => {
@@ -230,7 +266,7 @@ t.test(
   },
 )
 
-t.test('F89, F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
+t.test('F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
   const demand = waitingSlices(9)
   const pool = aPool([{ idleMs: LONG }], { demand: { ...demand!, atMs: NOW - 5 * MINUTE } })
   t.same(decide(pool).kinds, ['set_desired'])

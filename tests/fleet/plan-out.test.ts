@@ -50,7 +50,12 @@ t.test('a slice that no machine can ever hold is told, and never counted', async
   const demand = waitingSlices(3, { cpuMhz: SHAPE.cpuMhz + 1, memoryMiB: 1 })
   const { desired, alarms } = decide(aPool([], { demand }))
   t.equal(desired, null)
-  t.match(alarms, [{ key: 'impossible', text: /can ever hold a slice of medium/ }])
+  t.match(alarms, [
+    {
+      key: 'impossible',
+      text: /can ever hold 3 slices of medium \(14.001 vCPU and 1 MiB\): one has 14 vCPU/,
+    },
+  ])
 })
 
 t.test('what is free, cordoned, booting or asked for is counted before anything new', async (t) => {

@@ -1,10 +1,11 @@
 /** What holds of every plan, whatever was seen. */
 import fc from 'fast-check'
 import t from 'tap'
+import { TOLD } from '../../src/fleet/drain-mark.ts'
 import { plan } from '../../src/fleet/plan.ts'
 import { aPolicy, aPool, MINUTE, NOW, waitingSlices, type UnitOptions } from './support/views.ts'
 
-const unit: fc.Arbitrary<UnitOptions> = fc.record({
+const plain: fc.Arbitrary<UnitOptions> = fc.record({
   state: fc.constantFrom('idle', 'busy', 'booting', 'cordoned', 'held', 'waiting'),
   idleMs: fc.integer({ min: 0, max: 60 * MINUTE }),
   slices: fc.integer({ min: 0, max: 2 }),
@@ -16,6 +17,27 @@ const unit: fc.Arbitrary<UnitOptions> = fc.record({
   }),
   memory: fc.record({ isProtectedByUs: fc.boolean() }),
 })
+
+/** Its daemon tells what it has heard of EC2, or its group keeps it aside. */
+const odd: fc.Arbitrary<UnitOptions> = fc
+  .tuple(
+    plain,
+    fc.constantFrom(TOLD.interrupted, TOLD.atRisk),
+    fc.constantFrom('InService', 'Standby', 'Warmed:Running', 'Terminating:Proceed'),
+    fc.boolean(),
+  )
+  .map(([unit, told, lifecycle, isTold]) =>
+    isTold
+      ? { ...unit, state: 'held', told }
+      : {
+          ...unit,
+          state: unit.state === 'waiting' ? 'idle' : (unit.state ?? 'idle'),
+          member: { ...unit.member, lifecycle },
+          memory: { atRiskMs: NOW },
+        },
+  )
+
+const unit = fc.oneof({ weight: 3, arbitrary: plain }, { weight: 1, arbitrary: odd })
 
 const situation = fc
   .record({

@@ -1,7 +1,8 @@
 /** Terminations that wait for us, and what is left over. */
 import t from 'tap'
 import { plan } from '../../src/fleet/plan.ts'
-import { aPolicy, aPool, HOOK, MINUTE, NOW, type Pool } from './support/views.ts'
+import type { NodeView } from '../../src/fleet/view.ts'
+import { aPolicy, aPool, HOOK, MINUTE, NOW, SHAPE, type Pool } from './support/views.ts'
 
 function decide({ view, memory }: Pool, policy = aPolicy(), nowMs = NOW) {
   const decided = plan(view, policy, memory, nowMs)
@@ -28,6 +29,34 @@ t.test('F20: "drain complete" proves nothing; the allocations do', async (t) => 
     decide(aPool([{ state: 'waiting', memory: fresh }])).kinds,
     [],
     'not before a placement shows',
+  )
+})
+
+const drained = { state: 'waiting', memory: { drainedMs: NOW - MINUTE } } as const
+
+t.test(
+  'F20: lists that show nothing prove nothing either: Nomad itself has to call the drain complete',
+  async (t) => {
+    const node = { isDraining: true, isDrained: false }
+    const hidden = decide(aPool([{ ...drained, node }]))
+    t.same(hidden.kinds, [])
+    t.match(hidden.why.notes.join(), /what our token may not see, may run there/)
+    t.match(hidden.hooks, [{}], 'the beats go on')
+    const cordoned = { state: 'cordoned' } as const
+    t.same(decide(aPool([{ ...cordoned, node }])).kinds, [], 'a victim is not ended either')
+    t.same(decide(aPool([cordoned])).kinds, ['terminate'])
+  },
+)
+
+t.test('a node without a drain of its own is given one: only then can it be proven', async (t) => {
+  const bare = { isDraining: false, isDrained: false }
+  const early = { drainedMs: NOW - 1000 }
+  t.same(decide(aPool([{ ...drained, node: bare, memory: { drainedMs: null } }])).kinds, ['drain'])
+  t.same(decide(aPool([{ ...drained, node: bare }])).kinds, ['drain'], 'somebody took it back')
+  t.same(
+    decide(aPool([{ ...drained, node: bare, memory: early }])).kinds,
+    [],
+    'it may not show yet',
   )
 })
 
@@ -68,7 +97,7 @@ t.test(
   },
 )
 
-t.test('F17, F61, F64: a node that is down is waited for, then let go', async (t) => {
+t.test('F61, F64: a node that is down is waited for, then let go', async (t) => {
   const down = (waitedMs: number) => ({
     state: 'waiting' as const,
     node: { status: 'down' as const },
@@ -101,12 +130,72 @@ t.test('F10, F11: of several hooks ours is the one that says so', async (t) => {
   const other = { ...HOOK, name: 'backup' }
   const unit = { state: 'waiting' } as const
   t.match(decide(aPool([unit], { hooks: [HOOK, other] })).alarms, [{ key: 'hook' }])
-  const own = { ...HOOK, name: 'Caravan-drain' }
+  const own = { ...HOOK, name: 'caravan-drain' }
   t.match(decide(aPool([unit], { hooks: [own, other] })).hooks, [{ hook: own.name }])
+  const alike = { ...HOOK, name: 'no-caravan' }
+  t.match(decide(aPool([unit], { hooks: [alike, other] })).alarms, [
+    { key: 'hook', text: /must begin with "caravan"/ },
+  ])
+  t.same(decide(aPool([unit], { hooks: null })).alarms, [], 'not known is not gone')
   t.match(decide(aPool([unit], { hooks: [] })).alarms, [
     { key: 'hook', text: /not there any more/ },
   ])
 })
+
+t.test('F4: a slice that will outlast its hook is told as soon as that can be known', async (t) => {
+  const hooks = [{ ...HOOK, timeoutMs: 30_000, capMs: 50 * MINUTE }]
+  const long = { state: 'waiting', slices: 1, remainingMs: 60 * MINUTE } as const
+  t.match(decide(aPool([long], { hooks })).alarms, [
+    {
+      key: 'outlasts i-0',
+      text: /run for 1h0m0s more, and Auto Scaling ends the machine in 49m0s/,
+    },
+  ])
+  t.same(decide(aPool([{ ...long, remainingMs: 30 * MINUTE }], { hooks })).alarms, [])
+})
+
+t.test(
+  'a completion counts for the wait that it ended, and not for one that comes after it',
+  async (t) => {
+    const memory = { waitingSinceMs: NOW - MINUTE, drainedMs: NOW - MINUTE }
+    const before = { ...memory, completedMs: NOW - MINUTE - 1000 }
+    t.match(decide(aPool([{ state: 'waiting', memory: before }])).hooks, [{ instanceId: 'i-0' }])
+    const after = { ...memory, completedMs: NOW - 1000 }
+    t.same(decide(aPool([{ state: 'waiting', memory: after }])).hooks, [])
+  },
+)
+
+t.test('how a wait ended is told once: drained, or with slices that still ran', async (t) => {
+  const memory = { waitingSinceMs: NOW - 10 * MINUTE, drainedMs: NOW - 10 * MINUTE }
+  const empty = { ...memory, emptySinceMs: NOW - MINUTE }
+  const first = decide(aPool([{ state: 'waiting', memory: empty }]))
+  t.same(first.departures, [{ kind: 'drained', instanceId: 'i-0', drainMs: 9 * MINUTE }])
+  const again = { view: aPool([{ state: 'waiting' }]).view, memory: first.memory }
+  t.same(decide(again).departures, [])
+  const busy = { state: 'waiting', slices: 1, memory } as const
+  t.same(decide(aPool([busy])).departures, [])
+  const lapsed = { ...busy, member: { lifecycle: 'Terminating:Proceed' } }
+  const told = decide(aPool([lapsed]))
+  t.match(told.departures, [{ kind: 'abandoned', instanceId: 'i-0', jobs: ['job-0-0'] }])
+  t.same(decide({ view: aPool([lapsed]).view, memory: told.memory }).departures, [])
+  const kept = { ...busy, member: { lifecycle: 'Terminating:Retained' } }
+  t.same(decide(aPool([kept])).departures, [], 'what is retained goes on')
+  const down = { ...lapsed, node: { status: 'down' } } as const
+  t.same(decide(aPool([down])).departures, [], 'what took the node down took its slices')
+})
+
+t.test(
+  'a node that is neither ready nor down is drained before its machine is ended',
+  async (t) => {
+    const memory = { unfitSinceMs: NOW - 11 * MINUTE }
+    const silent = (more: Partial<NodeView>) =>
+      decide(aPool([{ memory, node: { status: 'disconnected', ...more } }, {}, {}])).kinds
+    t.same(silent({}), ['drain'])
+    t.same(silent({ isEligible: false, isDraining: true }), [])
+    t.same(silent({ isEligible: false, isDrained: true }), ['terminate'])
+    t.same(silent({ status: 'down' }), ['terminate'])
+  },
+)
 
 const stray = (launchedMs: number) => ({
   instance: {
@@ -145,6 +234,17 @@ t.test('F73, F95: a leaked machine is ended after two proofs, some time apart', 
   const busy = [{ ...strays[0]!, live: [{ id: 'a', job: 'j' }] }]
   const kept = { ...aPool(units, { strays: busy }), memory: first.memory }
   t.same(decide(kept, aPolicy(), NOW + 11 * MINUTE).kinds, [], 'what runs there is waited for')
+  const node = { id: 'n-9', name: 'i-9', status: 'ready', room: SHAPE, mark: null } as const
+  const facts = { isEligible: false, isDraining: false, isDrained: false }
+  const withNode = (more: Partial<typeof facts>) => {
+    const found = aPool(units, {
+      strays: [{ ...strays[0]!, node: { ...node, ...facts, ...more } }],
+    })
+    return decide({ ...found, memory: first.memory }, aPolicy(), NOW + 11 * MINUTE).kinds
+  }
+  t.same(withNode({}), ['drain'], 'its node is drained first, also when it is ineligible already')
+  t.same(withNode({ isDraining: true }), [])
+  t.same(withNode({ isDrained: true }), ['end_stray'])
 })
 
 t.test('F32, F34, F35: a dead node is purged when its machine is gone for sure', async (t) => {

@@ -32,7 +32,7 @@ t.test('a declared class adds to the built-in ones or replaces one', (t) => {
   const classes = toResourceClasses(declared.class)
   t.equal(classes.size, BUILT_IN_CLASSES.length + 1)
   t.equal(classes.get('medium')?.vcpu, 8)
-  t.match(classes.get('gpu'), { nodeClass: 'gpu', pool: 'gpu', memoryMiB: 2048 })
+  t.match(classes.get('gpu'), { nodeClass: 'gpu', pools: ['gpu'], memoryMiB: 2048 })
   t.end()
 })
 

@@ -33,18 +33,21 @@ t.test('an instance learns who it is and what is wanted of it', async (t) => {
       'placement/region': 'us-east-1',
       'autoscaling/target-lifecycle-state': 'Warmed:Stopped',
       'spot/instance-action': '{"action":"terminate","time":"2026-01-01T00:02:00Z"}',
+      'events/recommendations/rebalance': '{"noticeTime":"2026-01-01T00:01:00Z"}',
     }),
   )
   t.equal(await imds.instanceId(), 'i-0123456789abcdef0')
   t.equal(await imds.region(), 'us-east-1')
   t.equal(await imds.targetState(), 'Warmed:Stopped')
   t.same(await imds.spotNotice(), { action: 'terminate', atMs: Date.UTC(2026, 0, 1, 0, 2) })
+  t.equal(await imds.rebalanceHint(), Date.UTC(2026, 0, 1, 0, 1))
 })
 
 t.test('an instance in no group has no target, and no notice is no error', async (t) => {
   const imds = await open(t, answering({}))
   t.equal(await imds.targetState(), null)
   t.equal(await imds.spotNotice(), null)
+  t.equal(await imds.rebalanceHint(), null)
   await t.rejects(imds.instanceId(), { code: 'AWS_UNREACHABLE' })
 })
 

@@ -131,7 +131,7 @@ t.test('a class that no node can hold is told with the biggest node', (t) => {
 t.test('a class may wait for a node that is full, down, unknown or still to be made', (t) => {
   t.strictSame(judgeFit(medium, []), { kind: 'unknown' })
   t.strictSame(judgeFit(medium, [capacity(aNode({ Status: 'down' }))]), { kind: 'fits' })
-  t.strictSame(judgeFit({ ...medium, pool: 'linux' }, [capacity(aNode({ NodeClass: 'x' }))]), {
+  t.strictSame(judgeFit({ ...medium, pools: ['linux'] }, [capacity(aNode({ NodeClass: 'x' }))]), {
     kind: 'fits',
   })
   t.end()

@@ -75,6 +75,11 @@ function addLifecycle(fleet: Command, io: Io, finish: Finish): void {
         .choices(['wait', 'stop'])
         .default('wait'),
     )
+    .addOption(
+      new Option('--on-rebalance <what>', 'when EC2 recommends to replace it')
+        .choices(['tell', 'cordon'])
+        .default('tell'),
+    )
     .addHelpText('after', toCodesHelp({ 0: 'stopped by a signal', 2: 'bad input' }))
     .action(async (options) =>
       finish(await (await import('./lifecycle.ts')).lifecycleCommand(options, io)),

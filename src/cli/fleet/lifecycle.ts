@@ -14,6 +14,7 @@ export interface LifecycleOptions extends FleetOptions {
   /** Milliseconds. */
   giveUp?: number
   atCap: 'wait' | 'stop'
+  onRebalance: 'tell' | 'cordon'
 }
 
 /** For what is delivered before the machine goes; heartbeats go on meanwhile. */
@@ -32,7 +33,7 @@ export async function lifecycleCommand(options: LifecycleOptions, io: Io): Promi
     opened.push(aws)
     return options.dryRun ? { ...aws, heartbeat: pretend, completeAction: pretend } : aws
   }
-  const { hook, result, giveUp, atCap, beforeComplete } = options
+  const { hook, result, giveUp, atCap, onRebalance, beforeComplete } = options
   const random = () => systemRandom.number()
   const report = (event: LifecycleEvent) => tell(event, options, io)
   try {
@@ -46,6 +47,7 @@ export async function lifecycleCommand(options: LifecycleOptions, io: Io): Promi
         result,
         giveUpMs: giveUp ?? null,
         stopAtShare: atCap === 'stop' ? STOP_SHARE : null,
+        cordonsAtRisk: onRebalance === 'cordon',
         beforeComplete: () => runCommand(options.dryRun ? undefined : beforeComplete),
       }
       await runLifecycle(deps, plan, io.signal)
@@ -80,6 +82,8 @@ function describe(event: LifecycleEvent): string {
       return `its group wants it to be ${event.state ?? 'in no group'}`
     case 'spot_notice':
       return `EC2 takes it back at ${event.when} (${event.action})`
+    case 'rebalance':
+      return `EC2 recommends to replace it, since ${event.since}`
     case 'drain':
       return `node ${event.node_id} takes no new work`
     case 'left':

@@ -1,6 +1,11 @@
 /** Ticks of the controller as the commands print them. */
 import { subjectOf, type Tick } from '../../fleet/index.ts'
-import type { FleetTick, FleetStatus, FleetExplanation } from '../../model/index.ts'
+import {
+  formatDuration,
+  type FleetExplanation,
+  type FleetStatus,
+  type FleetTick,
+} from '../../model/index.ts'
 import { toTable } from '../render/table.ts'
 import { toSafeText } from '../render/hostile.ts'
 
@@ -62,6 +67,8 @@ export function drawStatus({ controller, pools, nodes, alarms, faults }: FleetSt
     node.node_id?.slice(0, 8) ?? '-',
     node.zone,
     node.state,
+    formatDuration(node.state_seconds * 1000),
+    node.age_seconds === null ? '-' : formatDuration(node.age_seconds * 1000),
     String(node.slices),
     node.draining_seconds === null ? '-' : `${node.draining_seconds} s`,
     node.cap_seconds === null ? '-' : `${node.cap_seconds} s`,
@@ -73,6 +80,8 @@ export function drawStatus({ controller, pools, nodes, alarms, faults }: FleetSt
     'NODE',
     'ZONE',
     'STATE',
+    'FOR',
+    'AGE',
     'SLICES',
     'DRAINING',
     'HOOK LEFT',

@@ -1,6 +1,6 @@
 /** What is wrong with a group before an instance of it has to go. Pure. */
 import type { AwsGroup, AwsHook, AwsInstance } from '../../platform/index.ts'
-import { chooseHook } from '../lifecycle/hooks.ts'
+import { chooseHook, chooseLaunchHook } from '../lifecycle/hooks.ts'
 
 export interface Finding {
   check: string
@@ -56,11 +56,16 @@ function judgeHook({ hooks, hook }: GroupFacts) {
 /** A controller that is away for a while finds its hooks still waiting. */
 const TIMEOUT_MIN_MS = 5 * 60_000
 
-function judgeTime({ hooks, hook, longestMs }: GroupFacts) {
+function judgeTime({ group, hooks, hook, longestMs }: GroupFacts) {
   const choice = chooseHook(hooks, hook)
   if (choice.kind !== 'one') return warning('not known without a hook')
   const { timeoutMs, capMs } = choice.hook
   const told = `${seconds(timeoutMs)} between heartbeats, ${hours(capMs)} in all`
+  if (capMs < longestMs && group.retains) {
+    return ok(
+      `${told}: then the group retains the instance, and a controller ends it when it is empty`,
+    )
+  }
   if (capMs < longestMs) {
     const need = Math.ceil(longestMs / 100_000)
     return failed(
@@ -83,11 +88,21 @@ function judgeDefault({ hooks, hook }: GroupFacts) {
   return ok(choice.hook.defaultResult)
 }
 
-function judgeLaunching({ hooks }: GroupFacts) {
+function judgeLaunching({ group, hooks }: GroupFacts) {
   const launching = hooks.filter(({ transition }) => transition === 'launching')
   if (launching.length === 0) return ok('none')
-  const names = launching.map(({ name }) => name).join(', ')
-  const isAbandoned = launching.some(({ defaultResult }) => defaultResult === 'ABANDON')
+  const ours = chooseLaunchHook(hooks)
+  if (ours.kind === 'several') {
+    return failed(`several begin with "caravan" (${ours.names.join(', ')}): none is completed`)
+  }
+  const own = ours.kind === 'one' ? ours.hook.name : null
+  const others = launching.filter(({ name }) => name !== own)
+  if (own !== null && group.hasWarmPool) {
+    return warning(`${own}: machines of the warm pool wait in it, too, and have no node`)
+  }
+  if (own !== null && others.length === 0) return ok(`${own}: completed when the node is ready`)
+  const names = others.map(({ name }) => name).join(', ')
+  const isAbandoned = others.some(({ defaultResult }) => defaultResult === 'ABANDON')
   return isAbandoned
     ? warning(`${names}: an instance that nobody completes is ended and replaced (ABANDON)`)
     : ok(names)

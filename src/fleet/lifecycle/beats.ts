@@ -13,7 +13,13 @@ import {
   type Clock,
 } from '../../platform/index.ts'
 import { CaravanError } from '../../model/index.ts'
-import { beatEveryMs, chooseHook, mayHaveAction } from './hooks.ts'
+import {
+  beatEveryMs,
+  chooseHook,
+  chooseLaunchHook,
+  mayHaveAction,
+  type Transition,
+} from './hooks.ts'
 
 export type BeatCalls = Pick<AwsRegion, 'readMembers' | 'readHooks' | 'heartbeat'>
 
@@ -28,6 +34,8 @@ export interface Leaving {
   instanceId: string
   /** Which hook, where a group has several. */
   hook: string | undefined
+  /** Which way it goes; out when absent. */
+  transition?: Transition
   /** When the wait began, as far as we know; milliseconds since 1970. */
   sinceMs: number
 }
@@ -78,7 +86,7 @@ export async function keepBeating(
 
 /** @returns how long to wait for the next one: null for soon, Infinity when it is all over. */
 function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: BeatNews) {
-  const { instanceId, sinceMs } = leaving
+  const { instanceId, sinceMs, transition } = leaving
   let group: string | null = null
   let hook: AwsHook | null = null
   let absent = 0
@@ -93,7 +101,7 @@ function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: Be
 
   const readHook = async (name: string, signal: AbortSignal): Promise<AwsHook> => {
     try {
-      hook = pickHook(name, await aws.readHooks(name, { signal }), leaving.hook)
+      hook = pickHook(name, await aws.readHooks(name, { signal }), leaving)
     } catch (cause) {
       if (hook === null || signal.aborted) throw cause
       news.trouble(cause)
@@ -114,7 +122,7 @@ function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: Be
     if (outcome === 'no_action') {
       const member = await findMember(signal)
       if (member === null) return absent >= ABSENT_MAX ? end(null) : null
-      return mayHaveAction(member.lifecycle) ? null : end(member.lifecycle)
+      return mayHaveAction(member.lifecycle, transition) ? null : end(member.lifecycle)
     }
     const elapsedMs = Math.max(0, clock.now() - sinceMs)
     const leftMs = Math.max(0, capMs - elapsedMs)
@@ -133,13 +141,13 @@ function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: Be
 export function pickHook(
   group: string,
   hooks: readonly AwsHook[],
-  wanted: string | undefined,
+  { hook: wanted, transition = 'terminating' }: Pick<Leaving, 'hook' | 'transition'>,
 ): AwsHook {
-  const choice = chooseHook(hooks, wanted)
+  const choice = transition === 'terminating' ? chooseHook(hooks, wanted) : chooseLaunchHook(hooks)
   if (choice.kind === 'one') return choice.hook
   const what =
     choice.kind === 'none'
-      ? `the group ${group} has no terminating lifecycle hook${wanted === undefined ? '' : ` ${wanted}`}`
-      : `the group ${group} has several terminating hooks (${choice.names.join(', ')}): name ours with --hook`
+      ? `the group ${group} has no ${transition} lifecycle hook${wanted === undefined ? '' : ` ${wanted}`} of ours`
+      : `the group ${group} has several ${transition} hooks (${choice.names.join(', ')}): name ours with --hook`
   throw new CaravanError('INPUT_INVALID', what)
 }

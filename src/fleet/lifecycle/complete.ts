@@ -17,11 +17,12 @@ export type Completion = 'completed' | 'over'
 /** Null for an instance that is in no group. @throws CaravanError INPUT_INVALID without a hook of ours. */
 export async function findAction(
   aws: Pick<CompleteCalls, 'readMembers' | 'readHooks'>,
-  { instanceId, hook }: Pick<Leaving, 'instanceId' | 'hook'>,
+  leaving: Pick<Leaving, 'instanceId' | 'hook' | 'transition'>,
 ): Promise<Action | null> {
+  const { instanceId } = leaving
   const [member] = await aws.readMembers([instanceId])
   if (member === undefined) return null
-  const found = pickHook(member.group, await aws.readHooks(member.group), hook)
+  const found = pickHook(member.group, await aws.readHooks(member.group), leaving)
   return { group: member.group, hook: found.name, instanceId }
 }
 
@@ -50,7 +51,8 @@ export async function completeAtLast(
       if (outcome === 'done') return { hook: action.hook, completion: 'completed' }
       const [member] = await aws.readMembers([leaving.instanceId], { signal })
       early += 1
-      if (member === undefined || !mayHaveAction(member.lifecycle) || early > EARLY_MAX) {
+      const isHeld = member !== undefined && mayHaveAction(member.lifecycle, leaving.transition)
+      if (!isHeld || early > EARLY_MAX) {
         return { hook: action.hook, completion: 'over' }
       }
     } catch (cause) {

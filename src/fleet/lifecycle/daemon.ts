@@ -10,8 +10,9 @@ import {
   type SpotNotice,
 } from '../../platform/index.ts'
 import type { NomadAllocation } from '../../nomad/index.ts'
-import { readDrainMark } from '../drain-mark.ts'
-import { undrain } from './drain.ts'
+import { readDrainMark, TOLD } from '../drain-mark.ts'
+import { arrive } from './arrive.ts'
+import { drain, undrain } from './drain.ts'
 import {
   leave,
   type LeavePlan,
@@ -35,10 +36,12 @@ export interface LifecycleDeps {
 
 export interface LifecycleOptions extends Pick<
   LeavePlan,
-  'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare'
+  'hook' | 'result' | 'beforeComplete' | 'giveUpMs' | 'stopAtShare' | 'settleMs'
 > {
   /** Instead of what the metadata service tells. */
   region: string | undefined
+  /** On a recommendation of EC2 the node takes no new slices, until a controller gives it back. */
+  cordonsAtRisk?: boolean
   /** How often the metadata service is asked; two seconds when absent. */
   pollMs?: number
 }
@@ -63,6 +66,8 @@ export async function runLifecycle(
   const ways = createWays(deps, { aws, tell, options, instanceId: identity.instanceId })
   let target: string | null | undefined
   let notice: SpotNotice | null = null
+  let isAtRisk = false
+  let isMarked = options.cordonsAtRisk !== true
   while (!signal.aborted) {
     try {
       const told = await imds.targetState()
@@ -75,12 +80,21 @@ export async function runLifecycle(
       }
       // EC2 takes back what it gave, not what it said.
       notice ??= warned
+      const hintMs = await imds.rebalanceHint()
+      if (hintMs !== null && !isAtRisk) {
+        tell.event({ type: 'rebalance', since: new Date(hintMs).toISOString() })
+        isAtRisk = true
+      }
       tell.well('imds')
     } catch (cause) {
       tell.trouble('imds', cause)
     }
     // What it said last stands while it says nothing: a group never takes back that an instance has to go.
-    if (target !== undefined) await ways.go(wishOf(target, notice), notice)
+    if (target !== undefined) {
+      const wish = wishOf(target, notice)
+      await ways.go(wish, notice)
+      if (wish === 'stay' && isAtRisk && !isMarked) isMarked = await markAtRisk(deps, tell)
+    }
     await sleep(clock, options.pollMs ?? POLL_MS, signal)
   }
   await ways.stop()
@@ -124,7 +138,10 @@ function createWays(deps: LifecycleDeps, { aws, tell, options, instanceId }: Way
   }
 
   const begin = (wish: Wish, notice: SpotNotice | null, signal: AbortSignal): Promise<void> => {
-    if (wish === 'stay') return giveBack(deps, tell, signal)
+    if (wish === 'stay') {
+      const arrived = arrive({ nomad, aws, clock, random, tell }, instanceId, signal)
+      return Promise.all([giveBack(deps, tell, signal), arrived]).then(() => undefined)
+    }
     const plan: LeavePlan = {
       ...options,
       instanceId,
@@ -151,6 +168,32 @@ function createWays(deps: LifecycleDeps, { aws, tell, options, instanceId }: Way
   }
 }
 
+/**
+ * Tells whoever looks at Nomad, once: no more than that, since a machine at risk may run for days. Where no
+ * other one stands by, the controller gives the node back.
+ *
+ * @returns whether it is told.
+ */
+async function markAtRisk(
+  { nomad, clock }: LifecycleDeps,
+  tell: ReturnType<typeof createTell>,
+): Promise<boolean> {
+  try {
+    const node = await nomad.readNode(await ownNodeId(nomad))
+    tell.well('nomad')
+    // One that is not there yet is told later; what somebody else has taken out is left as it is.
+    if (node === null) return false
+    if (node.SchedulingEligibility !== 'eligible') return true
+    const mark = { by: 'lifecycle' as const, reason: TOLD.atRisk, sinceMs: clock.now() }
+    await drain(nomad, node.ID, { stopAfterMs: null, ignoreSystemJobs: true, mark })
+    tell.drain(node.ID)
+    return true
+  } catch (cause) {
+    tell.trouble('nomad', cause)
+    return false
+  }
+}
+
 /** What we drained while the instance was not to serve takes work again; what others drained does not. */
 async function giveBack(
   { nomad, clock, random }: LifecycleDeps,
@@ -161,7 +204,8 @@ async function giveBack(
     try {
       const node = await nomad.readNode(await ownNodeId(nomad))
       tell.well('nomad')
-      if (node === null || readDrainMark(node)?.by !== 'lifecycle') return
+      const found = node === null ? null : readDrainMark(node)
+      if (node === null || found?.by !== 'lifecycle' || found.reason === TOLD.atRisk) return
       const mark = {
         by: 'lifecycle' as const,
         reason: 'the instance is back in service',

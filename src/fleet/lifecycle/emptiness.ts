@@ -1,6 +1,8 @@
 /** Whether anything still runs on a node. */
-import type { NomadAllocation, NomadClient, NomadNode } from '../../nomad/index.ts'
+import type { NomadAllocation, NomadClient } from '../../nomad/index.ts'
+import { sleep, type Clock } from '../../platform/index.ts'
 import { isLive } from '../observe/nomad-side.ts'
+import { doubtOf, drainFactsOf, SETTLE_MS } from '../proof.ts'
 
 /** `gone`: Nomad does not know the node. `eligible`: it takes work again, so nothing can be proven of it. */
 export type Emptiness = 'empty' | 'busy' | 'eligible' | 'gone'
@@ -10,38 +12,46 @@ export type OnLeft = (left: readonly NomadAllocation[]) => void
 
 type Nodes = Pick<NomadClient, 'readNode' | 'nodeAllocations' | 'watch'>
 
-/**
- * Two views have to agree. The allocations, read after the node was seen to be ineligible: Nomad places
- * nothing on it from then on, so that what is not in that answer can not come any more. And the drain,
- * which Nomad itself has to call complete: its servers see every namespace, where our token may not, and
- * what a token may not see is left out of lists without a word. The drain alone is not enough either: it
- * is complete at its deadline, whatever still runs then.
- */
+/** By the rule of proof.ts, from two readings in its order. */
 export async function proveEmpty(nomad: Nodes, nodeId: string): Promise<Emptiness> {
   const node = await nomad.readNode(nodeId)
   if (node === null) return 'gone'
-  if (node.SchedulingEligibility !== 'ineligible') return 'eligible'
-  if (!isDrainComplete(node)) return 'busy'
-  const live = (await nomad.nodeAllocations(nodeId)).some(isLive)
-  return live ? 'busy' : 'empty'
+  const live = (await nomad.nodeAllocations(nodeId)).filter(isLive).length
+  const doubt = doubtOf(drainFactsOf(node), live)
+  if (doubt === null) return 'empty'
+  return doubt.kind === 'eligible' ? 'eligible' : 'busy'
+}
+
+export interface EmptyWait {
+  clock: Clock
+  signal: AbortSignal
+  onLeft?: OnLeft
+  /** How long after the drain a placement that was decided before it may still show. */
+  settleMs?: number | undefined
 }
 
 /**
- * Waits until the node is proven empty, by blocking queries: within a second after its last allocation.
+ * Waits until a node that is being drained is proven empty, by blocking queries: within a second after its
+ * last allocation. One that had none is proven when what was decided before the drain would show.
  *
  * @returns `busy` only when the signal aborts before. @throws what Nomad refuses.
  */
 export async function waitUntilEmpty(
   nomad: Nodes,
   nodeId: string,
-  { signal, onLeft = () => undefined }: { signal: AbortSignal; onLeft?: OnLeft },
+  { clock, signal, onLeft = () => undefined, settleMs = SETTLE_MS }: EmptyWait,
 ): Promise<Emptiness> {
+  const settledMs = clock.monotonic() + settleMs
   for await (const allocations of nomad.watch('nodeAllocations', nodeId, signal)) {
     if (allocations === null) return 'gone'
     const left = allocations.filter(isLive)
     onLeft(left)
     if (left.length > 0) continue
-    const proof = await waitForDrain(nomad, nodeId, signal)
+    let proof = await waitForDrain(nomad, nodeId, signal)
+    if (proof === 'empty' && clock.monotonic() < settledMs) {
+      await sleep(clock, settledMs - clock.monotonic(), signal)
+      proof = await waitForDrain(nomad, nodeId, signal)
+    }
     if (proof !== 'busy') return proof
   }
   return 'busy'
@@ -49,12 +59,11 @@ export async function waitUntilEmpty(
 
 async function waitForDrain(nomad: Nodes, nodeId: string, signal: AbortSignal): Promise<Emptiness> {
   for await (const node of nomad.watch('node', nodeId, signal)) {
-    const isOpen = node?.SchedulingEligibility === 'ineligible' && !isDrainComplete(node)
-    if (!isOpen) return proveEmpty(nomad, nodeId)
+    const { isEligible, isDrained } = node === null ? GONE : drainFactsOf(node)
+    if (isEligible || isDrained) return proveEmpty(nomad, nodeId)
   }
   return 'busy'
 }
 
-function isDrainComplete({ DrainStrategy, LastDrain }: NomadNode): boolean {
-  return !DrainStrategy && LastDrain?.Status === 'complete'
-}
+/** What is asked of a node that is not there is answered by reading it once more. */
+const GONE = { isEligible: true, isDrained: false }

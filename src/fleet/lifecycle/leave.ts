@@ -6,7 +6,7 @@
  */
 import type { NomadAllocation, NomadClient, NomadNode } from '../../nomad/index.ts'
 import { backoffMs, sleep, type AwsRegion, type Clock } from '../../platform/index.ts'
-import { readDrainMark } from '../drain-mark.ts'
+import { readDrainMark, TOLD } from '../drain-mark.ts'
 import { keepBeating, type Leaving } from './beats.ts'
 import { completeAtLast } from './complete.ts'
 import { AT_ONCE_MS, drain, isDrained } from './drain.ts'
@@ -59,6 +59,8 @@ export interface LeavePlan {
   beforeComplete: (signal: AbortSignal) => Promise<void>
   /** How long Nomad may be out of reach before the instance is let go all the same; null for ever. */
   giveUpMs: number | null
+  /** How long after the drain a placement that was decided before it may still show; see proof.ts. */
+  settleMs?: number | undefined
 }
 
 const RETRY = { baseMs: 1000, maxMs: 15_000 }
@@ -98,7 +100,8 @@ export async function leave(
     const onDrained = (node: NomadNode) => {
       // A process before this one may have begun it.
       const mark = readDrainMark(node)
-      if (mark?.by === 'lifecycle') leaving.sinceMs = Math.min(leaving.sinceMs, mark.sinceMs)
+      if (mark?.by === 'lifecycle' && mark.reason !== TOLD.atRisk)
+        leaving.sinceMs = Math.min(leaving.sinceMs, mark.sinceMs)
     }
     const sinceMsOf = () => leaving.sinceMs
     const emptying = { signal, hurry: hurry.signal, onDrained, sinceMsOf }
@@ -149,10 +152,16 @@ async function becomeEmpty(
       if (goneMs !== null && reachedMs - goneMs >= GONE_MS) return true
       if (node !== null) {
         onDrained(node)
-        await drainOnce(deps, node, { isUrgent: hurry.aborted, sinceMs: sinceMsOf() })
+        const how = { isUrgent: hurry.aborted, isSpot: plan.stopAfterMs !== null }
+        await drainOnce(deps, node, { ...how, sinceMs: sinceMsOf() })
         const rest = AbortSignal.any(hurry.aborted ? [signal] : [signal, hurry])
         const onLeft = (left: readonly NomadAllocation[]) => tell.left(left)
-        const found = await waitUntilEmpty(nomad, nodeId, { signal: rest, onLeft })
+        const found = await waitUntilEmpty(nomad, nodeId, {
+          clock,
+          signal: rest,
+          onLeft,
+          settleMs: plan.settleMs,
+        })
         if (found === 'empty') return true
         // Somebody gave it back, or it is time to hurry: once more from the start.
         if (found !== 'gone') continue
@@ -177,16 +186,21 @@ const GONE_MS = 60_000
 async function drainOnce(
   { nomad, tell }: Pick<LeaveDeps, 'nomad' | 'tell'>,
   node: NomadNode,
-  { isUrgent, sinceMs }: { isUrgent: boolean; sinceMs: number },
+  { isUrgent, isSpot, sinceMs }: { isUrgent: boolean; isSpot: boolean; sinceMs: number },
 ): Promise<void> {
-  const reason = isUrgent ? 'the machine is taken away' : 'the instance leaves its group'
+  const leaves = isUrgent ? 'the machine is taken away' : TOLD.leaves
+  const reason = isSpot ? TOLD.interrupted : leaves
   const wish = {
     stopAfterMs: isUrgent ? AT_ONCE_MS : null,
     // What measures the node measures it to its end.
     ignoreSystemJobs: true,
     mark: { by: 'lifecycle' as const, reason, sinceMs },
   }
-  if (isDrained(node, wish)) return
+  const told = readDrainMark(node)?.reason
+  // The controller goes by what is told there.
+  const isNews = told === TOLD.atRisk || (isSpot && told !== TOLD.interrupted)
+  // One that is over may be of long ago: whether it speaks of now can not be told.
+  if (node.DrainStrategy && isDrained(node, wish) && !isNews) return
   await drain(nomad, node.ID, wish)
   tell.drain(node.ID)
 }

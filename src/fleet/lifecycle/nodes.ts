@@ -1,6 +1,7 @@
 /** Finds the node that somebody means: the one of this machine, one by id, one by its instance. */
 import { CaravanError } from '../../model/index.ts'
 import type { NomadClient, NomadNode } from '../../nomad/index.ts'
+import { instanceOf } from '../instance-of.ts'
 
 export type NodeName =
   | { kind: 'self' }
@@ -9,9 +10,6 @@ export type NodeName =
   | { kind: 'instance'; id: string }
 
 export type NodeReads = Pick<NomadClient, 'agentSelf' | 'listNodes' | 'readNode'>
-
-/** Where Nomad's client tells on which instance it runs; in whole nodes only, not in lists. */
-const INSTANCE_ATTRIBUTE = 'unique.platform.aws.instance-id'
 
 /** Reads at the same time: quick enough for a thousand nodes, and no burden to the servers. */
 const READS_AT_ONCE = 8
@@ -44,12 +42,6 @@ export async function ownNodeId(nomad: Pick<NodeReads, 'agentSelf'>): Promise<st
   const message =
     'the Nomad agent that answers is no client: point NOMAD_ADDR at the one of this machine'
   throw new CaravanError('INPUT_INVALID', message)
-}
-
-export function instanceOf(node: NomadNode): string | null {
-  const told = node.Attributes?.[INSTANCE_ATTRIBUTE]
-  if (told !== undefined && told !== '') return told
-  return /^i-[0-9a-f]{6,32}$/.test(node.Name) ? node.Name : null
 }
 
 async function findById(nomad: NodeReads, id: string): Promise<NomadNode[]> {

@@ -4,6 +4,7 @@ import type {
   AwsGroup,
   AwsHook,
   AwsInstance,
+  AwsMember,
   AwsTemplate,
   Log,
 } from '../../platform/index.ts'
@@ -46,6 +47,8 @@ export interface AwsSide {
   facts: ReadonlyMap<string, AwsInstance>
   /** Launched for a group and running outside of it, by the last sweep; null when it failed. */
   swept: AwsInstance[] | null
+  /** In warm pools, which groups do not list, by the last sweep. */
+  warm: AwsMember[]
 }
 
 export class AwsReader {
@@ -58,6 +61,7 @@ export class AwsReader {
   #groups: ReadonlyMap<string, AwsGroup> | null = null
   #groupsAtMs = -Infinity
   #swept: AwsInstance[] | null = null
+  #warm: AwsMember[] = []
   #sweptAtMs = -Infinity
 
   constructor(aws: FleetGroups, names: readonly string[], log: Log) {
@@ -81,6 +85,7 @@ export class AwsReader {
       activities: new Map(states.map(([name, { activities }]) => [name, activities])),
       facts: this.#facts,
       swept: this.#swept,
+      warm: this.#warm,
     }
   }
 
@@ -107,7 +112,7 @@ export class AwsReader {
       activitiesAtMs: -Infinity,
     }
     this.#states.set(group.name, state)
-    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle === 'Terminating:Wait')
+    const isWaiting = group.instances.some(({ lifecycle }) => lifecycle.endsWith(':Wait'))
     const { slow } = state
     if (slow === null || nowMs - slow.atMs >= SLOW_MS) {
       state.slow =
@@ -117,7 +122,10 @@ export class AwsReader {
       if (hooks !== null) Object.assign(slow, { hooks, hooksAtMs: nowMs })
     }
     const living = group.instances.filter(({ lifecycle }) => !lifecycle.startsWith('Terminat'))
-    if (living.length < group.desired && nowMs - state.activitiesAtMs >= ACTIVITIES_MS) {
+    // One that a launching hook has ended is followed by the next: the group is never short for long.
+    const isHeld = living.some(({ lifecycle }) => lifecycle === 'Pending:Wait')
+    const isShort = living.length < group.desired || isHeld
+    if (isShort && nowMs - state.activitiesAtMs >= ACTIVITIES_MS) {
       state.activitiesAtMs = nowMs
       const read = () => this.#aws.readActivities(group.name, ACTIVITIES, { signal })
       state.activities = (await this.#try('activities', read)) ?? []
@@ -180,7 +188,26 @@ export class AwsReader {
       ),
     )
     // Of those in their group now, some will have gone their way when this is looked at again.
-    this.#swept = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
+    const outside = found?.filter(({ instanceId }) => !members.has(instanceId)) ?? null
+    this.#swept = outside === null ? null : await this.#inNoGroup(outside, signal)
+  }
+
+  /** Lists of groups leave out what a warm pool keeps. */
+  async #inNoGroup(
+    instances: readonly AwsInstance[],
+    signal: AbortSignal,
+  ): Promise<AwsInstance[] | null> {
+    const ids = instances.map(({ instanceId }) => instanceId)
+    const members =
+      ids.length === 0
+        ? []
+        : await this.#try('whether instances are in a group', () =>
+            this.#aws.readMembers(ids, { signal }),
+          )
+    if (members === null) return null
+    this.#warm = members.filter(isWarm)
+    const inGroups = new Set(members.map(({ instanceId }) => instanceId))
+    return instances.filter(({ instanceId }) => !inGroups.has(instanceId))
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */
@@ -192,6 +219,10 @@ export class AwsReader {
       return null
     }
   }
+}
+
+function isWarm({ lifecycle }: AwsMember): boolean {
+  return lifecycle.startsWith('Warmed:')
 }
 
 function isSettled({ instances, desired }: AwsGroup): boolean {

@@ -1,5 +1,5 @@
 /** From what AWS, Nomad and the scheduler say to one view for each pool. Pure. */
-import type { AwsGroup, AwsInstance } from '../../platform/index.ts'
+import type { AwsGroup, AwsInstance, AwsMember } from '../../platform/index.ts'
 import type { PoolPolicy } from '../policy.ts'
 import type { Demand, Orders, PlacedSlice } from '../ports.ts'
 import type { DeadNodeView, PoolView, StrayView, UnitView } from '../view.ts'
@@ -61,7 +61,7 @@ export function toPoolViews(sources: Sources, policies: readonly PoolPolicy[]): 
       hooks: slow?.hooks ?? null,
       isRefreshing: slow?.isRefreshing ?? null,
       newest: slow?.newest ?? null,
-      units: (group?.instances ?? []).map((member): UnitView => {
+      units: membersOf(group, aws).map((member): UnitView => {
         const node = bestOf(byInstance.get(member.instanceId) ?? [])
         return {
           member,
@@ -81,6 +81,16 @@ export function toPoolViews(sources: Sources, policies: readonly PoolPolicy[]): 
       orderedSize: ordered?.size ?? null,
     }
   })
+}
+
+/** Those in its warm pool were read before the group was: some may have come into service since. */
+function membersOf(group: AwsGroup | null, { warm }: AwsSide): AwsMember[] {
+  if (group === null) return []
+  const listed = new Set(group.instances.map(({ instanceId }) => instanceId))
+  const beside = warm.filter(
+    (each) => each.group === group.name && !listed.has(each.instanceId) && group.hasWarmPool,
+  )
+  return [...group.instances, ...beside]
 }
 
 /** On all nodes that are this machine: one of them may be left from before. */

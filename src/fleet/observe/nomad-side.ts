@@ -1,8 +1,11 @@
 /** What Nomad shows of the fleet: nodes, which machine each one is, and what runs on them. */
 import type { NomadAllocation, NomadNode } from '../../nomad/index.ts'
 import { lastDrainMark } from '../drain-mark.ts'
+import { instanceOf } from '../instance-of.ts'
 import type { FleetNomad } from '../ports.ts'
+import { drainFactsOf } from '../proof.ts'
 import type { LiveAllocation, NodeView } from '../view.ts'
+import type { DrainDeadlines } from './drain-deadlines.ts'
 
 export interface NomadSide {
   nodes: SeenNode[]
@@ -24,12 +27,14 @@ const LIVE_FILTER =
 /** Reads nodes first and allocations after them, see view.ts. */
 export async function readNomad(
   nomad: FleetNomad,
-  identities: NodeIdentities,
+  { identities, deadlines }: { identities: NodeIdentities; deadlines: DrainDeadlines },
   signal: AbortSignal,
 ): Promise<NomadSide> {
   const nodes: NomadNode[] = []
   for await (const { items } of nomad.listNodes({ signal })) nodes.push(...items)
   const seen = await identities.resolve(nodes, signal)
+  const limited = await deadlines.find(nodes, signal)
+  for (const node of seen) if (limited.has(node.id)) node.hasDeadline = true
   const live = new Map<string, LiveAllocation[]>()
   const options = { filter: LIVE_FILTER, namespace: '*', signal }
   for await (const { items } of nomad.listAllocations(options)) {
@@ -57,7 +62,6 @@ interface Identity {
   isEc2: boolean
 }
 
-const INSTANCE_ATTRIBUTE = 'unique.platform.aws.instance-id'
 const ADDRESS_ATTRIBUTE = 'unique.network.ip-address'
 /** At a time: a whole cluster is read once, after a start. */
 const READS_AT_ONCE = 8
@@ -118,17 +122,12 @@ export class NodeIdentities {
 }
 
 function toIdentity(node: NomadNode, attributes: Record<string, string>): Identity {
-  const attribute = attributes[INSTANCE_ATTRIBUTE] ?? ''
-  const instanceId = attribute !== '' ? attribute : isInstanceId(node.Name) ? node.Name : null
+  const instanceId = instanceOf({ Name: node.Name, Attributes: attributes })
   const isEc2 =
     instanceId !== null ||
     Object.keys(attributes).some((key) => /^(?:unique\.)?platform\.aws\./.test(key))
   const address = attributes[ADDRESS_ATTRIBUTE] ?? node.Address ?? null
   return { instanceId, address: address === '' ? null : address, isEc2 }
-}
-
-function isInstanceId(name: string): boolean {
-  return /^i-[0-9a-f]{8,17}$/.test(name)
 }
 
 function toView(node: NomadNode): NodeView {
@@ -137,8 +136,7 @@ function toView(node: NomadNode): NodeView {
     id: node.ID,
     name: node.Name,
     status: node.Status,
-    isEligible: node.SchedulingEligibility === 'eligible',
-    isDraining: node.Drain,
+    ...drainFactsOf(node),
     mark: lastDrainMark(node),
     room: {
       cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),

@@ -4,6 +4,7 @@ import type { PoolPolicy } from '../policy.ts'
 import type { Demand, DemandSource, FleetGroups, FleetNomad, Orders } from '../ports.ts'
 import type { DeadNodeView, PoolView } from '../view.ts'
 import { AwsReader, type AwsSide } from './aws-side.ts'
+import { DrainDeadlines } from './drain-deadlines.ts'
 import { toPoolViews } from './look.ts'
 import { NodeIdentities, readNomad, type NomadSide } from './nomad-side.ts'
 
@@ -36,6 +37,7 @@ export class Observer {
   readonly #deps: ObserverDeps
   readonly #readers: { reader: AwsReader; aws: FleetGroups; policies: PoolPolicy[] }[]
   readonly #identities: NodeIdentities
+  readonly #deadlines: DrainDeadlines
   #demand: { demand: Demand; atMs: number } | null = null
   /** Which group a machine was in, as long as its node is known. */
   readonly #groupOf = new Map<string, string>()
@@ -44,6 +46,7 @@ export class Observer {
   constructor(deps: ObserverDeps) {
     this.#deps = deps
     this.#identities = new NodeIdentities(deps.nomad)
+    this.#deadlines = new DrainDeadlines(deps.nomad)
     const regions = Map.groupBy(deps.policies, ({ region }) => region)
     this.#readers = [...regions].map(([region, policies]) => {
       const aws = deps.awsOf(region)
@@ -74,8 +77,9 @@ export class Observer {
         ends.cancel()
       }
     }
+    const parts = { identities: this.#identities, deadlines: this.#deadlines }
     const [nomad, demand, ...sides] = await Promise.all([
-      orNull('Nomad', NOMAD_MS, (inner) => readNomad(this.#deps.nomad, this.#identities, inner)),
+      orNull('Nomad', NOMAD_MS, (inner) => readNomad(this.#deps.nomad, parts, inner)),
       orNull('demand', DEMAND_MS, (inner) => this.#deps.demand.read(inner)),
       ...this.#readers.map(({ reader, aws }) =>
         orNull(`Auto Scaling in ${aws.region}`, AWS_MS, (inner) => reader.read(startedMs, inner)),

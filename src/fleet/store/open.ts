@@ -6,7 +6,7 @@
  */
 import { CaravanError } from '../../model/index.ts'
 import type { Intent } from '../intents.ts'
-import { emptyMemory, type PoolMemory } from '../memory.ts'
+import { emptyMemory, newUnit, type PoolMemory } from '../memory.ts'
 import type { FleetStore, Lease, PoolWhy, StoredIntent, TickQuery, TickRecord } from '../ports.ts'
 import { leaseCalls, readLeaseRow } from './lease.ts'
 import { openFile, type Statements } from './statements.ts'
@@ -49,7 +49,10 @@ function tickCalls(sql: Statements): TickCalls {
         rows.map(({ pool, json }) => {
           // What a newer version remembers besides is empty in what an older one wrote.
           const memory = { ...emptyMemory(pool), ...(JSON.parse(json) as Partial<PoolMemory>) }
-          return [pool, memory]
+          const units = Object.entries(memory.units).map(([id, unit]) => {
+            return [id, { ...newUnit(unit.firstSeenMs), ...unit }] as const
+          })
+          return [pool, { ...memory, units: Object.fromEntries(units) }]
         }),
       )
     },

@@ -23,6 +23,8 @@ export function toGroup(group: AutoScalingGroup): AwsGroup {
     template: toTemplate(group.LaunchTemplate ?? mixed, group.LaunchConfigurationName),
     maxLifetimeMs: group.MaxInstanceLifetime ? group.MaxInstanceLifetime * 1000 : null,
     hasWarmPool: group.WarmPoolConfiguration !== undefined,
+    rebalances: group.CapacityRebalance ?? false,
+    retains: group.InstanceLifecyclePolicy?.RetentionTriggers?.TerminateHookAbandon === 'retain',
   }
 }
 

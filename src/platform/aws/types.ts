@@ -86,6 +86,10 @@ export interface AwsGroup {
   template: AwsTemplate | null
   maxLifetimeMs: number | null
   hasWarmPool: boolean
+  /** It launches another one by itself when EC2 recommends to replace an instance, or takes it back. */
+  rebalances: boolean
+  /** Instances whose terminating hook is abandoned are kept, outside of the size, until they are ended by name. */
+  retains: boolean
 }
 
 export interface AwsTemplate {

@@ -76,7 +76,8 @@ function emptyClass(name: string, resourceClass: ResourceClass | undefined): Dem
   const reserved = resourceClass && toReservation(resourceClass)
   return {
     resource_class: name,
-    pool: resourceClass?.pool ?? null,
+    pool: resourceClass?.pools?.[0] ?? null,
+    pools: [...(resourceClass?.pools ?? [])],
     node_class: resourceClass?.nodeClass ?? null,
     reservation: reserved ? { cpu_mhz: reserved.cpuMhz, memory_mib: reserved.memoryMiB } : null,
     waiting: 0,

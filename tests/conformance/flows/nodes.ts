@@ -70,11 +70,35 @@ export async function nodeFlows(t: Test, target: Target): Promise<void> {
     )
     t.match((await target.allocations('cf-drained'))[0], { DesiredStatus: 'run', ID: running.ID })
 
+    await drain({ Deadline: 3600e9, IgnoreSystemJobs: false })
+    t.match(
+      await node(),
+      {
+        DrainStrategy: { Deadline: 3600e9 },
+        LastDrain: { Status: 'draining', Meta: { message: 'why' } },
+      },
+      'changed without a word, it keeps what was told of it',
+    )
     await target.send('DELETE', '/v1/job/cf-drained')
     await untilStatus(target, 'cf-drained', 'complete')
     await drain(null, { MarkEligible: true })
     t.match(await node(), { Drain: false, SchedulingEligibility: 'eligible' })
     await untilStatus(target, 'cf-waits', 'complete')
+  })
+
+  await t.test('a drain that leaves system jobs alone waits for those that run once', async (t) => {
+    const more = { job: { Type: 'sysbatch' }, group: { ReschedulePolicy: null, Disconnect: null } }
+    await target.register(aJob('cf-once', 'sleep 60', more))
+    await untilStatus(target, 'cf-once', 'running')
+    await drain({ Deadline: 0, IgnoreSystemJobs: true })
+    t.match(await node(), { LastDrain: { Status: 'draining' } })
+    t.match((await target.allocations('cf-once'))[0], { DesiredStatus: 'run' })
+    await target.send('DELETE', '/v1/job/cf-once')
+    await eventually(async () => {
+      const { LastDrain } = await node()
+      return (LastDrain as Json)['Status'] === 'complete'
+    }, 'the drain to be over')
+    await eligibility('eligible')
   })
 
   await t.test('a drain of an idle node is over at once and leaves it ineligible', async (t) => {

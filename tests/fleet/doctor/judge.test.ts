@@ -18,6 +18,8 @@ function aGroup(more: Partial<AwsGroup> = {}): AwsGroup {
     template: null,
     maxLifetimeMs: null,
     hasWarmPool: false,
+    rebalances: false,
+    retains: false,
     ...more,
   }
 }
@@ -55,11 +57,13 @@ t.test('F12: a group without a hook of ours ends builds', (t) => {
   t.end()
 })
 
-t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
+t.test('F4, F5: a hook that can not wait for the longest slice is a fault', (t) => {
   // 100 times 30 s are 50 minutes.
   t.match(faults({ hooks: [aHook({ timeoutMs: 30_000 })] }), { 'hook time': 'failed' })
   t.match(faults({ hooks: [aHook({ timeoutMs: 200_000 })] }), { 'hook time': 'warning' })
   t.match(faults({ longestMs: 50 * HOUR }), { 'hook time': 'failed' }, 'nothing waits 50 hours')
+  const kept = { longestMs: 50 * HOUR, group: aGroup({ retains: true }) }
+  t.same(faults(kept), {}, 'but a group that retains the instance')
   const [finding] = judgeGroup({ ...WELL, hooks: [aHook()] }).filter(
     ({ state }) => state === 'failed',
   )
@@ -67,22 +71,19 @@ t.test('F4: a hook that can not wait for the longest slice is a fault', (t) => {
   t.end()
 })
 
-t.test(
-  'F41, F42, F43, F70: sizes, processes and lifetimes that are in the way are told',
-  (t) => {
-    t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
-    t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
-    t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
-    t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
-    t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
-    t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
-    t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
-    t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
-    t.end()
-  },
-)
+t.test('F41, F42, F43, F70: sizes, processes and lifetimes that are in the way are told', (t) => {
+  t.same(faults({ group: aGroup({ max: 0, min: 0, desired: 0 }) }), { sizes: 'failed' })
+  t.same(faults({ group: aGroup({ min: 10 }) }), { sizes: 'warning' })
+  t.same(faults({ group: aGroup({ desired: 10 }) }), { sizes: 'warning' })
+  t.same(faults({ group: aGroup({ suspended: ['Terminate'] }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ suspended: ['Launch'] }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ suspended: ['AZRebalance'] }) }), {})
+  t.same(faults({ group: aGroup({ status: 'Delete in progress' }) }), { processes: 'failed' })
+  t.same(faults({ group: aGroup({ maxLifetimeMs: 24 * HOUR }) }), { lifetime: 'warning' })
+  t.same(faults({ group: aGroup({ hasWarmPool: true }) }), { lifetime: 'warning' })
+  t.same(faults({ group: aGroup({ protectsNew: false }) }), { protection: 'warning' })
+  t.end()
+})
 
 t.test('results of hooks and metadata that any build can read are told', (t) => {
   const abandoning = aHook({ defaultResult: 'ABANDON', timeoutMs: 1_800_000 })
@@ -90,6 +91,11 @@ t.test('results of hooks and metadata that any build can read are told', (t) => 
   t.same(faults({ hooks: [abandoning, aHook({ name: 'logs' })] }), { 'default result': 'warning' })
   const launching = aHook({ name: 'boot', transition: 'launching', defaultResult: 'ABANDON' })
   t.same(faults({ hooks: [...WELL.hooks, launching] }), { 'launching hook': 'warning' })
+  const ours = { ...launching, name: 'caravan-launch' }
+  t.same(faults({ hooks: [...WELL.hooks, ours] }), {})
+  t.same(faults({ hooks: [...WELL.hooks, ours, launching] }), { 'launching hook': 'warning' })
+  const second = { ...ours, name: 'caravan-boot' }
+  t.same(faults({ hooks: [...WELL.hooks, ours, second] }), { 'launching hook': 'failed' })
   const instance = { requiresTokens: true, hopLimit: 1 } as AwsInstance
   t.same(faults({ instances: [instance] }), {})
   t.same(faults({ instances: [instance, { ...instance, hopLimit: 2 }] }), { metadata: 'warning' })

@@ -1,6 +1,11 @@
 import t from 'tap'
 import { keepBeating } from '../../../src/fleet/lifecycle/beats.ts'
-import { beatEveryMs, chooseHook, mayHaveAction } from '../../../src/fleet/lifecycle/hooks.ts'
+import {
+  beatEveryMs,
+  chooseHook,
+  chooseLaunchHook,
+  mayHaveAction,
+} from '../../../src/fleet/lifecycle/hooks.ts'
 import { spotStopMs, wishOf } from '../../../src/fleet/lifecycle/wish.ts'
 import { TestClock } from '../../../src/platform/index.ts'
 import { aHook, INSTANCE, ScriptedGroup, throttled } from '../support/scripted-aws.ts'
@@ -27,25 +32,22 @@ function start(hook?: string) {
   return { clock, group, abort, news, begin }
 }
 
-t.test(
-  'F1: the first beat comes at once, the others within a third of the time',
-  async (t) => {
-    const { clock, group, abort, begin } = start()
-    const beating = begin()
-    await clock.tick(0)
-    t.strictSame(group.beats, [0])
-    await clock.tick(600_000)
-    const gaps = group.beats.slice(1).map((at, index) => at - (group.beats[index] ?? 0))
-    t.ok(gaps.length >= 59, `${gaps.length} beats in ten minutes`)
-    t.ok(
-      gaps.every((gap) => gap <= 10_000),
-      Math.max(...gaps).toString(),
-    )
-    abort.abort()
-    await clock.tick(0)
-    await beating
-  },
-)
+t.test('F1: the first beat comes at once, the others within a third of the time', async (t) => {
+  const { clock, group, abort, begin } = start()
+  const beating = begin()
+  await clock.tick(0)
+  t.strictSame(group.beats, [0])
+  await clock.tick(600_000)
+  const gaps = group.beats.slice(1).map((at, index) => at - (group.beats[index] ?? 0))
+  t.ok(gaps.length >= 59, `${gaps.length} beats in ten minutes`)
+  t.ok(
+    gaps.every((gap) => gap <= 10_000),
+    Math.max(...gaps).toString(),
+  )
+  abort.abort()
+  await clock.tick(0)
+  await beating
+})
 
 t.test('F3: a time that somebody makes shorter is kept from the next beat on', async (t) => {
   const { clock, group, abort, begin } = start()
@@ -155,11 +157,16 @@ t.test('F10: of several hooks ours is beaten for, or none', (t) => {
   })
   t.same(chooseHook([start], undefined), { kind: 'none' })
   t.same(chooseHook([ours], 'other'), { kind: 'none' })
+  const alike = aHook({ name: 'not-caravan' })
+  t.match(chooseHook([alike, theirs], undefined), { kind: 'several' }, 'it has to begin so')
+  t.same(chooseLaunchHook([ours, start]), { kind: 'none' }, 'the only one may be theirs')
+  const own = aHook({ name: 'caravan-launch', transition: 'launching' })
+  t.match(chooseLaunchHook([start, own, ours]), { kind: 'one', hook: { name: 'caravan-launch' } })
   t.equal(beatEveryMs({ timeoutMs: 300_000 }), 100_000)
   t.end()
 })
 
-t.test('F13, F74: each state of a group says whether to stay, to rest or to leave', (t) => {
+t.test('F74: each state of a group says whether to stay, to rest or to leave', (t) => {
   for (const state of [null, 'InService', 'Detached', 'SomethingNew']) {
     t.equal(wishOf(state, null), 'stay', String(state))
   }
@@ -179,6 +186,10 @@ t.test('F13, F74: each state of a group says whether to stay, to rest or to leav
   }
   for (const state of ['Terminating:Proceed', 'Terminated', 'Terminating:Retained', 'Detached']) {
     t.notOk(mayHaveAction(state), state)
+  }
+  for (const state of ['Pending', 'Pending:Wait']) t.ok(mayHaveAction(state, 'launching'), state)
+  for (const state of ['Pending:Proceed', 'InService', 'Terminating:Wait']) {
+    t.notOk(mayHaveAction(state, 'launching'), state)
   }
   t.end()
 })

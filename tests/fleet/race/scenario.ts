@@ -112,7 +112,7 @@ class Trouble {
     cluster.aws.change((world) => void (world.conditions.brokenBoots = 0))
     for (const node of cluster.nomad.nodes.values()) {
       // What a person has taken out, a person gives back.
-      if (node.Status === 'ready') node.SchedulingEligibility = 'eligible'
+      if (node.Status === 'ready') cluster.nomad.giveBack(node)
     }
     await this.#settles('all slices have run', () => cluster.queue.slices.size === 0)
     await this.#settles('the pool is at its minimum', () => {
@@ -235,8 +235,8 @@ class Trouble {
       const nodes = [...nomad.nodes.values()].filter(({ Status }) => Status === 'ready')
       const node = nodes[Math.floor(this.#random() * nodes.length)]
       if (node === undefined) return
-      const { SchedulingEligibility: before } = node
-      node.SchedulingEligibility = before === 'eligible' ? 'ineligible' : 'eligible'
+      if (node.SchedulingEligibility === 'ineligible') nomad.giveBack(node)
+      else node.SchedulingEligibility = 'ineligible'
     }
     yield () => aws.change(() => undefined)
   }

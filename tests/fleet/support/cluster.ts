@@ -6,6 +6,7 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
+  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
@@ -19,7 +20,6 @@ import {
 import {
   createAws,
   createLog,
-  noMetrics,
   TestClock,
   type LogWriter,
   type RandomSource,
@@ -32,10 +32,16 @@ import { createDice } from '../../faults/search/random.ts'
 
 export interface ClusterOptions {
   policy?: Partial<PoolPolicy>
+  /** A second pool, whose group is `spare`, for what the first one has no place for. */
+  standIn?: Partial<PoolPolicy>
   group?: { min?: number; max?: number; desired?: number; zones?: string[] }
   hook?: { timeoutS?: number } | null
   bootMs?: number
   lagMs?: number
+  /** What the region is like besides. */
+  aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
+  /** Where it begins. */
+  clock?: TestClock
   seed?: number
   /** Around every call to AWS of every controller. */
   intercept?: AwsIntercept
@@ -58,12 +64,14 @@ type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
 export class Cluster {
-  readonly clock = new TestClock()
+  readonly clock: TestClock
   readonly aws: AwsEmulator
   readonly nomad: FakeNomad
   readonly queue: Queue
   readonly store: FleetStore
   readonly policy: PoolPolicy
+  /** Of those that start from now on. */
+  policies: PoolPolicy[]
   readonly random: RandomSource
   /** What must never happen, and did. */
   readonly violations: string[] = []
@@ -71,34 +79,48 @@ export class Cluster {
   readonly calls: string[] = []
   /** Of all controllers. */
   readonly lines: Line[] = []
+  readonly metrics: { name: string; value: number }[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
+    this.clock = options.clock ?? new TestClock()
     this.store = store
     this.random = seeded(options.seed ?? 1)
     this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
+    this.policies = [this.policy]
     this.aws = new AwsEmulator({
       clock: this.clock,
       random: this.random,
       bootMs: options.bootMs ?? 60_000,
       lag: { groupMs: options.lagMs ?? 0 },
       rate: null,
+      ...options.aws,
     })
     this.nomad = new FakeNomad(this.clock)
     this.queue = new Queue(this.nomad, this.clock)
     this.aws.subscribe((event) => this.#watch(event))
     const { min = 0, max = 20, desired = min, zones = ['us-east-1a'] } = options.group ?? {}
-    this.call('CreateAutoScalingGroup', {
-      AutoScalingGroupName: 'clients',
-      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      MinSize: min,
-      MaxSize: max,
-      DesiredCapacity: desired,
-      AvailabilityZones: zones,
-    })
-    if (options.hook !== null) this.putHook(options.hook?.timeoutS ?? 1800)
+    const makeGroup = (name: string) => {
+      this.call('CreateAutoScalingGroup', {
+        AutoScalingGroupName: name,
+        LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
+        MinSize: min,
+        MaxSize: max,
+        DesiredCapacity: desired,
+        AvailabilityZones: zones,
+      })
+      if (options.hook !== null)
+        this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
+    }
+    makeGroup('clients')
+    if (options.standIn === undefined) return
+    this.policies.push(
+      aPolicy({ budget: { percent: 100 }, ...options.standIn, name: 'spare', group: 'spare' }),
+    )
+    this.queue.standIns = ['spare']
+    makeGroup('spare')
   }
 
   /** As somebody else: a person, or another program. */
@@ -106,12 +128,17 @@ export class Cluster {
     return this.aws.call('autoscaling', action, input)
   }
 
-  putHook(timeoutS: number, name = 'drain'): void {
+  putHook(
+    timeoutS: number,
+    name = 'drain',
+    transition: 'TERMINATING' | 'LAUNCHING' = 'TERMINATING',
+    group = 'clients',
+  ): void {
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
-      AutoScalingGroupName: 'clients',
-      DefaultResult: 'CONTINUE',
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      AutoScalingGroupName: group,
+      DefaultResult: transition === 'LAUNCHING' ? 'ABANDON' : 'CONTINUE',
+      LifecycleTransition: `autoscaling:EC2_INSTANCE_${transition}`,
       HeartbeatTimeout: timeoutS,
     })
   }
@@ -135,7 +162,7 @@ export class Cluster {
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
     const fleet = startFleet({
-      policies: [this.policy],
+      policies: this.policies,
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
@@ -143,7 +170,10 @@ export class Cluster {
       demand: this.queue,
       store: mortal.store(this.store),
       random: this.random,
-      metrics: noMetrics,
+      metrics: {
+        count: (name, times = 1) => void this.metrics.push({ name, value: times }),
+        measure: (name, value) => void this.metrics.push({ name, value }),
+      },
       holder,
       log: createLog((level, message, fields) => {
         this.lines.push({ at: this.clock.monotonic(), level, message, fields })
@@ -204,7 +234,7 @@ export class Cluster {
     this.events.push(event)
     if (event.type === 'booted') this.nomad.add({ instanceId: event.instance })
     if (event.type === 'desired') {
-      const { min, max } = this.group
+      const { min, max } = this.aws.world.groups.get(event.group) ?? this.group
       if (event.to < min || event.to > max) {
         this.violations.push(
           `desired went from ${event.from} to ${event.to}, outside ${min}..${max}`,
@@ -219,7 +249,11 @@ export class Cluster {
     this.nomad.lose(node.ID)
   }
 
-  #judge({ instance, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
+  #judge({ instance, hook, result, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
+    // A machine whose node is ready takes slices, also while its launch waits.
+    if (this.group.hooks.get(hook)?.transition === 'autoscaling:EC2_INSTANCE_LAUNCHING') return
+    // It stays, with all that runs on it.
+    if (result === 'ABANDON' && this.group.retainsAbandoned) return
     const node = this.nomad.nodeOf(instance)
     // An agent that has ended has sent all it had: what the scheduler still takes in is safe.
     const running = node?.Status === 'ready' ? this.nomad.liveOn(node.ID).length : 0

@@ -1,6 +1,7 @@
 /** One instance: a node of the embedded engine, a metadata service by script, a group by script. */
 import type { Test } from 'tap'
 import { runLifecycle, type LifecycleOptions } from '../../../src/fleet/lifecycle/daemon.ts'
+import type { EngineOptions } from '../../../src/dev/index.ts'
 import { lifecycleEvent, type LifecycleEvent } from '../../../src/model/index.ts'
 import { createNomadClient } from '../../../src/nomad/index.ts'
 import { createImds, silentLog, systemClock, systemRandom } from '../../../src/platform/index.ts'
@@ -12,12 +13,18 @@ import { INSTANCE, ScriptedGroup } from './scripted-aws.ts'
 export interface Metadata {
   target: string | number | null
   spot: string | null
+  /** Of EC2, to replace it. */
+  rebalance: string | null
 }
 
-export async function startInstance(t: Test) {
+export async function startInstance(
+  t: Test,
+  options: Pick<Partial<EngineOptions>, 'intercept'> = {},
+) {
   const told = await startMetadata(t)
   const { metadata } = told
   const engine = await startTestEngine(t, {
+    ...options,
     nodes: [{ name: INSTANCE, attributes: { 'unique.platform.aws.instance-id': INSTANCE } }],
   })
   const nomad = createNomadClient({
@@ -54,6 +61,7 @@ export async function startInstance(t: Test) {
       giveUpMs: null,
       stopAtShare: null,
       pollMs: 50,
+      settleMs: 300,
       ...more,
     }
     const run = async () => {
@@ -94,7 +102,7 @@ export async function startInstance(t: Test) {
 }
 
 export async function startMetadata(t: Test) {
-  const metadata: Metadata = { target: 'InService', spot: null }
+  const metadata: Metadata = { target: 'InService', spot: null, rebalance: null }
   const url = await serve(t, (request, response) => {
     const path = request.url ?? ''
     if (request.method === 'PUT') return void response.end('token=')
@@ -103,6 +111,7 @@ export async function startMetadata(t: Test) {
       'placement/region': 'us-east-1',
       'autoscaling/target-lifecycle-state': metadata.target,
       'spot/instance-action': metadata.spot,
+      'events/recommendations/rebalance': metadata.rebalance,
     }
     const answer = answers[path.replace('/latest/meta-data/', '')] ?? null
     if (answer === null) return void response.writeHead(404).end()

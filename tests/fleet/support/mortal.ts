@@ -1,6 +1,7 @@
 /**
  * A process that can be killed at any point, in this one: from its death on nothing that it has begun goes
- * on, and nothing it asks for is answered.
+ * on, and nothing it asks for is answered. One that is only stopped, as by a machine that has no time for it,
+ * does all of that later.
  */
 import type { FleetNomad, FleetStore } from '../../../src/fleet/index.ts'
 import type { AwsIntercept } from '../../../src/dev/aws/index.ts'
@@ -15,6 +16,16 @@ export class Mortal {
   /** Dies at this call, before or after it has its effect. */
   diesAt: { call: number; when: 'before' | 'after' } | null = null
   onDeath: () => void = () => undefined
+  #stopped: PromiseWithResolvers<void> | null = null
+
+  stop(): void {
+    this.#stopped ??= Promise.withResolvers()
+  }
+
+  resume(): void {
+    this.#stopped?.resolve()
+    this.#stopped = null
+  }
 
   die(): void {
     if (!this.isAlive) return
@@ -26,7 +37,7 @@ export class Mortal {
     return {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
-      after: (delayMs, run) => clock.after(delayMs, () => (this.isAlive ? run() : undefined)),
+      after: (delayMs, run) => clock.after(delayMs, () => this.#whenItRuns(run)),
     }
   }
 
@@ -63,6 +74,12 @@ export class Mortal {
     })
   }
 
+  #whenItRuns(run: () => void): void {
+    if (this.#stopped === null) {
+      if (this.isAlive) run()
+    } else void this.#stopped.promise.then(() => this.#whenItRuns(run))
+  }
+
   async #around<Result>(next: () => Promise<Result>): Promise<Result> {
     if (!this.isAlive) return never()
     this.calls += 1
@@ -75,6 +92,7 @@ export class Mortal {
       return await next()
     } finally {
       if (dies === 'after') this.die()
+      if (this.#stopped !== null) await this.#stopped.promise
       // eslint-disable-next-line no-unsafe-finally
       if (!this.isAlive) await never()
     }

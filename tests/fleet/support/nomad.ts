@@ -1,8 +1,9 @@
 /**
  * Nomad as the fleet sees it, in this process and on any clock: nodes, allocations, drains.
  *
- * As the real one, it calls a drain complete as soon as nothing is left to be told to end, and writes a
- * placement a moment after it was decided, whatever has happened to the node meanwhile.
+ * As the real one, it calls a drain without a deadline complete when the last allocation on the node has
+ * ended, whoever may see it; takes the result of a drain that is over for no part of the next eligibility; and
+ * writes a placement a moment after it was decided, whatever has happened to the node meanwhile.
  */
 import type { FleetNomad } from '../../../src/fleet/index.ts'
 import type {
@@ -25,6 +26,8 @@ export interface FakeNodeOptions {
 export class FakeNomad implements FleetNomad {
   readonly nodes = new Map<string, NomadNode>()
   readonly allocations = new Map<string, NomadAllocation>()
+  /** Namespaces that the token may not see: what runs in them is left out of every list, without a word. */
+  readonly hidden = new Set<string>()
   /** Every write, in order. */
   readonly writes: string[] = []
   /** Called before each call; what it throws is what the call throws. */
@@ -74,13 +77,17 @@ export class FakeNomad implements FleetNomad {
   }
 
   /** Of an instance, whatever the node says of placements. */
-  run(node: NomadNode, job: string, type = 'batch'): NomadAllocation {
+  run(
+    node: NomadNode,
+    job: string,
+    { type = 'batch', namespace = 'default' }: { type?: string; namespace?: string } = {},
+  ): NomadAllocation {
     this.#count += 1
     const allocation: NomadAllocation = {
       ID: `alloc-${this.#count}`,
       EvalID: '',
       Name: job,
-      Namespace: 'default',
+      Namespace: namespace,
       NodeID: node.ID,
       NodeName: node.Name,
       JobID: job,
@@ -102,6 +109,7 @@ export class FakeNomad implements FleetNomad {
     if (allocation === undefined) return
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
+    this.#goOn(allocation.NodeID)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
@@ -119,6 +127,20 @@ export class FakeNomad implements FleetNomad {
     for (const { ID } of this.liveOn(nodeId)) this.finish(ID, 'lost')
   }
 
+  /** A person gives it back, whoever has taken it out. */
+  giveBack(node: NomadNode): void {
+    if (node.DrainStrategy) node.LastDrain = { ...node.LastDrain, Status: 'canceled' }
+    Object.assign(node, { DrainStrategy: null, Drain: false, SchedulingEligibility: 'eligible' })
+  }
+
+  /** Somebody drains it with a deadline, by `nomad node drain`: what was told of an earlier drain stays. */
+  drainByHand(node: NomadNode, deadlineMs: number): void {
+    node.LastDrain = { ...node.LastDrain, Status: 'draining' }
+    Object.assign(node, { Drain: true, SchedulingEligibility: 'ineligible' })
+    node.DrainStrategy = { Deadline: deadlineMs * 1e6, IgnoreSystemJobs: false }
+    node.ModifyIndex = this.#next()
+  }
+
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
     await this.before('listNodes')
     const items = [...this.nodes.values()].map(({ Attributes: _left, ...stub }) => ({ ...stub }))
@@ -133,13 +155,13 @@ export class FakeNomad implements FleetNomad {
 
   async *listAllocations(): ReturnType<FleetNomad['listAllocations']> {
     await this.before('listAllocations')
-    const items = [...this.allocations.values()].map((each) => ({ ...each }))
+    const items = this.#seen().map((each) => ({ ...each }))
     yield { items, index: this.#index }
   }
 
   async nodeAllocations(id: string): Promise<NomadAllocation[]> {
     await this.before('nodeAllocations')
-    return [...this.allocations.values()].filter(({ NodeID }) => NodeID === id)
+    return this.#seen().filter(({ NodeID }) => NodeID === id)
   }
 
   async drainNode(
@@ -151,21 +173,31 @@ export class FakeNomad implements FleetNomad {
     const node = this.#node(id)
     this.writes.push(`${drain === null ? 'undrain' : 'drain'} ${node.Name}`)
     if (drain !== null && drain.deadlineMs !== null) throw new Error('a drain with a deadline')
-    node.LastDrain = {
-      // Nothing is told to end by a drain without a deadline: the real one completes it at the last end.
-      Status: drain === null ? 'canceled' : 'complete',
-      Meta: options.meta ?? null,
+    if (drain !== null) {
+      const { ignoreSystemJobs = false } = drain
+      node.DrainStrategy = { Deadline: 0, IgnoreSystemJobs: ignoreSystemJobs }
+      node.LastDrain = { Status: 'draining', Meta: options.meta ?? null }
+      node.SchedulingEligibility = 'ineligible'
+    } else {
+      if (node.DrainStrategy && node.LastDrain) {
+        node.LastDrain = { ...node.LastDrain, Status: 'canceled' }
+      }
+      node.DrainStrategy = null
+      if (options.markEligible) node.SchedulingEligibility = 'eligible'
     }
-    node.Drain = false
-    if (drain !== null) node.SchedulingEligibility = 'ineligible'
-    else if (options.markEligible) node.SchedulingEligibility = 'eligible'
+    node.Drain = drain !== null
+    this.#goOn(id)
     node.ModifyIndex = this.#next()
     return { evalIds: [], nodeModifyIndex: this.#index, index: this.#index }
   }
 
   async setEligibility(id: string, eligibility: 'eligible' | 'ineligible'): Promise<NodeReceipt> {
     await this.before('setEligibility')
-    this.#node(id).SchedulingEligibility = eligibility
+    const node = this.#node(id)
+    if (eligibility === 'eligible' && node.DrainStrategy) {
+      throw new Error('can not be made eligible while it is draining')
+    }
+    node.SchedulingEligibility = eligibility
     return { evalIds: [], nodeModifyIndex: this.#next(), index: this.#index }
   }
 
@@ -180,6 +212,25 @@ export class FakeNomad implements FleetNomad {
   async *events(_subscription: unknown, signal: AbortSignal): AsyncGenerator<StreamItem> {
     yield { kind: 'connected', index: this.#index }
     while (!signal.aborted) await sleep(this.#clock, 3_600_000, signal)
+  }
+
+  #seen(): NomadAllocation[] {
+    return [...this.allocations.values()].filter(({ Namespace }) => !this.hidden.has(Namespace))
+  }
+
+  /** With the drain of a node: those of system jobs end last, and not at all when they are to be ignored. */
+  #goOn(nodeId: string): void {
+    const node = this.nodes.get(nodeId)
+    if (node?.DrainStrategy === null || node?.DrainStrategy === undefined) return
+    const [system = [], others = []] = [true, false].map((isSystem) =>
+      this.liveOn(nodeId).filter(({ JobType }) => (JobType === 'system') === isSystem),
+    )
+    if (others.length > 0) return
+    const { IgnoreSystemJobs } = node.DrainStrategy
+    node.DrainStrategy = null
+    node.Drain = false
+    node.LastDrain = { ...node.LastDrain, Status: 'complete' }
+    if (!IgnoreSystemJobs) for (const { ID } of system) this.finish(ID)
   }
 
   #node(id: string): NomadNode {

@@ -36,6 +36,8 @@ export class Queue implements DemandSource {
   readonly slices = new Map<string, Slice>()
   done = 0
   isSilent = false
+  /** Pools that may grow for it besides. */
+  standIns: string[] = []
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
@@ -86,6 +88,7 @@ export class Queue implements DemandSource {
       classes: [...byNeed].map(([name, slices]) => ({
         name,
         pool: 'linux',
+        standIns: this.standIns,
         need: slices[0]?.need ?? MEDIUM,
         waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),

@@ -39,8 +39,10 @@ export class ScriptedGroup implements LifecycleAws {
     this.#now = now
   }
 
-  get isWaiting(): boolean {
-    return this.lifecycle === 'Terminating:Wait'
+  /** Whether a hook of this name holds the instance. */
+  isHeldBy(name: string): boolean {
+    const transition = this.hooks.find((hook) => hook.name === name)?.transition
+    return this.lifecycle === (transition === 'launching' ? 'Pending:Wait' : 'Terminating:Wait')
   }
 
   async readMembers(ids: readonly string[]): Promise<AwsMember[]> {
@@ -67,7 +69,7 @@ export class ScriptedGroup implements LifecycleAws {
 
   async heartbeat({ hook }: { hook: string }): Promise<'done' | 'no_action'> {
     this.#take('heartbeat', { hook })
-    if (!this.isWaiting) return 'no_action'
+    if (!this.isHeldBy(hook)) return 'no_action'
     this.beats.push(this.#now())
     return 'done'
   }
@@ -77,9 +79,9 @@ export class ScriptedGroup implements LifecycleAws {
     result: 'CONTINUE' | 'ABANDON',
   ): Promise<'done' | 'no_action'> {
     this.#take('completeAction', { hook, result })
-    if (!this.isWaiting) return 'no_action'
+    if (!this.isHeldBy(hook)) return 'no_action'
     this.completed.push({ hook, result })
-    this.lifecycle = 'Terminating:Proceed'
+    this.lifecycle = this.lifecycle === 'Pending:Wait' ? 'InService' : 'Terminating:Proceed'
     return 'done'
   }
 

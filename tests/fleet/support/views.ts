@@ -43,6 +43,8 @@ export const HOOK: AwsHook = {
 
 export interface UnitOptions {
   state?: 'idle' | 'busy' | 'booting' | 'cordoned' | 'held' | 'waiting'
+  /** Of its own daemon, on the ineligible node of a `held` one. */
+  told?: string
   /** Without a slice for so long. */
   idleMs?: number
   slices?: number
@@ -79,6 +81,8 @@ export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Po
       template: { id: 'lt-1', version: '1' },
       maxLifetimeMs: null,
       hasWarmPool: false,
+      rebalances: false,
+      retains: false,
       ...group,
       instances: seen.map(({ member }) => member),
     },
@@ -126,10 +130,8 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     status: 'ready',
     isEligible: !isOut,
     isDraining: false,
-    mark:
-      isOut && state !== 'held'
-        ? { by: 'controller', reason: 'idle', sinceMs: NOW - MINUTE }
-        : null,
+    isDrained: isOut,
+    mark: markOf(isOut, options),
     room: SHAPE,
     ...options.node,
   }
@@ -151,4 +153,10 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     live: indices.map((index) => ({ id: `a-${at}-${index}`, job: `job-${at}-${index}` })),
     placed: indices.map(() => ({ need: MEDIUM, remainingMs: options.remainingMs ?? null })),
   }
+}
+
+function markOf(isOut: boolean, { state, told }: UnitOptions): NodeView['mark'] {
+  const sinceMs = NOW - MINUTE
+  if (told !== undefined) return { by: 'lifecycle', reason: told, sinceMs }
+  return isOut && state !== 'held' ? { by: 'controller', reason: 'idle', sinceMs } : null
 }

@@ -46,6 +46,7 @@ function startDrain(
   const StartedAt = node.DrainStrategy?.StartedAt ?? toTimestamp(nowMs)
   const ForceDeadline = Deadline > 0 ? toTimestamp(nowMs + Deadline / 1_000_000) : null
   const isUpdate = node.DrainStrategy !== null
+  const isTold = Meta !== null && Object.keys(Meta).length > 0
   return {
     DrainStrategy: { Deadline, IgnoreSystemJobs, ForceDeadline, StartedAt },
     SchedulingEligibility: 'ineligible',
@@ -54,7 +55,8 @@ function startDrain(
       UpdatedAt: toTimestamp(nowMs),
       Status: 'draining',
       AccessorID: 'token:acls-disabled',
-      Meta: Meta && Object.keys(Meta).length > 0 ? Meta : null,
+      // What tells of the drain stays when somebody changes it without a word.
+      Meta: isTold ? Meta : isUpdate ? (node.LastDrain?.Meta ?? null) : null,
     },
     Events: tell(core, node, `Node drain strategy ${isUpdate ? 'updated' : 'set'}`, 'Drain'),
   }

@@ -49,8 +49,9 @@ export function stepDrain(
   return { migrate, done, deadlineReached, wakeAtMs: deadlineReached ? null : forceAtMs }
 }
 
+/** For ever, that is: what runs once on every node is waited for like every batch job. */
 function runsEverywhere(allocation: Allocation): boolean {
-  return allocation.Job.Type === 'system' || allocation.Job.Type === 'sysbatch'
+  return allocation.Job.Type === 'system'
 }
 
 function partition<T>(all: readonly T[], test: (each: T) => boolean): [T[], T[]] {

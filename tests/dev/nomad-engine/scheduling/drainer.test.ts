@@ -54,6 +54,14 @@ t.test('jobs that run everywhere go last, or not at all', (t) => {
   t.end()
 })
 
+t.test('what runs once on every node is waited for, also where system jobs are ignored', (t) => {
+  const once = aStoredJob('once', { job: { Type: 'sysbatch' } })
+  for (const IgnoreSystemJobs of [true, false]) {
+    t.match(step([anAllocation(once)], { IgnoreSystemJobs }), { migrate: [], done: false })
+  }
+  t.end()
+})
+
 t.test('the deadline takes everything, and then it is over', (t) => {
   const before = step([anAllocation(batch)], at(5000))
   t.match(before, { done: false, wakeAtMs: NOW_MS + 5000, deadlineReached: false })

@@ -1,0 +1,32 @@
+/**
+ * Machines that their group retains: abandoned at the end of their hook with slices on them, billed, and no
+ * part of the group's size. They are ended when nothing runs on them any more. Pure.
+ */
+import { act, type Draft } from './draft.ts'
+import { drainForGood, proveUnitEmpty } from './waiting.ts'
+
+export const RETAINED = 'Terminating:Retained'
+
+/** A list that lags still shows a machine whose end was asked for. */
+const END_SHOWS_MS = 60_000
+
+export function endRetained(draft: Draft): void {
+  const { policy, nowMs, units, notes } = draft
+  const retained = units.filter(({ view }) => view.member.lifecycle === RETAINED)
+  for (const unit of retained) {
+    const { memory, id: instanceId } = unit
+    // Of a controller before us, whose store is lost.
+    memory.waitingSinceMs ??= nowMs
+    if (memory.endedMs !== null && nowMs - memory.endedMs < END_SHOWS_MS) continue
+    drainForGood(draft, unit)
+    const { isEmpty, why } = proveUnitEmpty(draft, unit)
+    notes.push(`${instanceId} is retained: ${why}`)
+    // Kept for somebody who looks at it.
+    if (unit.pinned !== null) notes.push(`${instanceId} is not ended: ${unit.pinned}`)
+    if (!isEmpty || unit.pinned !== null) continue
+    const { node } = unit.view
+    const nodeId = node === null || node.status === 'down' ? null : node.id
+    const { name: pool, group } = policy
+    act(draft, { kind: 'end_retained', pool, group, instanceId, nodeId }, why)
+  }
+}

@@ -1,0 +1,85 @@
+/** What a pool has for slices, now and soon: looked at only where slices wait. Pure. */
+import type { Draft } from './draft.ts'
+import { bootQuantile, type Unit } from './ledger.ts'
+import type { Bin } from './packing.ts'
+import type { Room } from './ports.ts'
+
+/** Before any boot was seen. */
+export const BOOT_MS = 3 * 60_000
+
+/** Free on nodes that take slices. */
+export function* readyBins({ byState }: Draft): Generator<Bin> {
+  for (const unit of byState.idle) yield { id: unit.id, free: freeOf(unit) }
+  for (const unit of byState.busy) yield { id: unit.id, free: freeOf(unit) }
+}
+
+/** On nodes that a slice brings back. */
+export function* cordonedBins({ byState, nowMs }: Draft): Generator<Bin> {
+  for (const unit of byState.cordoned) {
+    if (isReturnable(unit, nowMs)) yield { id: unit.id, free: freeOf(unit) }
+  }
+}
+
+export function* bootingBins({ byState, policy: { shape } }: Draft): Generator<Bin> {
+  for (const { id } of byState.booting) yield { id, free: { ...shape } }
+}
+
+/** Asked for, and in no list yet. */
+export function* requestedBins(draft: Draft): Generator<Bin> {
+  const { shape } = draft.policy
+  for (let at = 0; at < requestedOf(draft); at++) {
+    yield { id: `requested ${at}`, free: { ...shape } }
+  }
+}
+
+/** The room of slices that will probably end before a new machine could take one: release credit. */
+export function* freedBins({ byState, memory }: Draft): Generator<Bin> {
+  const bootMs = bootQuantile(memory, 0.5) ?? BOOT_MS
+  for (const unit of byState.busy) {
+    const free = { cpuMhz: 0, memoryMiB: 0 }
+    for (const { need, remainingMs } of unit.view.placed) {
+      if (remainingMs === null || remainingMs > bootMs) continue
+      free.cpuMhz += need.cpuMhz
+      free.memoryMiB += need.memoryMiB
+    }
+    if (free.cpuMhz > 0) yield { id: unit.id, free }
+  }
+}
+
+export function requestedOf({ view, units, sizes }: Draft): number {
+  return view.group === null ? 0 : Math.max(0, sizes.asked - membersOf(units))
+}
+
+/** What the desired size counts. */
+export function membersOf(units: readonly Unit[]): number {
+  return units.filter(
+    ({ state, memory }) => !BESIDE.has(state) && !(state === 'committing' && memory.isDecremented),
+  ).length
+}
+
+const BESIDE: ReadonlySet<Unit['state']> = new Set([
+  'waiting',
+  'terminating',
+  'retained',
+  'standby',
+  'warm',
+])
+
+/**
+ * One that goes for its age or image comes back with a new machine instead. What its own daemon has taken
+ * out on a hint comes back for slices, as long as we have not looked for another one in its place.
+ */
+function isReturnable({ memory: { cordon }, pinned }: Unit, nowMs: number): boolean {
+  if (pinned !== null) return false
+  if (cordon === null || cordon.reason === 'idle') return true
+  return cordon.reason === 'at_risk' && cordon.seenMs === nowMs
+}
+
+function freeOf({ view: { node, placed } }: Unit): Room {
+  const free = { ...(node?.room ?? { cpuMhz: 0, memoryMiB: 0 }) }
+  for (const { need } of placed) {
+    free.cpuMhz -= need.cpuMhz
+    free.memoryMiB -= need.memoryMiB
+  }
+  return free
+}

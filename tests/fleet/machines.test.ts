@@ -1,0 +1,282 @@
+/** Machines that others stop, replace, park, take out or keep, and groups that go away. On a virtual clock. */
+import t from 'tap'
+import {
+  alarms,
+  anyOf,
+  busyCluster,
+  closings,
+  count,
+  endByHand,
+  HOUR,
+  idleCluster,
+  lost,
+  MINUTE,
+  notes,
+  running,
+  SECOND,
+  sizes,
+  untilGone,
+  updateGroup,
+  withCluster,
+} from './support/situations.ts'
+import type { Cluster } from './support/cluster.ts'
+
+const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
+
+function nodeOf(cluster: Cluster, instance: string) {
+  const node = cluster.nomad.nodeOf(instance)
+  if (node === undefined) throw new Error(`${instance} has no node`)
+  return node
+}
+
+t.test(
+  'F62: a machine that is stopped by hand is replaced, and its slices begin again',
+  async (t) => {
+    const cluster = await busyCluster(t, 2, 10 * MINUTE)
+    const instance = anyOf(cluster)
+    cluster.aws.call('ec2', 'StopInstances', { InstanceIds: [instance] })
+    t.equal(lost(cluster), 2)
+    await cluster.until('it is out of the group', () => !cluster.group.members.has(instance))
+    await cluster.until('all have run', () => cluster.queue.done === 4, 15 * MINUTE)
+    t.equal(lost(cluster), 2, 'and once only')
+    t.equal(cluster.aws.world.machines.get(instance)?.state.value, 'terminated')
+    t.same(cluster.violations, [])
+  },
+)
+
+t.test(
+  'F63: an unhealthy machine that lives is drained first, one without a node is not',
+  async (t) => {
+    const cluster = await busyCluster(t, 1, 5 * MINUTE)
+    const call = (instance: string) =>
+      cluster.call('SetInstanceHealth', { InstanceId: instance, HealthStatus: 'Unhealthy' })
+    call(anyOf(cluster))
+    await cluster.until('all have run', () => cluster.queue.done === 2, 10 * MINUTE)
+    t.equal(lost(cluster), 0)
+    t.same(sizes(cluster), [1], 'the group replaces it')
+    cluster.aws.disturb({ do: 'break-boots', times: 1 })
+    cluster.queue.add(4, 5 * MINUTE)
+    const broken = () =>
+      [...cluster.group.members.values()].find((each) => each.machine.bootsBroken)
+    const serves = () => broken()?.state.value === 'InService'
+    await cluster.until('one comes up without its software', serves)
+    const { id = '' } = broken()?.machine ?? {}
+    call(id)
+    await cluster.until('it is let go', () => !cluster.group.members.has(id), 45 * SECOND)
+  },
+)
+
+t.test(
+  'F64: a machine that falls silent on its way out is let go, and its slices begin again',
+  async (t) => {
+    const cluster = await busyCluster(t, 2, 8 * MINUTE)
+    const instance = endByHand(cluster)
+    await cluster.until('it waits', () => cluster.members('Terminating:Wait').length === 1)
+    await cluster.pass(10 * SECOND)
+    const node = nodeOf(cluster, instance)
+    cluster.queue.lose(node.ID)
+    cluster.nomad.lose(node.ID)
+    t.equal(cluster.aws.world.machines.get(instance)?.state.value, 'running', 'for EC2 it is well')
+    await cluster.pass(MINUTE)
+    t.ok(cluster.group.members.has(instance), 'it might come back')
+    await cluster.until('it is let go', () => !cluster.group.members.has(instance), 3 * MINUTE)
+    await cluster.until('all have run', () => cluster.queue.done === 4, 20 * MINUTE)
+    t.equal(lost(cluster), 2)
+  },
+)
+
+t.test(
+  'F66: a recommendation before, with or without the notice ends nothing of ours',
+  async (t) => {
+    const recommend = (cluster: Cluster, instance: string) =>
+      cluster.aws.disturb({ do: 'rebalance-recommendation', instance })
+    const notice = (cluster: Cluster, instance: string) =>
+      cluster.aws.disturb({ do: 'spot-notice', instance })
+    const orders = [[recommend], [recommend, notice], [notice, recommend], [notice]]
+    for (const [at, steps] of orders.entries()) {
+      const cluster = await busyCluster(t, 2, 3 * MINUTE, { seed: at + 1 })
+      updateGroup(cluster, { CapacityRebalance: true })
+      const instance = anyOf(cluster)
+      for (const step of steps) {
+        step(cluster, instance)
+        await cluster.pass(10 * SECOND)
+      }
+      await cluster.until('all have run', () => cluster.queue.done === 4, 20 * MINUTE)
+      t.equal(lost(cluster), steps.includes(notice) ? 2 : 0, 'what EC2 itself took, and no more')
+      t.equal(count(cluster, TERMINATE), 0)
+      const isReplaced = () => !cluster.group.members.has(instance)
+      await cluster.until('it is replaced by its group', isReplaced, 3 * MINUTE)
+      t.same(cluster.violations, [])
+    }
+  },
+)
+
+t.test('F67: while a group tries to replace what is at risk, no more is asked for', async (t) => {
+  const cluster = await busyCluster(t, 2, 6 * MINUTE)
+  updateGroup(cluster, { CapacityRebalance: true })
+  cluster.aws.disturb({ do: 'fail-launches' })
+  for (const instance of cluster.members('InService')) {
+    cluster.aws.disturb({ do: 'rebalance-recommendation', instance })
+    cluster.aws.disturb({ do: 'spot-notice', instance })
+  }
+  await cluster.pass(110 * SECOND)
+  t.same(sizes(cluster), [2], 'not for what is at risk')
+  await cluster.pass(5 * MINUTE)
+  t.equal(lost(cluster), 4)
+  cluster.aws.disturb({ do: 'mend-launches' })
+  await cluster.until('all have run', () => cluster.queue.done === 4, HOUR)
+  t.ok(
+    Math.max(...sizes(cluster)) <= 4,
+    'one for each that was lost, however often launches failed',
+  )
+})
+
+t.test('F72: a machine in standby is no place for slices, and nobody ends it', async (t) => {
+  const cluster = await idleCluster(t, 1)
+  const instance = anyOf(cluster)
+  const batch = { AutoScalingGroupName: 'clients', InstanceIds: [instance] }
+  cluster.call('EnterStandby', { ...batch, ShouldDecrementDesiredCapacity: true })
+  nodeOf(cluster, instance).SchedulingEligibility = 'ineligible'
+  await cluster.pass(5 * MINUTE)
+  t.same(cluster.members('Standby'), [instance])
+  cluster.queue.add(2, MINUTE)
+  await cluster.until('they have run', () => cluster.queue.done === 2, 5 * MINUTE)
+  await cluster.until('only it is left', () => cluster.group.members.size === 1, 5 * MINUTE)
+  t.same(cluster.members('Standby'), [instance])
+  t.same(sizes(cluster), [0, 1, 0])
+  cluster.call('ExitStandby', batch)
+  nodeOf(cluster, instance).SchedulingEligibility = 'eligible'
+  cluster.queue.add(2, MINUTE)
+  await cluster.until('they have run on it', () => cluster.queue.done === 4, 3 * MINUTE)
+  t.same(sizes(cluster), [0, 1, 0, 1])
+  await untilGone(cluster, 10 * MINUTE)
+})
+
+t.test('F73: a machine that its group has lost is drained, proven twice, and ended', async (t) => {
+  const cluster = await withCluster(t, { group: { desired: 2 } })
+  // Old enough that the list of the group must have them.
+  await cluster.pass(16 * MINUTE)
+  cluster.start()
+  cluster.queue.add(4, 20 * MINUTE)
+  await cluster.until('all run', () => running(cluster) === 4)
+  const [one = '', two = ''] = cluster.members('InService')
+  const detach = (instance: string) =>
+    cluster.call('DetachInstances', {
+      AutoScalingGroupName: 'clients',
+      InstanceIds: [instance],
+      ShouldDecrementDesiredCapacity: true,
+    })
+  const stateOf = (instance: string) => cluster.aws.world.machines.get(instance)?.state.value
+  detach(one)
+  detach(two)
+  // Detaching takes the mark of the group off; a machine that still bears it was not meant to be kept.
+  cluster.aws.change(({ machines }) => {
+    machines.get(one)?.tags.set('aws:autoscaling:groupName', 'clients')
+  })
+  await cluster.until('it takes no slices', () => cluster.eligible() === 1, 18 * MINUTE)
+  t.equal(stateOf(one), 'running', 'its slices are not over')
+  await cluster.until('it is ended', () => stateOf(one) !== 'running', 10 * MINUTE)
+  t.equal(cluster.queue.done, 4)
+  t.equal(lost(cluster), 0)
+  await cluster.pass(6 * MINUTE)
+  t.equal(stateOf(two), 'running', 'what a person took out is theirs')
+})
+
+t.test('F74: what a warm pool keeps is neither supply nor left over', async (t) => {
+  const cluster = await withCluster(t, { policy: { idleOffMs: 10 * MINUTE }, bootMs: 20 * SECOND })
+  // Time to boot before it is stopped: without anybody on the machine who knows better, it joins Nomad.
+  cluster.call('PutLifecycleHook', {
+    LifecycleHookName: 'launch',
+    AutoScalingGroupName: 'clients',
+    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+    HeartbeatTimeout: 30,
+    DefaultResult: 'CONTINUE',
+  })
+  cluster.call('PutWarmPool', { AutoScalingGroupName: 'clients', MaxGroupPreparedCapacity: 1 })
+  cluster.start()
+  await cluster.until('one is kept', () => cluster.members('Warmed:Stopped').length === 1)
+  const [kept = ''] = cluster.members('Warmed:Stopped')
+  t.equal(nodeOf(cluster, kept).Status, 'down', 'it was a node, for a moment')
+  await cluster.pass(40 * MINUTE)
+  t.same(cluster.members('Warmed:Stopped'), [kept], 'nobody takes it for a leak')
+  t.same(alarms(cluster), [])
+  cluster.queue.add(2, MINUTE)
+  await cluster.until('a machine is asked for', () => cluster.group.desired === 1, 3 * SECOND)
+  await cluster.until('they have run', () => cluster.queue.done === 2, 5 * MINUTE)
+  t.ok(cluster.members('InService').includes(kept), 'on what was kept')
+  t.equal(count(cluster, 'TerminateInstances') + count(cluster, TERMINATE), 0)
+})
+
+t.test(
+  'F77: a machine that takes hours to end is asked to once, and holds up nothing',
+  async (t) => {
+    const cluster = await idleCluster(t, 1, { policy: { budget: { count: 2 } } })
+    const instance = anyOf(cluster)
+    cluster.aws.disturb({ do: 'slow-shutdown', instance, for: '3h' })
+    const isEnding = () => cluster.members('Terminating:Proceed').length === 1
+    await cluster.until('it ends', isEnding, 5 * MINUTE)
+    const calls = [count(cluster, TERMINATE), count(cluster, 'CompleteLifecycleAction')]
+    t.same(calls, [1, 1])
+    cluster.queue.add(2, MINUTE)
+    await cluster.until('they have run', () => cluster.queue.done === 2, 5 * MINUTE)
+    await cluster.until('only it is left', () => cluster.group.members.size === 1, 5 * MINUTE)
+    t.ok(isEnding())
+    t.same(sizes(cluster), [0, 1, 0])
+    t.equal(cluster.calls.filter((call) => call === TERMINATE).length, 2, 'one for each')
+  },
+)
+
+t.test('F77: a stray that may not be terminated is not asked to with every look', async (t) => {
+  const cluster = await withCluster(t, { policy: { min: 1 }, group: { desired: 1 } })
+  await cluster.pass(16 * MINUTE)
+  cluster.start()
+  const instance = anyOf(cluster)
+  cluster.call('DetachInstances', {
+    AutoScalingGroupName: 'clients',
+    InstanceIds: [instance],
+    ShouldDecrementDesiredCapacity: false,
+  })
+  cluster.aws.change(({ machines }) => {
+    machines.get(instance)?.tags.set('aws:autoscaling:groupName', 'clients')
+  })
+  const keep = { InstanceId: instance, DisableApiTermination: { Value: true } }
+  cluster.aws.call('ec2', 'ModifyInstanceAttribute', keep)
+  await cluster.until('it is tried', () => count(cluster, 'TerminateInstances') > 0, 20 * MINUTE)
+  await cluster.pass(11 * MINUTE)
+  t.ok(count(cluster, 'TerminateInstances') <= 2)
+  t.match(notes(cluster), '1 machines run outside of the group')
+})
+
+t.test(
+  'F78: a group that is deleted by force is left alone, and served when it is there again',
+  async (t) => {
+    const cluster = await busyCluster(t, 2, 3 * MINUTE)
+    for (const instance of cluster.members('InService')) {
+      cluster.aws.disturb({ do: 'slow-shutdown', instance, for: '5m' })
+    }
+    cluster.call('DeleteAutoScalingGroup', { AutoScalingGroupName: 'clients', ForceDelete: true })
+    t.equal(lost(cluster), 4, 'no hook is asked')
+    await cluster.pass(MINUTE)
+    t.match(notes(cluster), 'the group has the status Delete in progress')
+    const isGone = () => !cluster.aws.world.groups.has('clients')
+    await cluster.until('it is gone', isGone, 10 * MINUTE)
+    await cluster.pass(MINUTE)
+    t.match(alarms(cluster), ['there is no Auto Scaling group clients in us-east-1'])
+    t.equal(running(cluster), 0)
+    const changes = ['SetDesiredCapacity', TERMINATE, 'CompleteLifecycleAction']
+    t.same(
+      changes.map((action) => count(cluster, action)),
+      [1, 0, 0],
+      'only what it had needed before',
+    )
+    cluster.call('CreateAutoScalingGroup', {
+      AutoScalingGroupName: 'clients',
+      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
+      MinSize: 0,
+      MaxSize: 5,
+      AvailabilityZones: ['a'],
+    })
+    await cluster.until('all have run', () => cluster.queue.done === 4, 10 * MINUTE)
+    t.same(closings(cluster), [])
+  },
+)
