@@ -14,7 +14,13 @@ export {
   undrain,
   waitUntilEmpty,
 } from './lifecycle/index.ts'
-export { isPolling, readPollingSettings, tickRunners, toRunnerGroup } from './polling/index.ts'
+export {
+  forgottenOfGroup,
+  isPolling,
+  readPollingSettings,
+  tickRunners,
+  toRunnerGroup,
+} from './polling/index.ts'
 export { createController, type ControllerDeps, type Tick } from './controller.ts'
 export { createDemandClient } from './demand-client.ts'
 export { toFleetStatus } from './status.ts'
