@@ -6,7 +6,6 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
-  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
