@@ -2,8 +2,9 @@
  * Nomad as the fleet sees it, in this process and on any clock: nodes, allocations, drains.
  *
  * As the real one, it calls a drain without a deadline complete when the last allocation on the node has
- * ended, whoever may see it, unless that was of a sysbatch job: then only when the drain is changed; takes the result of a drain that is over for no part of the next eligibility; and
- * writes a placement a moment after it was decided, whatever has happened to the node meanwhile.
+ * ended, whoever may see it, unless that was of a sysbatch job: then only when the drain is changed; takes
+ * the result of a drain that is over for no part of the next eligibility; and writes a placement a moment
+ * after it was decided, whatever has happened to the node meanwhile.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { FleetNomad } from '../../../src/fleet/index.ts'
@@ -15,14 +16,7 @@ import type {
 } from '../../../src/nomad/index.ts'
 import type { Clock } from '../../../src/platform/index.ts'
 import { sleep } from '../../../src/platform/index.ts'
-
-export interface FakeNodeOptions {
-  instanceId: string | null
-  name?: string
-  cpuMhz?: number
-  memoryMiB?: number
-  attributes?: Record<string, string>
-}
+import { aNode, anAllocation, type FakeJobOptions, type FakeNodeOptions } from './nomad-shapes.ts'
 
 /** Longer than any hook can hold a machine: a drain with such a deadline ends nothing. */
 const HOOK_MS = 48 * 3_600_000
@@ -52,30 +46,9 @@ export class FakeNomad implements FleetNomad {
 
   add(options: FakeNodeOptions): NomadNode {
     this.#count += 1
-    const id = `00000000-0000-4000-8000-${String(this.#count).padStart(12, '0')}`
-    const node: NomadNode = {
-      ID: id,
-      Name: options.name ?? options.instanceId ?? `static-${this.#count}`,
-      Datacenter: 'dc1',
-      NodeClass: 'linux-64bit',
-      Address: '',
-      Drain: false,
-      SchedulingEligibility: 'eligible',
-      Status: 'ready',
-      Attributes: {
-        ...(options.instanceId === null
-          ? {}
-          : { 'unique.platform.aws.instance-id': options.instanceId }),
-        ...options.attributes,
-      },
-      NodeResources: {
-        Cpu: { CpuShares: options.cpuMhz ?? 14_000 },
-        Memory: { MemoryMB: options.memoryMiB ?? 61_440 },
-      },
-      CreateIndex: this.#next(),
-      ModifyIndex: this.#index,
-    }
-    this.nodes.set(id, node)
+    const index = this.#next()
+    const node = { ...aNode(this.#count, options), CreateIndex: index, ModifyIndex: index }
+    this.nodes.set(node.ID, node)
     return node
   }
 
@@ -87,29 +60,11 @@ export class FakeNomad implements FleetNomad {
   }
 
   /** Of an instance, whatever the node says of placements. */
-  run(
-    node: NomadNode,
-    job: string,
-    { type = 'batch', namespace = 'default' }: { type?: string; namespace?: string } = {},
-  ): NomadAllocation {
+  run(node: NomadNode, job: string, options: FakeJobOptions = {}): NomadAllocation {
     this.#count += 1
-    const allocation: NomadAllocation = {
-      ID: `alloc-${this.#count}`,
-      EvalID: '',
-      Name: job,
-      Namespace: namespace,
-      NodeID: node.ID,
-      NodeName: node.Name,
-      JobID: job,
-      JobType: type,
-      TaskGroup: 'slice',
-      DesiredStatus: 'run',
-      ClientStatus: 'running',
-      CreateTime: 0,
-      ModifyTime: 0,
-      CreateIndex: this.#next(),
-      ModifyIndex: this.#index,
-    }
+    const index = this.#next()
+    const shape = anAllocation(this.#count, node, job, options)
+    const allocation = { ...shape, CreateIndex: index, ModifyIndex: index }
     this.allocations.set(allocation.ID, allocation)
     return allocation
   }
