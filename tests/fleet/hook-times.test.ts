@@ -229,7 +229,7 @@ t.test(
     cluster.queue.add(8, MINUTE)
     await cluster.pass(10 * SECOND)
     t.equal(cluster.group.desired, 1, 'no more are asked for now')
-    t.match(notes(cluster), /launches failed \d+ times \(never_registered\): asking again in/)
+    t.match(notes(cluster), /launches failed \d+ times \(never_registered\): asking again at/)
     cluster.aws.change((world) => void (world.conditions.brokenBoots = 0))
     cluster.call('DeleteLifecycleHook', {
       AutoScalingGroupName: 'clients',
