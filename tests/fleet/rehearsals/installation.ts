@@ -7,10 +7,10 @@ import {
   DescribeAutoScalingGroupsCommand,
   PutLifecycleHookCommand,
 } from '@aws-sdk/client-auto-scaling'
-import t, { type Test } from 'tap'
-import { eventually } from '../dev/nomad-engine/support.ts'
-import { makeCheckout, startCaravan } from '../support/caravan.ts'
-import { freePort } from '../support/free-port.ts'
+import type { Test } from 'tap'
+import { eventually } from '../../dev/nomad-engine/support.ts'
+import { makeCheckout, startCaravan } from '../../support/caravan.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const GROUP = 'nomad-clients'
 const LIMIT_MS = 180_000
@@ -87,7 +87,8 @@ async function makeGroup(t: Test, endpoint: string) {
   }
 }
 
-t.test('a build makes the group grow from nothing, and it shrinks to nothing again', async (t) => {
+/** A build makes the group grow from nothing, and it shrinks to nothing again. */
+export async function testInstallation(t: Test): Promise<void> {
   const folder = t.testdir({ checkout: {} })
   const region = await serve(t, ['dev', 'aws', '--nomad-port', '0', '--boot', '500ms'], folder)
   const { endpoint = '', nomad = '' } = region.ready
@@ -124,4 +125,4 @@ t.test('a build makes the group grow from nothing, and it shrinks to nothing aga
   t.match(told.stdout, /cordon .*idle/)
   t.match(told.stdout, /terminate /)
   for (const part of [controller, server, region]) t.equal((await part.end()).code, 0)
-})
+}

@@ -1,10 +1,10 @@
 /** The scripts of examples/fleet, played to their end as somebody who tries them does. */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import t from 'tap'
-import { startCaravan } from '../support/caravan.ts'
+import type { Test } from 'tap'
+import { startCaravan } from '../../support/caravan.ts'
 
-const FOLDER = fileURLToPath(new URL('../../examples/fleet/', import.meta.url))
+const FOLDER = fileURLToPath(new URL('../../../examples/fleet/', import.meta.url))
 
 /** The longest takes half a minute by its own times. */
 const LIMIT_MS = 150_000
@@ -35,12 +35,9 @@ const STORIES: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 }
 
-t.test('every example is told of here', (t) => {
+/** Every example comes to its end, and tells what it promises. */
+export async function testExamples(t: Test): Promise<void> {
   t.same(readdirSync(FOLDER).sort(), Object.keys(STORIES))
-  t.end()
-})
-
-t.test('every example comes to its end, and tells what it promises', async (t) => {
   const names = Object.keys(STORIES)
   const folder = t.testdir()
   const plays = names.map((name) => {
@@ -61,4 +58,4 @@ t.test('every example comes to its end, and tells what it promises', async (t) =
     }
     t.notMatch(stderr, / error /, `${name} has no errors`)
   }
-})
+}
