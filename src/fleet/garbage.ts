@@ -3,8 +3,8 @@
  *
  * Absence is proven twice, some time apart, and an answer that failed or was empty proves nothing.
  */
+import { isDrainedFirst } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
-import { lacksDrain } from './proof.ts'
 import type { DeadNodeView, StrayView } from './view.ts'
 
 /** Between the two proofs that a machine is in no group: a launch or a move takes less. */
@@ -57,12 +57,8 @@ function endStrays(draft: Draft, proven: Map<string, number>): number {
 /** Its node is drained first. @returns 1 when it is ended now. */
 function endStray(draft: Draft, { instance: { instanceId }, node, live }: StrayView): number {
   const pool = draft.policy.name
-  if (node !== null && node.status !== 'down' && (node.isEligible || lacksDrain(node))) {
-    const reason = 'its group does not have it any more'
-    act(draft, { kind: 'drain', pool, instanceId, nodeId: node.id, reason }, reason)
-    return 0
-  }
-  if (live.length > 0 || (node !== null && node.status !== 'down' && !node.isDrained)) return 0
+  if (!isDrainedFirst(draft, { instanceId, node }, 'its group does not have it any more')) return 0
+  if (live.length > 0) return 0
   const reason = 'its group does not have it, and nothing runs on it'
   act(draft, { kind: 'end_stray', pool, instanceId, nodeId: node?.id ?? null }, reason)
   return 1

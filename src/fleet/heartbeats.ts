@@ -210,7 +210,8 @@ class Wheel implements Heartbeats {
     if (this.#armed.get(key) !== armed) return
     if (!isEnding) {
       const { instanceId, hook: name } = hook
-      this.#deps.log.warn('a hook is not open any more', { pool, instanceId, hook: name })
+      // By the instance's own daemon, by somebody else, or by its time: slices that still run are told apart.
+      this.#deps.log.info('a hook is not open any more', { pool, instanceId, hook: name })
     }
     this.#disarm(key)
     this.#over.add(key)

@@ -51,9 +51,12 @@ export function doubtOf({ isEligible, isDrained }: DrainFacts, live: number): Do
   if (isEligible) return { kind: 'eligible', text: 'its node is eligible' }
   if (live > 0) return { kind: 'running', text: `${live} allocations run on its node` }
   if (isDrained) return null
-  const text = 'Nomad does not call its drain complete: what our token may not see may run there'
-  return { kind: 'not drained', text }
+  return { kind: 'not drained', text: NOT_DRAINED }
 }
+
+/** Nomad leaves system jobs alone when it is told to, and waits for those that run once on every node. */
+const NOT_DRAINED =
+  'Nomad does not call its drain complete: a sysbatch job, or what our token may not see, may run there'
 
 /** Made ineligible without a drain, or with one that somebody took back, it could never be proven empty. */
 export function lacksDrain({ isDraining, isDrained }: DrainFacts): boolean {

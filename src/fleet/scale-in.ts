@@ -9,6 +9,7 @@ import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
+import { isDrainedFirst } from './drain-first.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
@@ -163,7 +164,11 @@ function replaceMissing(draft: Draft, counts: Counts): void {
       `${unfit.length} of ${units.length} nodes are not ready: none is ended`,
     )
   }
-  for (const unit of unfit.slice(0, counts.budget)) commit(draft, counts, unit, 'unfit')
+  for (const unit of unfit.slice(0, counts.budget)) {
+    const machine = { instanceId: unit.id, node: unit.view.node }
+    if (isDrainedFirst(draft, machine, 'its node is not ready'))
+      commit(draft, counts, unit, 'unfit')
+  }
   if (missing.length === 0 || (memory.backoff.never_registered?.untilMs ?? 0) > nowMs) return
   noteFailure(memory, 'never_registered', nowMs)
   alarm('never registered', `${missing.length} machines run, and their nodes have never come`)

@@ -17,7 +17,7 @@ t.test('F1, F15: a drain that outlasts the hook by far, of which no event ever c
 })
 
 t.test('F3: a timeout that is shortened during a drain counts from the next beat on', async (t) => {
-  const cluster = await busyCluster(t, 25 * MINUTE, { hook: { timeoutS: 3600 } })
+  const cluster = await busyCluster(t, 8 * MINUTE, { hook: { timeoutS: 3600 } })
   terminateOne(cluster)
   await cluster.pass(MINUTE)
   cluster.putHook(60)
@@ -78,7 +78,7 @@ function failing(rules: Record<string, { times: number; code: string }>): AwsInt
 
 t.test('F7: heartbeats that are throttled are repeated within the timeout', async (t) => {
   const rules = { RecordLifecycleActionHeartbeat: { times: 0, code: 'Throttling' } }
-  const cluster = await busyCluster(t, 20 * MINUTE, {
+  const cluster = await busyCluster(t, 7 * MINUTE, {
     hook: { timeoutS: 30 },
     intercept: failing(rules),
   })

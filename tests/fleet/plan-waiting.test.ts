@@ -1,6 +1,7 @@
 /** Terminations that wait for us, and what is left over. */
 import t from 'tap'
 import { plan } from '../../src/fleet/plan.ts'
+import type { NodeView } from '../../src/fleet/view.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, SHAPE, type Pool } from './support/views.ts'
 
 function decide({ view, memory }: Pool, policy = aPolicy(), nowMs = NOW) {
@@ -39,7 +40,7 @@ t.test(
     const node = { isDraining: true, isDrained: false }
     const hidden = decide(aPool([{ ...drained, node }]))
     t.same(hidden.kinds, [])
-    t.match(hidden.why.notes.join(), /what our token may not see may run there/)
+    t.match(hidden.why.notes.join(), /what our token may not see, may run there/)
     t.match(hidden.hooks, [{}], 'the beats go on')
     const cordoned = { state: 'cordoned' } as const
     t.same(decide(aPool([{ ...cordoned, node }])).kinds, [], 'a victim is not ended either')
@@ -182,6 +183,19 @@ t.test('how a wait ended is told once: drained, or with slices that still ran', 
   const down = { ...lapsed, node: { status: 'down' } } as const
   t.same(decide(aPool([down])).departures, [], 'what took the node down took its slices')
 })
+
+t.test(
+  'a node that is neither ready nor down is drained before its machine is ended',
+  async (t) => {
+    const memory = { unfitSinceMs: NOW - 11 * MINUTE }
+    const silent = (more: Partial<NodeView>) =>
+      decide(aPool([{ memory, node: { status: 'disconnected', ...more } }, {}, {}])).kinds
+    t.same(silent({}), ['drain'])
+    t.same(silent({ isEligible: false, isDraining: true }), [])
+    t.same(silent({ isEligible: false, isDrained: true }), ['terminate'])
+    t.same(silent({ status: 'down' }), ['terminate'])
+  },
+)
 
 const stray = (launchedMs: number) => ({
   instance: {

@@ -9,6 +9,7 @@ import {
   keepBeating,
   type NodeName,
   toAllocationView,
+  SETTLE_MS,
   waitUntilEmpty,
 } from '../../fleet/index.ts'
 import type { DrainReport } from '../../model/index.ts'
@@ -151,7 +152,7 @@ async function waitForAll(waiting: Waiting): Promise<DrainReport[]> {
 const LONGEST_MS = 7 * 86_400_000
 
 async function waitForOne(
-  { nomad, io }: Waiting,
+  { nomad, io, options }: Waiting,
   node: NomadNode,
   signal: AbortSignal,
 ): Promise<DrainReport> {
@@ -159,6 +160,8 @@ async function waitForOne(
   const outcome = await waitUntilEmpty(nomad, node.ID, {
     clock: systemClock,
     signal,
+    // Whoever has less time is told what is known by then.
+    settleMs: Math.min(SETTLE_MS, (options.deadline ?? Infinity) / 2),
     onLeft(allocations) {
       left = allocations.map(toAllocationView)
       if (left.length > 0) io.stderr.write(`${node.Name}: ${left.length} still run\n`)

@@ -64,12 +64,18 @@ t.test(
   },
 )
 
-t.test('F38: system jobs neither hold a drain up nor count as work', async (t) => {
-  const { fake, node, nomad, drain } = aNode()
-  fake.run(node, 'metrics', { type: 'system' })
-  await drain()
-  t.equal(await proveEmpty(nomad, node.ID), 'empty')
-})
+t.test(
+  'F38: system jobs hold nothing up; one that runs once is waited for as Nomad does',
+  async (t) => {
+    const { fake, node, nomad, drain } = aNode()
+    fake.run(node, 'metrics', { type: 'system' })
+    const { ID } = fake.run(node, 'once', { type: 'sysbatch' })
+    await drain()
+    t.equal(await proveEmpty(nomad, node.ID), 'busy')
+    fake.finish(ID)
+    t.equal(await proveEmpty(nomad, node.ID), 'empty')
+  },
+)
 
 t.test(
   'F37: a node without work is proven empty when what was decided before its drain would show',
