@@ -8,7 +8,6 @@ import {
   HOUR,
   lost,
   MINUTE,
-  running,
   SECOND,
   sizes,
   updateGroup,
