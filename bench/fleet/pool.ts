@@ -1,5 +1,8 @@
 /** A large pool in the middle of a busy day. */
+import { plan } from '../../src/fleet/plan.ts'
 import { aPolicy, aPool, MINUTE, NOW, type UnitOptions } from '../../tests/fleet/support/views.ts'
+
+const SECOND = 1000
 
 const CLASSES = [
   { name: 'small', need: { cpuMhz: 3000, memoryMiB: 4608 } },
@@ -27,5 +30,8 @@ export function largePool(nodes: number, waiting: number) {
   const most = nodes * 20
   const { view, memory } = aPool(units, { demand, group: { max: most } })
   memory.bootsMs = [2 * MINUTE]
-  return { view, memory, policy: aPolicy({ max: most }), nowMs: NOW }
+  const policy = aPolicy({ max: most })
+  // As it is remembered from the look before.
+  const before = plan({ ...view, demand: null }, policy, memory, NOW - SECOND)
+  return { view, memory: before.memory, policy, nowMs: NOW }
 }

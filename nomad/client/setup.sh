@@ -80,7 +80,7 @@ start_units() {
   # Outside of EC2 nobody else ends the machine. What may not drain would hold it for two days.
   if [[ $NOMAD_ACL == true && -z $LIFECYCLE_TOKEN ]]; then log 'without lifecycle_token, nobody waits for builds here'; fi
   if [[ $FLEET_LIFECYCLE == true && $ON_EC2 == true && ($NOMAD_ACL == false || -n $LIFECYCLE_TOKEN) ]]; then
-    apply caravan-lifecycle.service "$units/caravan-lifecycle.service" /etc/caravan/client.env /etc/caravan/lifecycle.env
+    apply caravan-lifecycle.service "$units/caravan-lifecycle.service" /etc/caravan/{client,proxy,lifecycle}.env
   elif systemctl -q is-enabled caravan-lifecycle.service 2> /dev/null; then
     systemctl -q disable --now caravan-lifecycle.service
   fi

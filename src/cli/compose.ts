@@ -1,5 +1,4 @@
 /** Puts the rooms together: the only file that builds the object graph. */
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startApi } from '../api/index.ts'
@@ -12,6 +11,7 @@ import {
   createShutdown,
   ownFile,
   prepareFolder,
+  readNamedFile,
   systemClock,
   systemRandom,
 } from '../platform/index.ts'
@@ -135,7 +135,7 @@ export async function openNomad(settings: Settings, log: Log): Promise<NomadClie
 /** The settings name files, as Nomad's own variables do; the client wants what is in them. */
 async function readTls(nomad: Settings['nomad']): Promise<TlsOptions | null> {
   const read = async (file: string | undefined, setting: string) =>
-    file === undefined ? undefined : (await readSettingsFile(file, setting)).toString('utf8')
+    file === undefined ? undefined : await readSettingsFile(file, setting)
   const [ca, cert, key] = await Promise.all([
     read(nomad.ca_cert, 'nomad.ca_cert'),
     read(nomad.client_cert, 'nomad.client_cert'),
@@ -153,12 +153,12 @@ async function readTls(nomad: Settings['nomad']): Promise<TlsOptions | null> {
 /** @throws CaravanError SETTINGS_INVALID when the file that the settings name cannot be read. */
 export async function readTemplate(settings: Settings): Promise<{ file: string; text: string }> {
   const file = settings.nomad.template ?? TEMPLATE
-  return { file, text: (await readSettingsFile(file, 'nomad.template')).toString('utf8') }
+  return { file, text: await readSettingsFile(file, 'nomad.template') }
 }
 
-async function readSettingsFile(file: string, setting: string): Promise<Buffer> {
+async function readSettingsFile(file: string, setting: string): Promise<string> {
   try {
-    return await readFile(file)
+    return await readNamedFile(file)
   } catch (cause) {
     throw new CaravanError('SETTINGS_INVALID', `${setting}: cannot read ${file}`, { cause })
   }

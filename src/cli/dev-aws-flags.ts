@@ -1,10 +1,10 @@
 /** The flags of `caravan dev aws`. */
-import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import type { DevAwsOptions } from './dev-aws.ts'
+import { logLevelOption, toPort, type Finish } from './flags.ts'
 import type { Io } from './io.ts'
 
-export function addDevAws(dev: Command, io: Io, finish: (exitCode: number) => void): void {
+export function addDevAws(dev: Command, io: Io, finish: Finish): void {
   // Both have a --port.
   dev.enablePositionalOptions()
   dev
@@ -16,18 +16,8 @@ export function addDevAws(dev: Command, io: Io, finish: (exitCode: number) => vo
     .option('--boot <duration>', 'from launch to a machine that is up', '2s')
     .option('--script <file>', 'play these steps on a whole cluster (JSON)')
     .option('--no-controller', 'play the script without a controller of the fleet')
-    .addOption(
-      new Option('--log-level <level>', 'least important line to log')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .env('CARAVAN_LOG_LEVEL'),
-    )
+    .addOption(logLevelOption())
     .action(async (options: DevAwsOptions) => {
       finish(await (await import('./dev-aws.ts')).devAws(options, io))
     })
-}
-
-function toPort(text: string): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value <= 65_535) return value
-  throw new InvalidArgumentError('a whole number from 0 to 65535 is needed')
 }

@@ -1,11 +1,17 @@
 /** `caravan dev aws`: the AWS emulator on this machine, and with a script a whole cluster on it. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Rehearsal, StartController } from '../dev/index.ts'
 import { CaravanError, parseDurationMs } from '../model/index.ts'
 import type { Log, LogLevel } from '../platform/index.ts'
-import { createLog, createTextWriter, systemClock, systemRandom } from '../platform/index.ts'
+import {
+  createLog,
+  createTextWriter,
+  readNamedFile,
+  systemClock,
+  systemRandom,
+} from '../platform/index.ts'
 import { untilAborted } from './dev.ts'
 import type { Io } from './io.ts'
 import { EXIT, usageError, writeJsonLine } from './io.ts'
@@ -82,19 +88,14 @@ type Steps = Parameters<Rehearsal['play']>[0]
 
 /** A script without an end goes on until a signal ends it. */
 async function playScript(rehearsal: Rehearsal, steps: Steps, log: Log, io: Io): Promise<void> {
-  let outcome: string
-  try {
-    outcome = await rehearsal.play(steps, io.signal)
-  } catch (cause) {
-    throw new CaravanError('INPUT_INVALID', 'a step of the script was refused', { cause })
-  }
+  const outcome = await rehearsal.play(steps, io.signal)
   if (outcome === 'ended') log.info('the script has ended')
   if (outcome === 'played') await untilAborted(io.signal)
 }
 
 async function read(file: string, io: Io): Promise<[string, string]> {
   try {
-    return [await readFile(resolve(io.cwd, file), 'utf8'), file]
+    return [await readNamedFile(resolve(io.cwd, file)), file]
   } catch (cause) {
     throw new CaravanError('INPUT_INVALID', `--script ${file} can not be read`, { cause })
   }

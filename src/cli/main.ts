@@ -1,6 +1,6 @@
 /** The entry point of every command that has none of its own: runs it, and turns its end into an exit code. */
 import { EXIT, reportError } from './io.ts'
-import { openProcessIo } from './process-io.ts'
+import { endProcessOf, openProcessIo } from './process-io.ts'
 
 // A reader that went away is no fault; but a build that nobody follows any more has not succeeded, and has
 // processes and folders to clear away.
@@ -9,7 +9,7 @@ const io = openProcessIo((interrupt) => {
   interrupt('nobody reads any more')
 })
 
-process.exitCode = await main()
+await endProcessOf(io, await main())
 
 async function main(): Promise<number> {
   try {

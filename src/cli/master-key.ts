@@ -1,10 +1,10 @@
 /** The master key of an installation: where it lies, how it is made, and what is derived from it. */
 import { createHmac } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Settings } from '../model/index.ts'
 import { CaravanError } from '../model/index.ts'
-import { systemRandom } from '../platform/index.ts'
+import { readNamedFile, systemRandom } from '../platform/index.ts'
 
 const MASTER_KEY_BYTES = 32
 
@@ -59,7 +59,7 @@ function toFingerprint(master: Uint8Array): string {
 
 async function readKeyText(file: string): Promise<string | null> {
   try {
-    return await readFile(file, 'utf8')
+    return await readNamedFile(file)
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
     throw new CaravanError('SETTINGS_INVALID', `server.master_key_file: cannot read ${file}`, {

@@ -4,13 +4,17 @@
  */
 import { reportError } from './io.ts'
 import { metrics } from './metrics/start.ts'
-import { openProcessIo } from './process-io.ts'
+import { endProcessOf, openProcessIo } from './process-io.ts'
 
 // Whoever only counts what happens goes on counting when nobody reads.
 const io = openProcessIo(() => undefined)
 
-try {
-  process.exitCode = await metrics(process.argv.slice(3), io)
-} catch (error) {
-  process.exitCode = reportError(io, error, 'nomad-metrics')
+await endProcessOf(io, await main())
+
+async function main(): Promise<number> {
+  try {
+    return await metrics(process.argv.slice(3), io)
+  } catch (error) {
+    return reportError(io, error, 'nomad-metrics')
+  }
 }

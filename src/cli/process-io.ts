@@ -1,4 +1,5 @@
 /** The process that a command runs in: its streams and signals. */
+import { endProcess } from '../platform/index.ts'
 import { EXIT, type Io } from './io.ts'
 
 /** @param onUnread called when nobody reads stdout any more, as in `caravan builds list | head -1`. */
@@ -26,6 +27,14 @@ export function openProcessIo(onUnread: (interrupt: (why: string) => void) => vo
     cwd: process.cwd(),
     signal: interrupt.signal,
   }
+}
+
+/** Whoever has asked a command to end does not want to wait for those who read it. */
+const UNREAD_MS = 1000
+
+/** Ends the process with this code, when what was written has been read. */
+export function endProcessOf({ signal }: Io, code: number): Promise<never> {
+  return endProcess(code, signal.aborted ? UNREAD_MS : undefined)
 }
 
 function isUnread({ code }: NodeJS.ErrnoException): boolean {

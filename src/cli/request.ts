@@ -1,9 +1,8 @@
 /** From a command line and the checkout it was typed in to a build request. */
-import { createReadStream } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import type { BuildRequestInput } from '../model/index.ts'
 import type { Checkout } from '../platform/index.ts'
-import { readCheckout } from '../platform/index.ts'
+import { readCheckout, readNamedFile } from '../platform/index.ts'
 import { usageError } from './io.ts'
 
 export interface RequestOptions {
@@ -27,8 +26,6 @@ export interface PlannedRequest {
 
 /** Tried in this order below the top of the checkout, else below the current folder. */
 const CONFIG_FILES = ['.circleci/config.yml', '.caravan/config.yml']
-/** Several times what is compiled. Some files, as those of devices, have no end. */
-const CONFIG_BYTES_MAX = 4 * 1024 ** 2
 
 /** @throws CaravanError INPUT_INVALID when there is no configuration file, or the flags do not fit. */
 export async function planRequest(options: RequestOptions, cwd: string): Promise<PlannedRequest> {
@@ -95,19 +92,12 @@ function nameOf(file: string, cwd: string): string {
 }
 
 async function readOptional(file: string): Promise<string | null> {
-  const bytes: Buffer[] = []
   try {
-    const stream = createReadStream(file, { end: CONFIG_BYTES_MAX })
-    for await (const chunk of stream as AsyncIterable<Buffer>) bytes.push(chunk)
+    return await readNamedFile(file)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw usageError(`cannot read ${file}: ${(cause as Error).message}`)
   }
-  const whole = Buffer.concat(bytes)
-  if (whole.length <= CONFIG_BYTES_MAX) return whole.toString('utf8')
-  throw usageError(
-    `${file} is larger than ${CONFIG_BYTES_MAX / 1024 ** 2} MiB: no configuration is`,
-  )
 }
 
 function warnOfCheckout({ sha, dirtyCount, submodules }: Checkout): string[] {

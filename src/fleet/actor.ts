@@ -4,6 +4,7 @@ import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
 import type { Log } from '../platform/index.ts'
 import { isCaravanError } from '../model/index.ts'
+import { renewDrain } from './lifecycle/drain.ts'
 import { isLive } from './observe/nomad-side.ts'
 import type { FleetGroups, FleetNomad } from './ports.ts'
 import { doubtOf, drainFactsOf } from './proof.ts'
@@ -82,10 +83,15 @@ async function setDesired(
 
 /** Without a deadline: Nomad would end what still runs then. */
 async function drain(
-  { nodeId, reason }: Of<'cordon'> | Of<'drain'>,
+  intent: Of<'cordon'> | Of<'drain'>,
   { nomad, now }: ActorDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const { nodeId, reason } = intent
+  if (intent.kind === 'drain' && intent.isRenewal === true) {
+    await renewDrain(nomad, nodeId, signal)
+    return done('looked at again')
+  }
   const meta = toDrainMeta({ by: 'controller', reason, sinceMs: now() })
   await nomad.drainNode(nodeId, { deadlineMs: null, ignoreSystemJobs: true }, { meta, signal })
   return done('ineligible')

@@ -7,6 +7,7 @@
 import { CaravanError, isCaravanError } from '../model/index.ts'
 import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
 import { carryOut } from './actor.ts'
+import { adoptMemory } from './adopt.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
 import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
 import { learn, type Outcome } from './learn.ts'
@@ -138,6 +139,7 @@ class OneController implements Controller {
   #takeLease(): boolean {
     const { store, holder, now, log } = this.#deps
     const before = this.#lease
+    const previous = before === null ? store.readLease() : null
     this.#lease = store.takeLease(holder, now(), LEASE_MS)
     if (this.#lease === null) {
       if (before !== null) log.warn('another controller has taken over')
@@ -145,7 +147,7 @@ class OneController implements Controller {
       for (const { name } of this.#deps.policies) this.#beats.set(name, [])
       return false
     }
-    if (before?.fence !== this.#lease.fence) this.#takeOver(this.#lease)
+    if (before?.fence !== this.#lease.fence) this.#takeOver(this.#lease, previous)
     this.#renewal ??= this.#renewLater()
     return true
   }
@@ -165,9 +167,14 @@ class OneController implements Controller {
   }
 
   /** What the one before us left is seen in AWS and Nomad; what it remembered is read. */
-  #takeOver(lease: Lease): void {
+  #takeOver(lease: Lease, previous: Lease | null): void {
     const { store, log, now } = this.#deps
-    this.#memory = store.loadMemory()
+    // Renewed in our future, it was by a clock that is ahead.
+    const aheadMs = Math.max(0, (previous?.untilMs ?? 0) - LEASE_MS - now())
+    const left = [...store.loadMemory()]
+    this.#memory = new Map(
+      left.map(([pool, memory]) => [pool, adoptMemory(memory, aheadMs, now())]),
+    )
     const open = store.openIntents()
     log.info('this controller acts', { fence: lease.fence, openIntents: open.length })
     for (const { id } of open) store.endIntent(lease, id, 'unknown: the controller ended', now())
@@ -214,7 +221,9 @@ class OneController implements Controller {
     for (const [pool, { memory }] of plans) this.#memory.set(pool, memory)
     const { now } = this.#deps
     const intents = [...plans.values()].flatMap((each) => each.intents)
-    const lease = this.#holdLease()
+    // A tick that does nothing needs no newer lease: what it stores is refused when the fence is an old one.
+    const isQuiet = intents.length === 0
+    const lease = isQuiet && this.#lease !== null ? this.#lease : this.#holdLease()
     const stored = new Map(
       intents.filter(isIrreversible).map((intent) => [intent, this.#newId(lease)] as const),
     )
@@ -222,15 +231,21 @@ class OneController implements Controller {
       return { id, fence: lease.fence, atMs: now(), intent }
     })
     this.#teller.commit(lease, [...this.#memory.values()], entries, [...plans.values()])
-    for (const kinds of ORDER) {
-      const next = intents.filter(({ kind }) => kinds.includes(kind))
-      for (let at = 0; at < next.length; at += CALLS_MAX) {
-        const part = next.slice(at, at + CALLS_MAX)
+    const next = ORDER.flatMap((kinds) => {
+      const fitting = intents.filter(({ kind }) => kinds.includes(kind))
+      return Array.from({ length: Math.ceil(fitting.length / CALLS_MAX) }, (_, at) =>
+        fitting.slice(at * CALLS_MAX, (at + 1) * CALLS_MAX),
+      )
+    })
+    try {
+      for (const part of next) {
         const ends = await Promise.allSettled(
           part.map(async (intent) => done.push(await this.#carryOut(intent, stored, signal))),
         )
         for (const end of ends) if (end.status === 'rejected') throw end.reason
       }
+    } finally {
+      this.#teller.giveUp(lease, [...stored.values()])
     }
     if (done.length > 0) {
       this.#teller.commit(this.#holdLease(), [...this.#memory.values()], [], [])
@@ -239,7 +254,7 @@ class OneController implements Controller {
 
   async #carryOut(
     intent: Intent,
-    stored: ReadonlyMap<Intent, string>,
+    stored: Map<Intent, string>,
     signal: AbortSignal,
   ): Promise<{ intent: Intent; outcome: Outcome }> {
     const { store, now } = this.#deps
@@ -255,6 +270,7 @@ class OneController implements Controller {
     const id = stored.get(intent)
     if (id !== undefined) {
       store.endIntent(this.#holdLease(), id, `${outcome.kind}: ${outcome.text}`, now())
+      stored.delete(intent)
     }
     return { intent, outcome }
   }

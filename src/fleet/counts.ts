@@ -23,7 +23,7 @@ export class Counts {
 
   constructor(draft: Draft, { floor }: Placement) {
     const { sizes } = draft
-    this.size = Math.min(sizes.sure, membersOf(draft.units))
+    this.size = Math.min(sizes.sure, membersOf(draft))
     this.budget = budgetOf(draft.policy, Math.max(sizes.sure, 1))
     const ours = draft.units.filter(
       ({ state, memory }) =>

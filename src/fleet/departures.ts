@@ -12,12 +12,14 @@ export type Departure =
 /** Each once; remembers which were told. */
 export function noteDepartures({ units, view, nowMs }: Draft): Departure[] {
   if (!view.isNomadKnown) return []
-  return units.flatMap((unit) => {
+  const departures: Departure[] = []
+  for (const unit of units) {
     const departure = departureOf(unit, nowMs)
-    if (departure === null) return []
+    if (departure === null) continue
     unit.memory.hasDeparted = true
-    return [departure]
-  })
+    departures.push(departure)
+  }
+  return departures
 }
 
 function departureOf({ id: instanceId, memory, view }: Unit, nowMs: number): Departure | null {

@@ -101,7 +101,10 @@ class Wheel implements Heartbeats {
       if (this.#over.has(key)) continue
       const known = this.#armed.get(key)
       if (known !== undefined) {
-        known.hook = { ...hook, timeoutMs: known.hook.timeoutMs }
+        const timeoutMs = Math.min(hook.timeoutMs, known.hook.timeoutMs)
+        const isShorter = timeoutMs < known.hook.timeoutMs
+        known.hook = { ...hook, timeoutMs }
+        if (isShorter) this.#hasten(known)
         known.isEnding = false
         continue
       }
@@ -225,9 +228,20 @@ class Wheel implements Heartbeats {
   #schedule(armed: Armed, delayMs: number): void {
     if (this.#armed.get(keyOf(armed.pool, armed.hook)) !== armed) return
     armed.timer = this.#deps.clock.after(delayMs, () => {
+      armed.timer = null
       this.#due.push(armed)
       this.#pump()
     })
+  }
+
+  /** Made shorter between the reading and the beat, the timeout counts from that beat on. */
+  #hasten(armed: Armed): void {
+    const { timer, lastMs, hook } = armed
+    if (timer === null || lastMs === null) return
+    const nowMs = this.#deps.clock.monotonic()
+    armed.expiresMs = Math.min(armed.expiresMs, lastMs + hook.timeoutMs)
+    timer.cancel()
+    this.#schedule(armed, Math.max(0, lastMs + this.#restOf(hook.timeoutMs) - nowMs))
   }
 
   /** As it is now, shared by all that beat for the group at the time; the known one when it can not be read. */

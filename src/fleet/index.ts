@@ -14,7 +14,13 @@ export {
   undrain,
   waitUntilEmpty,
 } from './lifecycle/index.ts'
-export { isPolling, readPollingSettings, tickRunners, toRunnerGroup } from './polling/index.ts'
+export {
+  forgottenOfGroup,
+  isPolling,
+  readPollingSettings,
+  tickRunners,
+  toRunnerGroup,
+} from './polling/index.ts'
 export { createController, type ControllerDeps, type Tick } from './controller.ts'
 export { createDemandClient } from './demand-client.ts'
 export { toFleetStatus } from './status.ts'
@@ -24,6 +30,6 @@ export { isLive } from './observe/nomad-side.ts'
 export { SETTLE_MS } from './proof.ts'
 export { toPolicies, type PoolPolicy } from './policy.ts'
 export type * from './ports.ts'
-export { startFleet, type FleetLoop } from './run.ts'
+export { startFleet, type FleetLoop, type LoopTimes } from './run.ts'
 export { createSteadyTime } from './steady-clock.ts'
 export { openFleetStore } from './store/open.ts'

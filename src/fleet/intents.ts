@@ -18,7 +18,15 @@ export type Intent =
   | { kind: 'cordon'; pool: string; instanceId: string; nodeId: string; reason: VictimReason }
   | { kind: 'uncordon'; pool: string; instanceId: string; nodeId: string; reason: string }
   /** The instance is lost already: its slices may end, new ones do not come. */
-  | { kind: 'drain'; pool: string; instanceId: string; nodeId: string; reason: string }
+  | {
+      kind: 'drain'
+      pool: string
+      instanceId: string
+      nodeId: string
+      reason: string
+      /** It is drained already, and Nomad does not see that nothing is left. */
+      isRenewal?: boolean
+    }
   | { kind: 'protect' | 'unprotect'; pool: string; group: string; instanceIds: string[] }
   | {
       kind: 'terminate'

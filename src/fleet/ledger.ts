@@ -68,7 +68,8 @@ export function takeStock(
   const units = view.units.map((unit) => {
     const id = unit.member.instanceId
     const known = before[id]
-    const own = known === undefined ? enter(unit, view, nowMs) : copyUnit(known)
+    const own = known === undefined ? newUnit(nowMs) : copyUnit(known)
+    noteProtection(unit, own, view)
     memory.units[id] = own
     // Only now does it boot for us, however long it has been prepared.
     if (own.state === 'warm' && !isWarm(unit.member)) own.firstSeenMs = nowMs
@@ -96,14 +97,16 @@ export function takeStock(
 }
 
 export function groupByState(units: readonly Unit[]): UnitsByState {
-  const groups = Object.fromEntries(UNIT_STATES.map((state) => [state, [] as Unit[]]))
+  const groups: Partial<Record<UnitState, Unit[]>> = {}
+  for (const state of UNIT_STATES) groups[state] = []
   for (const unit of units) groups[unit.state]?.push(unit)
   return groups as Record<UnitState, Unit[]>
 }
 
-function enter({ member }: UnitView, { group }: PoolView, nowMs: number): UnitMemory {
-  const isProtectedByUs = member.isProtected && (group?.protectsNew ?? false)
-  return { ...newUnit(nowMs), isProtectedByUs }
+/** What a group protects as it enters service, from its launch or from standby, is ours to release. */
+function noteProtection({ member }: UnitView, own: UnitMemory, { group }: PoolView): void {
+  if (member.isProtected && !own.isInService && group?.protectsNew) own.isProtectedByUs = true
+  own.isInService = member.lifecycle === 'InService'
 }
 
 /** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
@@ -162,7 +165,10 @@ function remember(
   memory: PoolMemory,
   nowMs: number,
 ): void {
-  if (own.state !== state) Object.assign(own, { state, stateSinceMs: nowMs })
+  if (own.state !== state) {
+    own.state = state
+    own.stateSinceMs = nowMs
+  }
   if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
     own.readyMs = nowMs
     forgetFailures(memory, nowMs)

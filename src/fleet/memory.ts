@@ -29,6 +29,8 @@ export interface UnitMemory {
   committedMs: number | null
   /** Whether that took one off the desired size. */
   isDecremented: boolean
+  /** As it was last seen. */
+  isInService: boolean
   /** We protected it from scale-in, so we may end that. */
   isProtectedByUs: boolean
   /** When its termination was first seen to wait for us. */
@@ -126,6 +128,7 @@ export function newUnit(nowMs: number): UnitMemory {
     unfitSinceMs: null,
     committedMs: null,
     isDecremented: false,
+    isInService: false,
     isProtectedByUs: false,
     waitingSinceMs: null,
     drainedMs: null,

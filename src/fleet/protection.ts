@@ -19,7 +19,9 @@ export function syncProtection(draft: Draft): void {
   const idle: Unit[] = []
   for (const unit of units) {
     const { member, node } = unit.view
-    if (member.lifecycle !== 'InService' || node === null) continue
+    if (member.lifecycle !== 'InService') continue
+    // One whose node never came holds up whoever would replace it.
+    if (node === null && unit.state !== 'missing') continue
     if (isBusy(unit.view)) {
       if (!member.isProtected && unit.state !== 'committing') unprotected.push(unit)
     } else if (member.isProtected && unit.memory.isProtectedByUs) idle.push(unit)

@@ -5,15 +5,12 @@
 import { act, type Draft } from './draft.ts'
 import { drainForGood, proveUnitEmpty } from './waiting.ts'
 
-export const RETAINED = 'Terminating:Retained'
-
 /** A list that lags still shows a machine whose end was asked for. */
 const END_SHOWS_MS = 60_000
 
 export function endRetained(draft: Draft): void {
-  const { policy, nowMs, units, notes } = draft
-  const retained = units.filter(({ view }) => view.member.lifecycle === RETAINED)
-  for (const unit of retained) {
+  const { policy, nowMs, byState, notes } = draft
+  for (const unit of byState.retained) {
     const { memory, id: instanceId } = unit
     // Of a controller before us, whose store is lost.
     memory.waitingSinceMs ??= nowMs

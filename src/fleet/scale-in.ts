@@ -9,7 +9,7 @@ import { act, type Draft } from './draft.ts'
 import type { VictimReason } from './intents.ts'
 import { noteFailure } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
-import { isDrainedFirst } from './drain-first.ts'
+import { isDrainedFirst, renewDrainOf } from './drain-first.ts'
 import { isBusy, type Unit } from './ledger.ts'
 import { doubtOf, SETTLE_MS } from './proof.ts'
 import type { Placement } from './scale-out.ts'
@@ -73,7 +73,10 @@ function settle(
     return
   }
   const doubt = doubtOf(node, unit.view.live.length)
-  if (doubt?.kind === 'not drained') draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
+  if (doubt?.kind === 'not drained') {
+    draft.notes.push(`${unit.id} is cordoned: ${doubt.text}`)
+    renewDrainOf(draft, unit, cordon.reason)
+  }
   const isProven =
     !isBusy(unit.view) &&
     doubt === null &&

@@ -47,24 +47,19 @@ export function* freedBins({ byState, memory }: Draft): Generator<Bin> {
   }
 }
 
-export function requestedOf({ view, units, sizes }: Draft): number {
-  return view.group === null ? 0 : Math.max(0, sizes.asked - membersOf(units))
+export function requestedOf(draft: Draft): number {
+  const { view, sizes } = draft
+  return view.group === null ? 0 : Math.max(0, sizes.asked - membersOf(draft))
 }
 
 /** What the desired size counts. */
-export function membersOf(units: readonly Unit[]): number {
-  return units.filter(
-    ({ state, memory }) => !BESIDE.has(state) && !(state === 'committing' && memory.isDecremented),
-  ).length
+export function membersOf({ units, byState }: Draft): number {
+  const beside = BESIDE.reduce((sum, state) => sum + byState[state].length, 0)
+  const going = byState.committing.filter(({ memory }) => memory.isDecremented).length
+  return units.length - beside - going
 }
 
-const BESIDE: ReadonlySet<Unit['state']> = new Set([
-  'waiting',
-  'terminating',
-  'retained',
-  'standby',
-  'warm',
-])
+const BESIDE = ['waiting', 'terminating', 'retained', 'standby', 'warm'] as const
 
 /**
  * One that goes for its age or image comes back with a new machine instead. What its own daemon has taken

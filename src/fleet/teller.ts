@@ -57,6 +57,17 @@ export class Teller {
     }
   }
 
+  /** Intents of a tick that ended before it came to them, or before they were over. */
+  giveUp(lease: Lease, ids: readonly string[]): void {
+    const { store, now, log } = this.#deps
+    try {
+      for (const id of ids) store.endIntent(lease, id, 'unknown: the tick ended', now())
+    } catch (cause) {
+      // Whoever takes over ends them.
+      log.debug('intents are left open', { ids, cause })
+    }
+  }
+
   /** What came of an intent. */
   tell(intent: Intent, outcome: Outcome): void {
     const { log, metrics } = this.#deps

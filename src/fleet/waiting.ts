@@ -6,6 +6,7 @@ import type { AwsHook } from '../platform/index.ts'
 import { watchCap } from './cap.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
+import { renewDrainOf } from './drain-first.ts'
 import { chooseHook } from './lifecycle/hooks.ts'
 import { doubtOf, lacksDrain, SETTLE_MS } from './proof.ts'
 
@@ -41,7 +42,8 @@ export function handleWaiting(draft: Draft): void {
 /** A machine that came back from standby waits in its launching hook once more. */
 function forgetCompletions({ units, nowMs }: Draft): void {
   for (const { memory, view } of units) {
-    const isOver = nowMs - (memory.completedMs ?? nowMs) >= COMPLETION_SHOWS_MS
+    if (memory.completedMs === null) continue
+    const isOver = nowMs - memory.completedMs >= COMPLETION_SHOWS_MS
     if (isOver && !view.member.lifecycle.endsWith(':Wait')) memory.completedMs = null
   }
 }
@@ -62,6 +64,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const capAtMs = sinceMs + hook.capMs
   const group = policy.group
   drainForGood(draft, unit)
+  renewDrainOf(draft, unit, 'its drain is open, and nothing is seen on it')
   const proof = proveUnitEmpty(draft, unit)
   if (!isCompleted || !proof.isEmpty) {
     const { name, transition, timeoutMs } = hook

@@ -2,8 +2,8 @@
  * AWS, as little of it as the fleet needs. This file and its folder are the only places that name the SDK,
  * whose clients are loaded with the first call of each service: EC2's alone takes 0.4 s.
  *
- * Credentials, proxies and endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_AUTO_SCALING`, ...) are found by
- * the SDK where all programs that use it look for them.
+ * Credentials and endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_AUTO_SCALING`, ...) are found by the SDK where
+ * all programs that use it look for them; proxies (`HTTPS_PROXY`, `NO_PROXY`) by Node.js.
  */
 import { CALL_MS, type AwsSettings } from './aws/call.ts'
 import { createGroupCalls } from './aws/groups.ts'

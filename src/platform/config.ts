@@ -3,7 +3,6 @@
  *
  * Everything that is wrong is told at once, each with the line, the variable or the flag it comes from.
  */
-import { readFile as readTextFile } from 'node:fs/promises'
 import { z } from 'zod'
 import {
   CaravanError,
@@ -22,6 +21,7 @@ import {
   type Override,
   type SettingsFlags,
 } from './config/sources.ts'
+import { readNamedFile } from './named-file.ts'
 
 export type { SettingsFile } from './config/file.ts'
 export type { SettingsFlags } from './config/sources.ts'
@@ -42,7 +42,7 @@ export interface SettingsSources {
 export async function readSettings(sources: Omit<SettingsSources, 'file'>): Promise<Settings> {
   const name = sources.flags.settings ?? (sources.env[SETTINGS_VARIABLE] || undefined)
   if (name === undefined) return resolveSettings(sources)
-  const text = await readTextFile(name, 'utf8').catch((cause: unknown) => {
+  const text = await readNamedFile(name).catch((cause: unknown) => {
     throw new CaravanError('SETTINGS_INVALID', `The settings file ${name} can not be read.`, {
       cause,
     })

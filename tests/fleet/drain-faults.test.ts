@@ -194,7 +194,7 @@ t.test('F38: jobs that run on every node for ever keep none of them', async (t) 
   await cluster.until('one is called for', () => count(cluster, TERMINATE) === 1, 5 * MINUTE)
   await cluster.pass(5 * MINUTE)
   t.notOk(cluster.group.members.has(one?.Name ?? ''))
-  // Nomad's drain waits for what ends by itself.
+  // What runs once on every node ends by itself: Nomad's drain waits for it, and does not see its end.
   t.ok(cluster.group.members.has(other?.Name ?? ''))
   cluster.nomad.finish(cleanup?.ID ?? '')
   await untilGone(cluster, 5 * MINUTE)

@@ -75,6 +75,24 @@ t.test('F2, F3: a timeout that was changed counts from the next beat on', async 
   t.ok(beats.length - before >= 3)
 })
 
+t.test('a timeout that was shortened just before a beat brings the next one forward', async (t) => {
+  const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 3600_000 })
+  heartbeats.set('linux', [hook('i-1', 3600_000)])
+  await clock.tick(20_000)
+  t.equal(beats.length, 1)
+  // As a look finds out, for which the beat was too early.
+  state.timeoutMs = 60_000
+  heartbeats.set('linux', [hook('i-1', 60_000)])
+  t.match(heartbeats.list(), [{ expiresMs: 60_000 }])
+  await clock.tick(60_000)
+  const times = [0, ...beats.slice(1).map(({ atMs }) => atMs), clock.monotonic()]
+  const gaps = times.slice(1).map((atMs, at) => atMs - (times[at] ?? 0))
+  t.ok(
+    gaps.every((gap) => gap <= 20_000),
+    gaps.join(' '),
+  )
+})
+
 t.test('F7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
   let failures = 6
   const { clock, beats, heartbeats } = wheel(t, {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -83,6 +84,13 @@ t.test('what is there is not overwritten unless that is asked for', async (t) =>
   const full = await run(t, 'restore', file, '--data', dataDir)
   t.match(full, { code: 2, stderr: /is not empty .*--force/ })
   t.match(await run(t, 'restore', file, '--data', dataDir, '--force'), { code: 0 })
+  // Nobody is at the other end of it: to open it as a file would wait for ever.
+  const pipe = join(dir, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const intoPipe = await run(t, 'backup', pipe, '--data', dataDir, '--force')
+  t.match(intoPipe, { code: 2, stderr: /pipe can not be written/ })
+  const fromPipe = await run(t, 'restore', pipe, '--data', join(dir, 'other'))
+  t.match(fromPipe, { code: 2, stderr: /pipe is no backup: it is no regular file/ })
 
   const key = join(dir, 'other', 'master.key')
   writeFileSync(key, `${'cd'.repeat(32)}\n`)

@@ -1,5 +1,5 @@
 /** `caravan dev aws` as a user runs it. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -118,8 +118,9 @@ t.test('flags and scripts that make no sense are told, with exit code 2', async 
   t.match(boot.stderr, '--boot soon is no duration')
 })
 
-t.test('the example of the guide is a script', (t) => {
-  const file = join(EXAMPLES, 'scale-in.json')
-  t.ok(parseScript(readFileSync(file, 'utf8'), file).length > 3)
+t.test('the examples of the guide are scripts', (t) => {
+  for (const name of readdirSync(EXAMPLES)) {
+    t.ok(parseScript(readFileSync(join(EXAMPLES, name), 'utf8'), name).length > 3)
+  }
   t.end()
 })

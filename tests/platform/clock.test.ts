@@ -41,6 +41,28 @@ t.test('timers of the driven clock fire in order of their time', async (t) => {
   t.equal(clock.monotonic(), 30)
 })
 
+t.test('of many timers each fires once, at its time, or never when it was canceled', async (t) => {
+  const clock = new TestClock()
+  const fired: { order: number; atMs: number }[] = []
+  const wanted: { order: number; atMs: number }[] = []
+  let due = 7
+  for (let order = 0; order < 500; order++) {
+    due = (due * 211) % 1009
+    const atMs = due
+    const timer = clock.after(atMs, () => fired.push({ order, atMs: clock.monotonic() }))
+    if (order % 3 === 0) timer.cancel()
+    else wanted.push({ order, atMs })
+    timer.unref()
+    if (order % 9 === 0) timer.cancel()
+  }
+  await clock.tick(500)
+  await clock.tick(600)
+  t.same(
+    fired,
+    wanted.sort((a, b) => a.atMs - b.atMs || a.order - b.order),
+  )
+})
+
 t.test('the wall clock may jump, durations do not', (t) => {
   const clock = new TestClock(5_000_000)
   clock.jump(-1_000_000)

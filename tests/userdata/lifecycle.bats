@@ -7,6 +7,7 @@ setup() { load machine && new_machine; }
   booted
   called 'systemctl restart caravan-lifecycle.service'
   [[ $(contents /etc/systemd/system/caravan-lifecycle.service) == *'caravan fleet lifecycle --self'* ]]
+  [[ $(contents /etc/systemd/system/caravan-lifecycle.service) == *'EnvironmentFile=-/etc/caravan/proxy.env'* ]]
   [[ -z $(contents /etc/caravan/lifecycle.env) ]]
 }
 

@@ -1,4 +1,5 @@
 /** What the commands for nodes and instances speak to: Nomad, AWS, the metadata service. */
+import type { Settings } from '../../model/index.ts'
 import type { NomadClient } from '../../nomad/index.ts'
 import { instanceOf, type NodeName } from '../../fleet/index.ts'
 import {
@@ -50,10 +51,16 @@ export async function withNomad<T>(
   io: Io,
   work: (nomad: NomadClient) => Promise<T>,
 ): Promise<T> {
-  const nomad = await openNomad(
-    await readSettings({ flags: options, env: io.env }),
-    logOf(options, io),
-  )
+  return useNomad(await readSettings({ flags: options, env: io.env }), logOf(options, io), work)
+}
+
+/** The same with settings that have been read: a pipe gives them once. */
+export async function useNomad<T>(
+  settings: Settings,
+  log: Log,
+  work: (nomad: NomadClient) => Promise<T>,
+): Promise<T> {
+  const nomad = await openNomad(settings, log)
   try {
     return await work(nomad)
   } finally {
@@ -89,6 +96,10 @@ export function openImds({ imds }: FleetOptions, { env }: Pick<Io, 'env'>): Imds
     )
   }
   const baseUrl = (endpoint || IMDS_ENDPOINT).replace(/\/+$/, '')
+  if (!/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? '')) {
+    const name = imds ? '--imds' : 'AWS_EC2_METADATA_SERVICE_ENDPOINT'
+    throw usageError(`${name}: no address such as ${IMDS_ENDPOINT}: "${baseUrl}"`)
+  }
   return createImds({ endpoint: baseUrl, clock: systemClock })
 }
 

@@ -1,11 +1,17 @@
 /** `caravan fleet doctor`: what is wrong with groups, hooks and permissions, before an instance has to go. */
 import { examineGroup, type Finding } from '../../fleet/index.ts'
 import type { Settings } from '../../model/index.ts'
-import { createAws, describeCause, readSettings, systemClock } from '../../platform/index.ts'
+import {
+  createAws,
+  describeCause,
+  readSettings,
+  systemClock,
+  type Log,
+} from '../../platform/index.ts'
 import { drawFindings } from '../doctor.ts'
 import { EXIT, usageError, writeJsonLine, type Io } from '../io.ts'
 import { assertSight } from './sight.ts'
-import { openImds, toldRegion, withNomad, type FleetOptions } from './connect.ts'
+import { logOf, openImds, toldRegion, useNomad, type FleetOptions } from './connect.ts'
 
 export interface FleetDoctorOptions extends FleetOptions {
   group?: string[]
@@ -23,7 +29,8 @@ export async function fleetDoctorCommand(options: FleetDoctorOptions, io: Io): P
   if (groups.length === 0 && !options.self) {
     throw usageError('name a group with --group NAME, or pools in the settings file')
   }
-  const findings: Finding[] = [await checkNomad(options, io), await checkSight(settings, io)]
+  const nomad = await checkNomad(settings, logOf(options, io))
+  const findings = [nomad, nomad.state === 'ok' ? await checkSight(settings, io) : UNSEEN]
   if (options.self) findings.push(await checkMetadata(options, io))
   for (const { group, region } of groups) {
     const aws = createAws({ region, clock: systemClock })
@@ -57,14 +64,21 @@ function groupsOf(
   return options.group.map((group) => ({ group, region }))
 }
 
-async function checkNomad(options: FleetDoctorOptions, io: Io): Promise<Finding> {
+async function checkNomad(settings: Settings, log: Log): Promise<Finding> {
   return tryTo('nomad', () =>
-    withNomad(options, io, async (nomad) => {
+    useNomad(settings, log, async (nomad) => {
       let count = 0
       for await (const { items } of nomad.listNodes()) count += items.length
       return `${count} nodes`
     }),
   )
+}
+
+/** Nobody can tell what a token may see in a Nomad that is away. */
+const UNSEEN: Finding = {
+  check: 'nomad token',
+  state: 'warning',
+  detail: 'not known while Nomad can not be read',
 }
 
 /** Nomad leaves out of its lists what a token may not see: a busy node would look empty. */

@@ -107,7 +107,7 @@ function checkFlags({ deadline: limit, wait, force, heartbeat }: DrainOptions): 
       '--deadline says how long --wait waits, or with --force when builds are stopped',
     )
   }
-  if (heartbeat && !wait) throw usageError('--heartbeat beats as long as --wait waits: add it')
+  if (heartbeat && !wait) throw usageError('--heartbeat beats as long as --wait waits: add --wait')
 }
 
 async function begin(

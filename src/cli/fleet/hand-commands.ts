@@ -1,15 +1,17 @@
 /** The table of `caravan fleet` commands for hook scripts and for instances. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDurationMs } from '../../model/index.ts'
+import { type Command, Option } from 'commander'
+import { logLevelOption, settingsOption, toCodesHelp, toDuration, type Finish } from '../flags.ts'
 import type { Io } from '../io.ts'
-
-type Finish = (exitCode: number) => void
 
 /** @param fleet the command that they become part of. */
 export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
   withNode(fleet, 'drain', 'take a node out of service; it waits for builds')
-    .option('--wait', 'until nothing runs on it any more')
-    .option('--deadline <duration>', 'how long to wait (default: for ever)', toDuration)
+    .option('--wait', 'return when nothing runs on it any more')
+    .option(
+      '--deadline <duration>',
+      'how long --wait waits; with --force, when it stops what runs (default: for ever)',
+      toDuration,
+    )
     .option('--force', 'stop what still runs: at once, or at the deadline')
     .option('--heartbeat', 'keep the lifecycle hook of the instance waiting as long as we wait')
     .addOption(hookOption())
@@ -19,9 +21,14 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
       'how long --wait gives an instance to register (default: 1m)',
       toDuration,
     )
+    .addHelpText(
+      'after',
+      toCodesHelp({ 0: 'drained; with --wait, empty', 1: STILL_BUSY, ...FAULTS }),
+    )
     .action(async (options) => finish(await (await import('./drain.ts')).drainCommand(options, io)))
   withNode(fleet, 'undrain', 'give a node back')
     .option('--keep-ineligible', 'end the drain, and still take no new work')
+    .addHelpText('after', toCodesHelp({ 0: 'given back', ...FAULTS }))
     .action(async (options) =>
       finish(await (await import('./undrain.ts')).undrainCommand(options, io)),
     )
@@ -29,11 +36,24 @@ export function addHandCommands(fleet: Command, io: Io, finish: Finish): void {
     .addOption(hookOption())
     .addOption(resultOption())
     .option('--force', 'also when something still runs on it')
+    .addHelpText(
+      'after',
+      toCodesHelp({ 0: COMPLETED, 1: 'something still runs', ...FAULTS, 2: TAKES_WORK }),
+    )
     .action(async (options) =>
       finish(await (await import('./complete.ts')).completeCommand(options, io)),
     )
   addLifecycle(fleet, io, finish)
   addDoctor(fleet, io, finish)
+}
+
+const STILL_BUSY = 'something still ran at the deadline, or somebody gave the node back'
+const COMPLETED = 'completed, or nothing waited for it'
+const TAKES_WORK = 'bad input, no such node, or one that takes work'
+const FAULTS = {
+  2: 'bad input, or no such node',
+  3: 'Nomad or AWS refused, or is away: try again',
+  130: 'interrupted',
 }
 
 function addLifecycle(fleet: Command, io: Io, finish: Finish): void {
@@ -60,6 +80,7 @@ function addLifecycle(fleet: Command, io: Io, finish: Finish): void {
         .choices(['tell', 'cordon'])
         .default('tell'),
     )
+    .addHelpText('after', toCodesHelp({ 0: 'stopped by a signal', 2: 'bad input' }))
     .action(async (options) =>
       finish(await (await import('./lifecycle.ts')).lifecycleCommand(options, io)),
     )
@@ -72,6 +93,10 @@ function addDoctor(fleet: Command, io: Io, finish: Finish): void {
     .option('--longest <duration>', 'longest slice (default: limits.max_run_time)', toDuration)
     .option('--controller', 'try the permissions of a controller, too')
     .option('--self', 'check the metadata service of this machine')
+    .addHelpText(
+      'after',
+      toCodesHelp({ 0: 'nothing failed', 2: 'bad input', 3: 'something failed' }),
+    )
     .action(async (options) =>
       finish(await (await import('./doctor.ts')).fleetDoctorCommand(options, io)),
     )
@@ -91,12 +116,8 @@ function withWorld(fleet: Command, name: string, description: string): Command {
     .option('--nomad <url>', 'address of Nomad (NOMAD_ADDR)')
     .option('--region <name>', 'AWS region (AWS_REGION)')
     .option('--imds <url>', 'metadata service (AWS_EC2_METADATA_SERVICE_ENDPOINT)')
-    .addOption(new Option('--settings <file>', 'settings file (HCL)').env('CARAVAN_SETTINGS'))
-    .addOption(
-      new Option('--log-level <level>', 'least important line to log')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .env('CARAVAN_LOG_LEVEL'),
-    )
+    .addOption(settingsOption())
+    .addOption(logLevelOption())
     .option('--dry-run', 'change nothing; tell what would be')
     .option('--json', 'print JSON, one object a line')
 }
@@ -108,9 +129,3 @@ const resultOption = () =>
   new Option('--result <result>', 'what to tell the hook')
     .choices(['CONTINUE', 'ABANDON'])
     .default('CONTINUE')
-
-function toDuration(text: string): number {
-  const ms = parseDurationMs(text)
-  if (ms !== null && ms > 0) return ms
-  throw new InvalidArgumentError('a duration such as 90s, 10m or 1h30m is needed')
-}

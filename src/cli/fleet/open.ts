@@ -49,7 +49,7 @@ export async function openStore(options: ControllerOptions, io: Io): Promise<Ope
     throw usageError('the settings declare no pool: name a file that does with --settings')
   }
   const folder = resolve(settings.server.data_dir)
-  await prepareFolder(folder, 'server.data_dir')
+  await prepareFolder(folder, options.data === undefined ? 'server.data_dir' : '--data')
   return { settings, policies, store: await openFleetStore(join(folder, 'fleet.db')) }
 }
 
@@ -62,6 +62,26 @@ export async function openController(
 ): Promise<{ deps: Omit<ControllerDeps, 'wake'>; shutdown: Shutdown }> {
   const shutdown = createShutdown(systemClock, log)
   shutdown.add('store', async () => store.close())
+  try {
+    const deps = await openDeps({ settings, policies, store }, options, { log, metrics, shutdown })
+    return { deps, shutdown }
+  } catch (cause) {
+    await shutdown.close()
+    throw cause
+  }
+}
+
+interface Ground {
+  log: Log
+  metrics: MetricSink
+  shutdown: Shutdown
+}
+
+async function openDeps(
+  { settings, policies, store }: OpenStore,
+  options: ControllerOptions,
+  { log, metrics, shutdown }: Ground,
+): Promise<Omit<ControllerDeps, 'wake'>> {
   const nomad = await openNomad(settings, log)
   shutdown.add('nomad client', () => nomad.close())
   const server = options.server ?? addressOf(settings)
@@ -81,7 +101,7 @@ export async function openController(
     return made
   }
   shutdown.add('AWS', async () => regions.forEach((aws) => aws.close()))
-  const deps = {
+  return {
     policies,
     awsOf,
     nomad,
@@ -94,7 +114,6 @@ export async function openController(
     metrics,
     holder: nameOf(),
   }
-  return { deps, shutdown }
 }
 
 /** Two that run in containers may have the same process id, and even the same host name. */

@@ -1,8 +1,7 @@
 /** `caravan fleet tick` for machines that poll for their work: one look, one size, from a function or cron. */
-import { readFile } from 'node:fs/promises'
 import { readPollingSettings, tickRunners, toRunnerGroup } from '../../fleet/index.ts'
 import { CaravanError } from '../../model/index.ts'
-import { createAws, createHttpClient, systemClock } from '../../platform/index.ts'
+import { createAws, createHttpClient, readNamedFile, systemClock } from '../../platform/index.ts'
 import { EXIT, writeJsonLine, type Io } from '../io.ts'
 
 /** Exit code 0 when the group has its size; 2 for the environment, 3 when it could not be found or set. */
@@ -46,7 +45,7 @@ async function readSecret({ name, region }: { name: string; region: string }): P
 
 async function readToken(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    return await readNamedFile(file)
   } catch (cause) {
     throw new CaravanError('SETTINGS_INVALID', `CIRCLE_TOKEN_FILE: cannot read ${file}`, { cause })
   }

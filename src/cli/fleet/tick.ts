@@ -1,5 +1,5 @@
 /** `caravan fleet tick`: one step of the controller, for those who run it from cron; also for polling runners. */
-import { createController, isPolling } from '../../fleet/index.ts'
+import { createController, forgottenOfGroup, isPolling } from '../../fleet/index.ts'
 import {
   createLog,
   createTextWriter,
@@ -7,7 +7,7 @@ import {
   systemClock,
   type LogLevel,
 } from '../../platform/index.ts'
-import { EXIT, writeJsonLine, type Io } from '../io.ts'
+import { EXIT, usageError, writeJsonLine, type Io } from '../io.ts'
 import { openController, openStore, type ControllerOptions } from './open.ts'
 import { assertSight } from './sight.ts'
 import { drawPool, toTickView } from './views.ts'
@@ -21,6 +21,12 @@ export interface TickOptions extends ControllerOptions {
 /** Exit code 0 when the step was made, 1 while another controller acts, 3 when something could not be read. */
 export async function tickCommand(options: TickOptions, io: Io): Promise<number> {
   if (isPolling(io.env)) return (await import('./polling.ts')).pollingTick(options, io)
+  const forgotten = forgottenOfGroup(io.env)
+  if (forgotten.length > 0 && options.settings === undefined) {
+    throw usageError(
+      `${forgotten.join(' and ')}: missing, to scale polling runners; or name a settings file with --settings`,
+    )
+  }
   const opened = await openStore(options, io)
   const log = createLog(
     createTextWriter(io.stderr, () => systemClock.now()),

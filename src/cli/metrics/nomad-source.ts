@@ -2,7 +2,13 @@
 import type { NomadSource } from '../../metrics/index.ts'
 import { CaravanError } from '../../model/index.ts'
 import { createNomadReadings, type NomadReadings } from '../../nomad/index.ts'
-import { silentLog, systemClock, systemRandom, type TlsOptions } from '../../platform/index.ts'
+import {
+  readNamedFile,
+  silentLog,
+  systemClock,
+  systemRandom,
+  type TlsOptions,
+} from '../../platform/index.ts'
 import type { MetricsOptions } from './options.ts'
 
 /** Opens nothing before it is asked. */
@@ -54,9 +60,7 @@ async function readState(file: string): Promise<string> {
 }
 
 async function readPem(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined
-  const { readFile } = await import('node:fs/promises')
-  return (await whatever(file, readFile(file))).toString('utf8')
+  return file === undefined ? undefined : await whatever(file, readNamedFile(file))
 }
 
 async function whatever<T>(file: string, reading: Promise<T>): Promise<T> {

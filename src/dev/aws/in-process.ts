@@ -17,7 +17,7 @@ export interface SdkCommand {
 
 export interface InProcessClient {
   /** @throws AwsServiceError, or ConnectionCut when an intercept lost the answer. */
-  send(command: SdkCommand): Promise<Output>
+  send(command: SdkCommand, options?: { abortSignal?: AbortSignal }): Promise<Output>
   destroy(): void
 }
 
@@ -39,14 +39,32 @@ export function createInProcessClient(
   intercept?: AwsIntercept,
 ): InProcessClient {
   return {
-    async send(command) {
+    async send(command, { abortSignal } = {}) {
       const action = command.constructor.name.replace(/Command$/, '')
       try {
-        return await makeCall(aws, intercept, { service, action, input: { ...command.input } })
+        const call = makeCall(aws, intercept, { service, action, input: { ...command.input } })
+        // Only an intercept can hold an answer back.
+        return await (intercept === undefined ? call : orAborted(call, abortSignal))
       } catch (cause) {
         throw cause instanceof Refusal ? new AwsServiceError(cause) : cause
       }
     },
     destroy: () => undefined,
+  }
+}
+
+/** Whoever asked waits no longer; what was begun goes on. */
+async function orAborted<Answer>(
+  call: Promise<Answer>,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  if (signal === undefined) return call
+  const aborted = Promise.withResolvers<never>()
+  const give = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', give, { once: true })
+  try {
+    return await Promise.race([call, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', give)
   }
 }

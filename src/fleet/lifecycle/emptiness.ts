@@ -2,6 +2,7 @@
 import type { NomadAllocation, NomadClient } from '../../nomad/index.ts'
 import { sleep, type Clock } from '../../platform/index.ts'
 import { isLive } from '../observe/nomad-side.ts'
+import { RENEW_MS, renewDrain } from './drain.ts'
 import { doubtOf, drainFactsOf, SETTLE_MS } from '../proof.ts'
 
 /** `gone`: Nomad does not know the node. `eligible`: it takes work again, so nothing can be proven of it. */
@@ -10,10 +11,13 @@ export type Emptiness = 'empty' | 'busy' | 'eligible' | 'gone'
 /** What is left, told whenever it changes. */
 export type OnLeft = (left: readonly NomadAllocation[]) => void
 
-type Nodes = Pick<NomadClient, 'readNode' | 'nodeAllocations' | 'watch'>
+type Nodes = Pick<NomadClient, 'readNode' | 'nodeAllocations' | 'watch' | 'drainNode'>
 
 /** By the rule of proof.ts, from two readings in its order. */
-export async function proveEmpty(nomad: Nodes, nodeId: string): Promise<Emptiness> {
+export async function proveEmpty(
+  nomad: Pick<Nodes, 'readNode' | 'nodeAllocations'>,
+  nodeId: string,
+): Promise<Emptiness> {
   const node = await nomad.readNode(nodeId)
   if (node === null) return 'gone'
   const live = (await nomad.nodeAllocations(nodeId)).filter(isLive).length
@@ -47,22 +51,41 @@ export async function waitUntilEmpty(
     const left = allocations.filter(isLive)
     onLeft(left)
     if (left.length > 0) continue
-    let proof = await waitForDrain(nomad, nodeId, signal)
+    let proof = await waitForDrain(nomad, nodeId, { clock, signal })
     if (proof === 'empty' && clock.monotonic() < settledMs) {
       await sleep(clock, settledMs - clock.monotonic(), signal)
-      proof = await waitForDrain(nomad, nodeId, signal)
+      proof = await waitForDrain(nomad, nodeId, { clock, signal })
     }
     if (proof !== 'busy') return proof
   }
   return 'busy'
 }
 
-async function waitForDrain(nomad: Nodes, nodeId: string, signal: AbortSignal): Promise<Emptiness> {
-  for await (const node of nomad.watch('node', nodeId, signal)) {
-    const { isEligible, isDrained } = node === null ? GONE : drainFactsOf(node)
-    if (isEligible || isDrained) return proveEmpty(nomad, nodeId)
+async function waitForDrain(
+  nomad: Nodes,
+  nodeId: string,
+  { clock, signal }: Pick<EmptyWait, 'clock' | 'signal'>,
+): Promise<Emptiness> {
+  const ends = new AbortController()
+  const until = AbortSignal.any([signal, ends.signal])
+  const renew = async (): Promise<void> => {
+    while (await sleep(clock, RENEW_MS, until)) await renewDrain(nomad, nodeId, until)
   }
-  return 'busy'
+  // What it throws ends the wait.
+  const renewing = renew().catch((cause: unknown) => {
+    if (!until.aborted) throw cause
+  })
+  const ended = renewing.finally(() => ends.abort())
+  try {
+    for await (const node of nomad.watch('node', nodeId, until)) {
+      const { isEligible, isDrained } = node === null ? GONE : drainFactsOf(node)
+      if (isEligible || isDrained) return await proveEmpty(nomad, nodeId)
+    }
+    return 'busy'
+  } finally {
+    ends.abort()
+    await ended
+  }
 }
 
 /** What is asked of a node that is not there is answered by reading it once more. */

@@ -57,6 +57,8 @@ export class AwsReader {
   readonly #log: Log
   readonly #states = new Map<string, GroupState>()
   readonly #facts = new Map<string, AwsInstance>()
+  /** Those of whose machines all facts are known. */
+  #factsOf: ReadonlyMap<string, AwsGroup> | null = null
   #factsAtMs = -Infinity
   #groups: ReadonlyMap<string, AwsGroup> | null = null
   #groupsAtMs = -Infinity
@@ -156,6 +158,7 @@ export class AwsReader {
     nowMs: number,
     signal: AbortSignal,
   ): Promise<void> {
+    if (groups === this.#factsOf) return
     const ids = [...groups.values()].flatMap(({ instances }) =>
       instances.map(({ instanceId }) => instanceId),
     )
@@ -170,6 +173,7 @@ export class AwsReader {
       for (const instance of found ?? []) this.#facts.set(instance.instanceId, instance)
     }
     for (const id of this.#facts.keys()) if (!listed.has(id)) this.#facts.delete(id)
+    if (this.#facts.size === listed.size) this.#factsOf = groups
   }
 
   async #sweep(

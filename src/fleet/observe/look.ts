@@ -35,13 +35,18 @@ export function matchNodes(
     if (id === null) {
       // Machines of other kinds are nobody's business here.
       if (node.isEc2 && node.status !== 'down') unmatched.push(node)
-    } else byInstance.set(id, [...(byInstance.get(id) ?? []), node])
+    } else {
+      const known = byInstance.get(id)
+      if (known === undefined) byInstance.set(id, [node])
+      else known.push(node)
+    }
   }
   return { byInstance, unmatched }
 }
 
 /** The one that lives; of several the one that is ready. */
 export function bestOf(nodes: readonly SeenNode[]): SeenNode | null {
+  if (nodes.length < 2) return nodes[0] ?? null
   const rank = ({ status }: SeenNode) =>
     ['ready', 'initializing', 'disconnected', 'down'].indexOf(status)
   return nodes.toSorted((a, b) => rank(a) - rank(b))[0] ?? null
@@ -62,12 +67,13 @@ export function toPoolViews(sources: Sources, policies: readonly PoolPolicy[]): 
       isRefreshing: slow?.isRefreshing ?? null,
       newest: slow?.newest ?? null,
       units: membersOf(group, aws).map((member): UnitView => {
-        const node = bestOf(byInstance.get(member.instanceId) ?? [])
+        const nodes = byInstance.get(member.instanceId) ?? []
+        const node = bestOf(nodes)
         return {
           member,
           launchedMs: aws.facts.get(member.instanceId)?.launchedMs ?? null,
           node,
-          live: liveOn(byInstance.get(member.instanceId) ?? [], nomad),
+          live: liveOn(nodes, nomad),
           placed: node === null ? [] : (placed.get(node.id) ?? []),
         }
       }),

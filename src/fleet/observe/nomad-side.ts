@@ -87,10 +87,15 @@ export class NodeIdentities {
       }
     }
     await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, missing.length) }, work))
+    // More than there are: some of them are gone.
+    if (this.#known.size + this.#failed.size > nodes.length) this.#forgetOthers(nodes)
+    return nodes.map((node) => Object.assign(toView(node), this.#identityOf(node)))
+  }
+
+  #forgetOthers(nodes: readonly NomadNode[]): void {
     const here = new Set(nodes.map(({ ID }) => ID))
     for (const id of this.#known.keys()) if (!here.has(id)) this.#known.delete(id)
     for (const id of this.#failed.keys()) if (!here.has(id)) this.#failed.delete(id)
-    return nodes.map((node) => ({ ...toView(node), ...this.#identityOf(node) }))
   }
 
   #mayAsk(id: string): boolean {

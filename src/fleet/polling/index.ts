@@ -1,3 +1,3 @@
 /** Scaling of machines that poll for their work. */
 export { tickRunners } from './runners.ts'
-export { isPolling, readPollingSettings, toRunnerGroup } from './settings.ts'
+export { forgottenOfGroup, isPolling, readPollingSettings, toRunnerGroup } from './settings.ts'

@@ -26,7 +26,19 @@ const API_URL = 'https://runner.circleci.com'
 
 /** Whether this is such a function: all of the group is named. */
 export function isPolling(env: Environment): boolean {
-  return [GROUP, REGION, MAX].every((name) => (env[name] ?? '') !== '')
+  return missingOfGroup(env).length === 0
+}
+
+/** Variables that are missing where others of the group are there: somebody forgot them, most likely. */
+export function forgottenOfGroup(env: Environment): string[] {
+  const missing = missingOfGroup(env)
+  return missing.length < NEEDED.length ? missing : []
+}
+
+const NEEDED = [GROUP, REGION, MAX]
+
+function missingOfGroup(env: Environment): string[] {
+  return NEEDED.filter((name) => (env[name] ?? '') === '')
 }
 
 /** @throws CaravanError SETTINGS_INVALID with everything that is wrong. */

@@ -41,16 +41,18 @@ function createStatements(file: string, database: DatabaseSync): Statements {
     prepared.set(sql, made)
     return made
   }
+  const begin = database.prepare('BEGIN IMMEDIATE')
+  const commit = database.prepare('COMMIT')
   return {
     all: <Row>(sql: string, ...values: SQLInputValue[]) =>
       orStoreFailed(file, () => prepare(sql).all(...values) as Row[]),
     run: (sql, ...values) => orStoreFailed(file, () => Number(prepare(sql).run(...values).changes)),
     inTransaction: (work) =>
       orStoreFailed(file, () => {
-        database.exec('BEGIN IMMEDIATE')
+        begin.run()
         try {
           const result = work()
-          database.exec('COMMIT')
+          commit.run()
           return result
         } catch (error) {
           database.exec('ROLLBACK')

@@ -33,7 +33,12 @@ export function clientOptions(
   return {
     region,
     maxAttempts,
-    requestHandler: { connectionTimeout: 3000, requestTimeout: CALL_MS },
+    requestHandler: {
+      connectionTimeout: 3000,
+      requestTimeout: CALL_MS,
+      // HTTPS_PROXY and NO_PROXY, which other tools of AWS go by and the SDK does not; Node.js does from 24.5 on.
+      httpsAgent: { proxyEnv: process.env },
+    },
     ...(emulator === undefined ? {} : { endpoint: emulator, credentials: ANYBODY }),
   }
 }

@@ -89,9 +89,14 @@ export function toAwsFailure(what: string, isWrite: boolean, cause: unknown): Ca
   if (cause instanceof CaravanError) return cause
   const problem = classifyAws(cause)
   const code = codeOf(problem, isWrite && mayHaveHappened(cause))
-  const text = cause instanceof Error ? cause.message : String(cause)
   const detail = { problem, aws: cause instanceof Error ? cause.name : 'unknown' }
-  return new CaravanError(code, `could not ${what}: ${text}`, { cause, detail })
+  return new CaravanError(code, `could not ${what}: ${describe(cause)}`, { cause, detail })
+}
+
+function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if (cause.name !== 'CredentialsProviderError') return cause.message
+  return 'there are no credentials: give the machine a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID'
 }
 
 /** What a call of this room failed with; null when it was something else. */

@@ -4,6 +4,7 @@
  * The server may run meanwhile. The rows are of one moment; files are taken after them, so all that the
  * rows know of is in them, and perhaps a little more.
  */
+import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { CaravanError, source as sourceSchema } from '../../model/index.ts'
 import type { RandomSource } from '../../platform/index.ts'
@@ -81,10 +82,18 @@ export async function backUp(options: BackUpOptions): Promise<BackUpReport> {
   }
 }
 
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+
 /** Nobody else is to read it: what it holds is the whole installation. */
 async function create(file: string, mayExist: boolean): Promise<void> {
   try {
-    await (await open(file, mayExist ? 'a' : 'wx', 0o600)).close()
+    // Without waiting: a named pipe that nobody reads would be waited for, for ever.
+    const handle = await open(file, mayExist ? APPEND | constants.O_NONBLOCK : 'wx', 0o600)
+    try {
+      if (!(await handle.stat()).isFile()) throw new Error('it is no regular file')
+    } finally {
+      await handle.close()
+    }
   } catch (cause) {
     const isThere = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
     const problem = isThere

@@ -5,7 +5,7 @@
  * So the same migrations bring an old backup forward, and it is read with no other tool than `sqlite3`.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { copyFile, rm } from 'node:fs/promises'
+import { copyFile, rm, stat } from 'node:fs/promises'
 import { sql, type Kysely } from 'kysely'
 import { z } from 'zod'
 import { CaravanError } from '../../model/index.ts'
@@ -119,6 +119,10 @@ export async function openBackupFile(
   scratch: string,
   deps: StoreDeps,
 ): Promise<BackupFile> {
+  const found = await stat(file).catch(() => null)
+  if (found !== null && !found.isFile()) {
+    throw new CaravanError('INPUT_INVALID', `${file} is no backup: it is no regular file`)
+  }
   let snapshot = await openSnapshot(`sqlite:${file}`, '')
   if (snapshot.isOlder) {
     await snapshot.close()

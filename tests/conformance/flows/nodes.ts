@@ -94,6 +94,9 @@ export async function nodeFlows(t: Test, target: Target): Promise<void> {
     t.match(await node(), { LastDrain: { Status: 'draining' } })
     t.match((await target.allocations('cf-once'))[0], { DesiredStatus: 'run' })
     await target.send('DELETE', '/v1/job/cf-once')
+    await untilStatus(target, 'cf-once', 'complete')
+    // Its end is not looked at; a change of the drain is.
+    await drain({ Deadline: 8_640_000e9, IgnoreSystemJobs: true })
     await eventually(async () => {
       const { LastDrain } = await node()
       return (LastDrain as Json)['Status'] === 'complete'

@@ -73,6 +73,7 @@ export const CALLS: readonly ComparedCall[] = [
     'Tags.member.1.Value': 'ci',
     'Tags.member.1.PropagateAtLaunch': 'true',
   }),
+  ec2('DescribeLaunchTemplates', { 'LaunchTemplateName.1': 'client' }),
   autoscaling('DescribeAutoScalingInstances', {}),
   autoscaling('DescribeAutoScalingGroups', {}, trafficSources),
   autoscaling('PutLifecycleHook', {

@@ -1,4 +1,4 @@
-/** A Python environment with moto and boto3, made once and kept in the cache folder of the dependencies. */
+/** A Python environment with moto, boto3 and the `aws` command, made once and kept in the cache folder of the dependencies. */
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
@@ -10,8 +10,8 @@ const run = promisify(execFile)
 
 const FOLDER = fileURLToPath(new URL('../../../node_modules/.cache/moto', import.meta.url))
 
-/** The release whose answers the table of differences was made from. */
-const PACKAGES = ['moto[server]==5.2.1', 'boto3']
+/** moto: the release whose answers the table of differences was made from. awscli brings its own botocore. */
+const PACKAGES = ['moto[server]==5.2.1', 'boto3', 'awscli==1.46.2']
 
 /** Downloading and unpacking on a slow machine. */
 const INSTALL_MS = 200_000
@@ -19,7 +19,8 @@ const INSTALL_MS = 200_000
 /** @returns the interpreter, or why there is none. */
 export async function findPython(): Promise<{ python: string } | { reason: string }> {
   const python = join(FOLDER, 'bin/python')
-  const check = () => run(python, ['-c', 'import moto.server, boto3'], { timeout: INSTALL_MS })
+  const check = () =>
+    run(python, ['-c', 'import moto.server, boto3, awscli'], { timeout: INSTALL_MS })
   try {
     await check()
     return { python }
@@ -39,6 +40,9 @@ export async function findPython(): Promise<{ python: string } | { reason: strin
     return { reason: text.split('\n').slice(0, 3).join(' ') }
   }
 }
+
+/** Where the commands of that environment are, such as `aws`. */
+export const COMMANDS = join(FOLDER, 'bin')
 
 export interface MotoServer {
   url: string

@@ -29,6 +29,11 @@ function aNode() {
   const nomad = {
     readNode: (id: string) => fake.readNode(id),
     nodeAllocations: (id: string) => fake.nodeAllocations(id),
+    drainNode: async (...args: Parameters<typeof fake.drainNode>) => {
+      const receipt = await fake.drainNode(...args)
+      change()
+      return receipt
+    },
     watch: watch as Parameters<typeof waitUntilEmpty>[0]['watch'],
   }
   const drain = () => fake.drainNode(node.ID, { deadlineMs: null, ignoreSystemJobs: true })
@@ -67,13 +72,21 @@ t.test(
 t.test(
   'F38: system jobs hold nothing up; one that runs once is waited for as Nomad does',
   async (t) => {
-    const { fake, node, nomad, drain } = aNode()
+    const { clock, fake, node, nomad, drain } = aNode()
     fake.run(node, 'metrics', { type: 'system' })
     const { ID } = fake.run(node, 'once', { type: 'sysbatch' })
     await drain()
     t.equal(await proveEmpty(nomad, node.ID), 'busy')
+    let found: string | null = null
+    const options = { clock, signal: new AbortController().signal }
+    const waiting = waitUntilEmpty(nomad, node.ID, options).then((proof) => (found = proof))
+    await clock.tick(100_000)
+    t.equal(found, null)
+    t.match(node, { DrainStrategy: { Deadline: 0 }, LastDrain: { Status: 'draining' } })
     fake.finish(ID)
-    t.equal(await proveEmpty(nomad, node.ID), 'empty')
+    t.equal(await proveEmpty(nomad, node.ID), 'busy', 'Nomad does not look at its end')
+    await clock.tick(30_000)
+    t.equal(await waiting, 'empty', 'until the drain is changed')
   },
 )
 

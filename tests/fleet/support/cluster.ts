@@ -6,7 +6,6 @@ import {
   AwsEmulator,
   createInProcessClient,
   type AwsIntercept,
-  type AwsOptions,
   type WorldEvent,
 } from '../../../src/dev/aws/index.ts'
 import {
@@ -17,43 +16,17 @@ import {
   type FleetStore,
   type PoolPolicy,
 } from '../../../src/fleet/index.ts'
-import {
-  createAws,
-  createLog,
-  TestClock,
-  type LogWriter,
-  type RandomSource,
-} from '../../../src/platform/index.ts'
-import { Mortal } from './mortal.ts'
+import { createAws, createLog, TestClock, type RandomSource } from '../../../src/platform/index.ts'
+import type { ClusterOptions, PoolSetup } from './cluster-options.ts'
+import { Mortal, type Skew } from './mortal.ts'
 import { FakeNomad } from './nomad.ts'
-import { Queue } from './queue.ts'
+import { classOf, Queue } from './queue.ts'
+import { seeded } from './seeded.ts'
 import { aPolicy } from './views.ts'
-import { createDice } from '../../faults/search/random.ts'
+import { Watch, type Line } from './watch.ts'
 
-export interface ClusterOptions {
-  policy?: Partial<PoolPolicy>
-  /** A second pool, whose group is `spare`, for what the first one has no place for. */
-  standIn?: Partial<PoolPolicy>
-  group?: { min?: number; max?: number; desired?: number; zones?: string[] }
-  hook?: { timeoutS?: number } | null
-  bootMs?: number
-  lagMs?: number
-  /** What the region is like besides. */
-  aws?: Partial<Pick<AwsOptions, 'rate' | 'skewMs'>>
-  /** Where it begins. */
-  clock?: TestClock
-  seed?: number
-  /** Around every call to AWS of every controller. */
-  intercept?: AwsIntercept
-  log?: LogWriter
-}
-
-interface Line {
-  at: number
-  level: string
-  message: string
-  fields: Record<string, unknown>
-}
+export { seeded } from './seeded.ts'
+export type { ClusterOptions, PoolSetup } from './cluster-options.ts'
 
 export interface Running {
   mortal: Mortal
@@ -63,18 +36,18 @@ export interface Running {
 type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']>['ec2']>
 type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
+const FIRST = { pool: 'linux', group: 'clients' } as const
+
 export class Cluster {
   readonly clock: TestClock
   readonly aws: AwsEmulator
   readonly nomad: FakeNomad
   readonly queue: Queue
   readonly store: FleetStore
-  readonly policy: PoolPolicy
-  /** Of those that start from now on. */
-  policies: PoolPolicy[]
+  /** One for each pool, in the order in which they were given: of controllers that start from now on. */
+  policies: PoolPolicy[] = []
   readonly random: RandomSource
-  /** What must never happen, and did. */
-  readonly violations: string[] = []
+  readonly watch: Watch
   readonly events: WorldEvent[] = []
   readonly calls: string[] = []
   /** Of all controllers. */
@@ -82,14 +55,13 @@ export class Cluster {
   readonly metrics: { name: string; value: number }[] = []
   readonly #options: ClusterOptions
   readonly #running: Running[] = []
+  readonly #hooks = new Set<string>()
 
   constructor(options: ClusterOptions, store: FleetStore) {
     this.#options = options
     this.clock = options.clock ?? new TestClock()
     this.store = store
     this.random = seeded(options.seed ?? 1)
-    this.policy = aPolicy({ budget: { percent: 100 }, ...options.policy })
-    this.policies = [this.policy]
     this.aws = new AwsEmulator({
       clock: this.clock,
       random: this.random,
@@ -100,27 +72,34 @@ export class Cluster {
     })
     this.nomad = new FakeNomad(this.clock)
     this.queue = new Queue(this.nomad, this.clock)
-    this.aws.subscribe((event) => this.#watch(event))
-    const { min = 0, max = 20, desired = min, zones = ['us-east-1a'] } = options.group ?? {}
-    const makeGroup = (name: string) => {
-      this.call('CreateAutoScalingGroup', {
-        AutoScalingGroupName: name,
-        LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-        MinSize: min,
-        MaxSize: max,
-        DesiredCapacity: desired,
-        AvailabilityZones: zones,
-      })
-      if (options.hook !== null)
-        this.putHook(options.hook?.timeoutS ?? 1800, 'drain', 'TERMINATING', name)
+    this.watch = new Watch({
+      clock: this.clock,
+      nomad: this.nomad,
+      lines: this.lines,
+      boundsOf: (group) => this.#boundsOf(group),
+      isOurHook: (hook) => this.#hooks.has(hook),
+      retains: (group) => this.aws.world.groups.get(group)?.retainsAbandoned ?? false,
+    })
+    this.aws.subscribe((event) => this.#follow(event))
+    this.#addPool(FIRST.pool, FIRST.group, options)
+    for (const { name, ...setup } of options.others ?? []) {
+      this.#addPool(name, `clients-${name}`, setup)
     }
-    makeGroup('clients')
     if (options.standIn === undefined) return
-    this.policies.push(
-      aPolicy({ budget: { percent: 100 }, ...options.standIn, name: 'spare', group: 'spare' }),
-    )
+    this.#addPool('spare', 'spare', { ...options, policy: options.standIn })
     this.queue.standIns = ['spare']
-    makeGroup('spare')
+  }
+
+  /** What must never happen, and did. */
+  get violations(): string[] {
+    return this.watch.violations
+  }
+
+  /** Of the first pool. */
+  get policy(): PoolPolicy {
+    const [first] = this.policies
+    if (first === undefined) throw new Error('there is no pool')
+    return first
   }
 
   /** As somebody else: a person, or another program. */
@@ -128,12 +107,14 @@ export class Cluster {
     return this.aws.call('autoscaling', action, input)
   }
 
+  /** Those for terminating instances are what controllers wait by. */
   putHook(
     timeoutS: number,
     name = 'drain',
     transition: 'TERMINATING' | 'LAUNCHING' = 'TERMINATING',
-    group = 'clients',
+    group: string = FIRST.group,
   ): void {
+    if (transition === 'TERMINATING') this.#hooks.add(name)
     this.call('PutLifecycleHook', {
       LifecycleHookName: name,
       AutoScalingGroupName: group,
@@ -143,17 +124,11 @@ export class Cluster {
     })
   }
 
-  start(holder = `controller-${this.#running.length}`): Running {
-    const mortal = new Mortal()
+  start(holder = `controller-${this.#running.length}`, skew?: Skew): Running {
+    const mortal = new Mortal(skew)
     const clock = mortal.clock(this.clock)
-    const { intercept } = this.#options
-    const around: AwsIntercept = (call, next) => {
-      this.calls.push(call.action)
-      return mortal.intercept(call, async () => {
-        const answer = intercept === undefined ? next() : intercept(call, next)
-        return answer as ReturnType<typeof next>
-      })
-    }
+    const { nomadOf = (nomad) => nomad, log, logLevel = 'debug', times } = this.#options
+    const around = this.#around(mortal, holder)
     const client = (service: 'autoscaling' | 'ec2') =>
       createInProcessClient(this.aws, service, around) as unknown
     const aws = createAws({
@@ -161,12 +136,12 @@ export class Cluster {
       clock,
       clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
     })
-    const fleet = startFleet({
+    const deps: Parameters<typeof startFleet>[0] = {
       policies: this.policies,
       awsOf: () => aws,
       clock,
       now: createSteadyTime(clock),
-      nomad: mortal.nomad(this.nomad),
+      nomad: mortal.nomad(nomadOf(this.nomad)),
       demand: this.queue,
       store: mortal.store(this.store),
       random: this.random,
@@ -176,10 +151,12 @@ export class Cluster {
       },
       holder,
       log: createLog((level, message, fields) => {
-        this.lines.push({ at: this.clock.monotonic(), level, message, fields })
-        this.#options.log?.(level, message, { at: this.clock.monotonic(), ...fields })
-      }, 'debug'),
-    })
+        const at = this.clock.monotonic()
+        this.lines.push({ at, level, message, fields: { ...fields, holder } })
+        log?.(level, message, { at, ...fields })
+      }, logLevel),
+    }
+    const fleet = startFleet(deps, times === undefined ? {} : { times })
     const running = { mortal, fleet }
     this.#running.push(running)
     return running
@@ -199,13 +176,18 @@ export class Cluster {
     }
   }
 
+  /** That of the first pool. */
   get group() {
-    const group = this.aws.world.groups.get('clients')
+    return this.groupOf(this.policy)
+  }
+
+  groupOf({ group: name }: Pick<PoolPolicy, 'group'>) {
+    const group = this.aws.world.groups.get(name)
     if (group === undefined) throw new Error('the group is gone')
     return group
   }
 
-  /** By lifecycle state. */
+  /** By lifecycle state, in the first group. */
   members(state: string): string[] {
     return [...this.group.members.values()]
       .filter((member) => member.state.value === state)
@@ -220,54 +202,76 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    const closing = this.#running
-      .filter(({ mortal }) => mortal.isAlive)
-      .map(({ fleet }) => fleet.close())
+    let left = 0
+    for (const { mortal, fleet } of this.#running) {
+      if (!mortal.isAlive) continue
+      left += 1
+      void fleet.close().finally(() => (left -= 1))
+    }
     // What was begun ends with its timers.
-    await this.pass(1000)
-    await Promise.all(closing)
+    await this.until('all controllers are closed', () => left === 0)
     this.aws.close()
     this.store.close()
   }
 
-  #watch(event: WorldEvent): void {
-    this.events.push(event)
-    if (event.type === 'booted') this.nomad.add({ instanceId: event.instance })
-    if (event.type === 'desired') {
-      const { min, max } = this.aws.world.groups.get(event.group) ?? this.group
-      if (event.to < min || event.to > max) {
-        this.violations.push(
-          `desired went from ${event.from} to ${event.to}, outside ${min}..${max}`,
-        )
+  #addPool(name: string, group: string, setup: PoolSetup): void {
+    const { min = 0, max = 20, desired = min, zones = ['us-east-1a'] } = setup.group ?? {}
+    this.policies.push(aPolicy({ budget: { percent: 100 }, ...setup.policy, name, group }))
+    this.call('CreateAutoScalingGroup', {
+      AutoScalingGroupName: group,
+      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
+      MinSize: min,
+      MaxSize: max,
+      DesiredCapacity: desired,
+      AvailabilityZones: zones,
+      ...setup.fields,
+    })
+    if (setup.hook === null) return
+    const { timeoutS = 1800, name: hook = 'drain' } = setup.hook ?? {}
+    this.putHook(timeoutS, hook, 'TERMINATING', group)
+  }
+
+  /** Calls of a controller: what disturbs them, what may kill it in the middle, and who is told to have acted. */
+  #around(mortal: Mortal, holder: string): AwsIntercept {
+    const { intercept } = this.#options
+    return (call, next) => {
+      this.calls.push(call.action)
+      this.watch.onCall(holder, call)
+      const asHolder = () => {
+        // The emulator does it, and tells of it, before it returns.
+        this.watch.actor = holder
+        try {
+          return next()
+        } finally {
+          this.watch.actor = null
+        }
       }
+      return mortal.intercept(call, async () => {
+        const answer = intercept === undefined ? asHolder() : intercept(call, asHolder)
+        return answer as ReturnType<typeof next>
+      })
     }
-    if (event.type === 'action-closed') this.#judge(event)
+  }
+
+  #boundsOf(group: string): { min: number; max: number } {
+    const policy = this.policies.find((each) => each.group === group) ?? this.policy
+    const { min, max } = this.groupOf(policy)
+    return { min: Math.max(min, policy.min), max: Math.min(max, policy.max) }
+  }
+
+  #follow(event: WorldEvent): void {
+    this.events.push(event)
+    this.watch.onEvent(event)
+    if (event.type === 'booted') {
+      const node = this.nomad.add({ instanceId: event.instance })
+      const pool = this.policies.find(({ group }) => group === event.group)
+      node.NodeClass = classOf(pool?.name ?? FIRST.pool)
+    }
     if (event.type !== 'machine' || event.state === 'pending' || event.state === 'running') return
     const node = this.nomad.nodeOf(event.instance)
     if (node === undefined || node.Status === 'down') return
     this.queue.lose(node.ID)
     this.nomad.lose(node.ID)
-  }
-
-  #judge({ instance, hook, result, by }: Extract<WorldEvent, { type: 'action-closed' }>): void {
-    // A machine whose node is ready takes slices, also while its launch waits.
-    if (this.group.hooks.get(hook)?.transition === 'autoscaling:EC2_INSTANCE_LAUNCHING') return
-    // It stays, with all that runs on it.
-    if (result === 'ABANDON' && this.group.retainsAbandoned) return
-    const node = this.nomad.nodeOf(instance)
-    // An agent that has ended has sent all it had: what the scheduler still takes in is safe.
-    const running = node?.Status === 'ready' ? this.nomad.liveOn(node.ID).length : 0
-    if (by === 'complete' && running > 0) {
-      this.violations.push(`the hook of ${instance} was completed while ${running} slices ran`)
-    }
-    if (by === 'timeout' && node?.Status === 'ready') {
-      this.violations.push(`the hook of ${instance} lapsed`)
-    }
-    const isTold = this.lines.some(
-      ({ level, message }) =>
-        level === 'error' && message.startsWith(`Auto Scaling ends ${instance}`),
-    )
-    if (by === 'cap' && !isTold) this.violations.push(`nobody was told of the cap of ${instance}`)
   }
 }
 
@@ -275,14 +279,4 @@ export async function aCluster(options: ClusterOptions = {}): Promise<Cluster> {
   // Loaded before the clock counts: what comes from the disk takes no virtual time.
   await Promise.all([import('@aws-sdk/client-auto-scaling'), import('@aws-sdk/client-ec2')])
   return new Cluster(options, await openFleetStore(':memory:'))
-}
-
-/** The same numbers for the same seed. */
-export function seeded(seed: number): RandomSource {
-  const dice = createDice(seed)
-  const number = () => dice.number()
-  return {
-    number,
-    bytes: (size) => Uint8Array.from({ length: size }, () => Math.floor(number() * 256)),
-  }
 }

@@ -9,14 +9,30 @@ import type { Clock } from '../../../src/platform/index.ts'
 
 const never = () => new Promise<never>(() => undefined)
 
+/** The clock of its machine, against that of the others. */
+export interface Skew {
+  wallMs: number
+  /** What its steady clock showed when that of the world showed nothing. */
+  originMs: number
+}
+
+export type Death = { when: 'before' | 'after' } & ({ call: number } | { write: number })
+
 export class Mortal {
   isAlive = true
-  /** How many calls it has made: each of them is a point to be killed at. */
+  /** How many calls it has made, to AWS and to Nomad: each of them is a point to be killed at. */
   calls = 0
-  /** Dies at this call, before or after it has its effect. */
-  diesAt: { call: number; when: 'before' | 'after' } | null = null
+  /** And how many writes to its store. */
+  writes = 0
+  /** Dies at this call or write, before or after it has its effect. */
+  diesAt: Death | null = null
   onDeath: () => void = () => undefined
+  readonly #skew: Skew
   #stopped: PromiseWithResolvers<void> | null = null
+
+  constructor(skew: Skew = { wallMs: 0, originMs: 0 }) {
+    this.#skew = { ...skew }
+  }
 
   stop(): void {
     this.#stopped ??= Promise.withResolvers()
@@ -33,10 +49,16 @@ export class Mortal {
     this.onDeath()
   }
 
+  /** Its wall clock is corrected. */
+  jump(ms: number): void {
+    this.#skew.wallMs += ms
+  }
+
   clock(clock: Clock): Clock {
+    const skew = this.#skew
     return {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
+      now: () => clock.now() + skew.wallMs,
+      monotonic: () => clock.monotonic() + skew.originMs,
       after: (delayMs, run) => clock.after(delayMs, () => this.#whenItRuns(run)),
     }
   }
@@ -61,17 +83,44 @@ export class Mortal {
     }
   }
 
+  /** The file outlives the process. */
   store(store: FleetStore): FleetStore {
-    return new Proxy(store, {
-      get: (target, name) => {
-        const call: unknown = Reflect.get(target, name)
-        return (...args: unknown[]): unknown => {
-          if (!this.isAlive) throw new Error('this process is dead')
-          // The file outlives the process.
-          return name === 'close' ? undefined : Reflect.apply(call as () => unknown, target, args)
-        }
-      },
-    })
+    return {
+      ...store,
+      ...this.#reads(store),
+      takeLease: (...args) => this.#write(() => store.takeLease(...args)),
+      releaseLease: (...args) => this.#write(() => store.releaseLease(...args)),
+      commitTick: (...args) => this.#write(() => store.commitTick(...args)),
+      endIntent: (...args) => this.#write(() => store.endIntent(...args)),
+      close: () => undefined,
+    }
+  }
+
+  #reads(
+    store: FleetStore,
+  ): Pick<FleetStore, 'readLease' | 'loadMemory' | 'openIntents' | 'readOrders'> {
+    const alive = <Result>(read: () => Result): Result => {
+      if (!this.isAlive) throw new Error(DEAD)
+      return read()
+    }
+    return {
+      readLease: () => alive(() => store.readLease()),
+      loadMemory: () => alive(() => store.loadMemory()),
+      openIntents: () => alive(() => store.openIntents()),
+      readOrders: (nowMs) => alive(() => store.readOrders(nowMs)),
+    }
+  }
+
+  #write<Result>(write: () => Result): Result {
+    if (!this.isAlive) throw new Error(DEAD)
+    this.writes += 1
+    const dies = this.#dies('write', this.writes)
+    if (dies !== 'before') {
+      const result = write()
+      if (dies === null) return result
+    }
+    this.die()
+    throw new Error(DEAD)
   }
 
   #whenItRuns(run: () => void): void {
@@ -83,7 +132,7 @@ export class Mortal {
   async #around<Result>(next: () => Promise<Result>): Promise<Result> {
     if (!this.isAlive) return never()
     this.calls += 1
-    const dies = this.diesAt?.call === this.calls ? this.diesAt.when : null
+    const dies = this.#dies('call', this.calls)
     if (dies === 'before') {
       this.die()
       return never()
@@ -97,4 +146,14 @@ export class Mortal {
       if (!this.isAlive) await never()
     }
   }
+
+  #dies(what: 'call' | 'write', count: number): Death['when'] | null {
+    const death = this.diesAt
+    if (death === null) return null
+    const at = 'call' in death ? ['call', death.call] : ['write', death.write]
+    return at[0] === what && at[1] === count ? death.when : null
+  }
 }
+
+/** What runs on until its next call only finds this. */
+const DEAD = 'this process is dead'

@@ -2,9 +2,11 @@
  * Nomad as the fleet sees it, in this process and on any clock: nodes, allocations, drains.
  *
  * As the real one, it calls a drain without a deadline complete when the last allocation on the node has
- * ended, whoever may see it; takes the result of a drain that is over for no part of the next eligibility; and
- * writes a placement a moment after it was decided, whatever has happened to the node meanwhile.
+ * ended, whoever may see it, unless that was of a sysbatch job: then only when the drain is changed; takes
+ * the result of a drain that is over for no part of the next eligibility; and writes a placement a moment
+ * after it was decided, whatever has happened to the node meanwhile.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { FleetNomad } from '../../../src/fleet/index.ts'
 import type {
   NodeReceipt,
@@ -14,14 +16,10 @@ import type {
 } from '../../../src/nomad/index.ts'
 import type { Clock } from '../../../src/platform/index.ts'
 import { sleep } from '../../../src/platform/index.ts'
+import { aNode, anAllocation, type FakeJobOptions, type FakeNodeOptions } from './nomad-shapes.ts'
 
-export interface FakeNodeOptions {
-  instanceId: string | null
-  name?: string
-  cpuMhz?: number
-  memoryMiB?: number
-  attributes?: Record<string, string>
-}
+/** Longer than any hook can hold a machine: a drain with such a deadline ends nothing. */
+const HOOK_MS = 48 * 3_600_000
 
 export class FakeNomad implements FleetNomad {
   readonly nodes = new Map<string, NomadNode>()
@@ -30,10 +28,16 @@ export class FakeNomad implements FleetNomad {
   readonly hidden = new Set<string>()
   /** Every write, in order. */
   readonly writes: string[] = []
+  /** Whether those that have ended can still be read; of a whole day they would be too many. */
+  keepsEnded = true
+  /** Of lists: what happens between two pages shows on the second one only. */
+  pageSize = Infinity
   /** Called before each call; what it throws is what the call throws. */
   before: (call: string) => void | Promise<void> = () => undefined
   #index = 100
   #count = 0
+  /** What has ended on nodes that are cut off: nobody can know yet. */
+  readonly #untold = new Map<string, NomadAllocation['ClientStatus']>()
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -42,30 +46,9 @@ export class FakeNomad implements FleetNomad {
 
   add(options: FakeNodeOptions): NomadNode {
     this.#count += 1
-    const id = `00000000-0000-4000-8000-${String(this.#count).padStart(12, '0')}`
-    const node: NomadNode = {
-      ID: id,
-      Name: options.name ?? options.instanceId ?? `static-${this.#count}`,
-      Datacenter: 'dc1',
-      NodeClass: 'linux-64bit',
-      Address: '',
-      Drain: false,
-      SchedulingEligibility: 'eligible',
-      Status: 'ready',
-      Attributes: {
-        ...(options.instanceId === null
-          ? {}
-          : { 'unique.platform.aws.instance-id': options.instanceId }),
-        ...options.attributes,
-      },
-      NodeResources: {
-        Cpu: { CpuShares: options.cpuMhz ?? 14_000 },
-        Memory: { MemoryMB: options.memoryMiB ?? 61_440 },
-      },
-      CreateIndex: this.#next(),
-      ModifyIndex: this.#index,
-    }
-    this.nodes.set(id, node)
+    const index = this.#next()
+    const node = { ...aNode(this.#count, options), CreateIndex: index, ModifyIndex: index }
+    this.nodes.set(node.ID, node)
     return node
   }
 
@@ -77,29 +60,11 @@ export class FakeNomad implements FleetNomad {
   }
 
   /** Of an instance, whatever the node says of placements. */
-  run(
-    node: NomadNode,
-    job: string,
-    { type = 'batch', namespace = 'default' }: { type?: string; namespace?: string } = {},
-  ): NomadAllocation {
+  run(node: NomadNode, job: string, options: FakeJobOptions = {}): NomadAllocation {
     this.#count += 1
-    const allocation: NomadAllocation = {
-      ID: `alloc-${this.#count}`,
-      EvalID: '',
-      Name: job,
-      Namespace: namespace,
-      NodeID: node.ID,
-      NodeName: node.Name,
-      JobID: job,
-      JobType: type,
-      TaskGroup: 'slice',
-      DesiredStatus: 'run',
-      ClientStatus: 'running',
-      CreateTime: 0,
-      ModifyTime: 0,
-      CreateIndex: this.#next(),
-      ModifyIndex: this.#index,
-    }
+    const index = this.#next()
+    const shape = anAllocation(this.#count, node, job, options)
+    const allocation = { ...shape, CreateIndex: index, ModifyIndex: index }
     this.allocations.set(allocation.ID, allocation)
     return allocation
   }
@@ -107,16 +72,18 @@ export class FakeNomad implements FleetNomad {
   finish(id: string, status: NomadAllocation['ClientStatus'] = 'complete'): void {
     const allocation = this.allocations.get(id)
     if (allocation === undefined) return
+    if (this.nodes.get(allocation.NodeID)?.Status === 'disconnected') {
+      this.#untold.set(id, status)
+      return
+    }
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
-    this.#goOn(allocation.NodeID)
+    if (allocation.JobType !== 'sysbatch') this.#goOn(allocation.NodeID)
+    if (!this.keepsEnded && !isLive(allocation)) this.allocations.delete(id)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
-    return [...this.allocations.values()].filter(
-      ({ NodeID, ClientStatus }) =>
-        NodeID === nodeId && ['pending', 'running', 'unknown'].includes(ClientStatus),
-    )
+    return [...this.allocations.values()].filter((each) => each.NodeID === nodeId && isLive(each))
   }
 
   /** The machine is gone: its node is down, what ran there is lost. */
@@ -125,6 +92,25 @@ export class FakeNomad implements FleetNomad {
     if (node === undefined) return
     node.Status = 'down'
     for (const { ID } of this.liveOn(nodeId)) this.finish(ID, 'lost')
+  }
+
+  /** The network of a machine is gone; what runs there runs on. */
+  disconnect(nodeId: string): void {
+    const node = this.nodes.get(nodeId)
+    if (node?.Status !== 'ready') return
+    for (const allocation of this.liveOn(nodeId)) allocation.ClientStatus = 'unknown'
+    node.Status = 'disconnected'
+  }
+
+  /** It is back, and tells what has happened meanwhile. */
+  reconnect(nodeId: string): void {
+    const node = this.nodes.get(nodeId)
+    if (node?.Status !== 'disconnected') return
+    node.Status = 'ready'
+    for (const { ID } of this.liveOn(nodeId)) {
+      this.finish(ID, this.#untold.get(ID) ?? 'running')
+      this.#untold.delete(ID)
+    }
   }
 
   /** A person gives it back, whoever has taken it out. */
@@ -142,9 +128,9 @@ export class FakeNomad implements FleetNomad {
   }
 
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
-    await this.before('listNodes')
-    const items = [...this.nodes.values()].map(({ Attributes: _left, ...stub }) => ({ ...stub }))
-    yield { items, index: this.#index }
+    const all = () => [...this.nodes.values()]
+    const toStub = ({ Attributes: _left, ...stub }: NomadNode) => stub
+    yield* this.#pages('listNodes', all, toStub)
   }
 
   async readNode(id: string): Promise<NomadNode | null> {
@@ -153,10 +139,15 @@ export class FakeNomad implements FleetNomad {
     return node === undefined ? null : { ...node }
   }
 
-  async *listAllocations(): ReturnType<FleetNomad['listAllocations']> {
-    await this.before('listAllocations')
-    const items = this.#seen().map((each) => ({ ...each }))
-    yield { items, index: this.#index }
+  /** Of filters it knows the one that there is: for those that may run. */
+  async *listAllocations({ filter }: Parameters<FleetNomad['listAllocations']>[0] = {}): ReturnType<
+    FleetNomad['listAllocations']
+  > {
+    const all = () => {
+      const every = this.#seen()
+      return filter === undefined ? every : every.filter(isLive)
+    }
+    yield* this.#pages('listAllocations', all, (each) => ({ ...each }))
   }
 
   async nodeAllocations(id: string): Promise<NomadAllocation[]> {
@@ -172,10 +163,14 @@ export class FakeNomad implements FleetNomad {
     await this.before('drainNode')
     const node = this.#node(id)
     this.writes.push(`${drain === null ? 'undrain' : 'drain'} ${node.Name}`)
-    if (drain !== null && drain.deadlineMs !== null) throw new Error('a drain with a deadline')
+    const deadlineMs = drain?.deadlineMs ?? 0
+    if (deadlineMs !== 0 && deadlineMs < HOOK_MS) throw new Error('a drain with a deadline')
+    let isSeen = false
     if (drain !== null) {
       const { ignoreSystemJobs = false } = drain
-      node.DrainStrategy = { Deadline: 0, IgnoreSystemJobs: ignoreSystemJobs }
+      const strategy = { Deadline: deadlineMs * 1e6, IgnoreSystemJobs: ignoreSystemJobs }
+      isSeen = !isDeepStrictEqual(node.DrainStrategy, strategy)
+      node.DrainStrategy = strategy
       node.LastDrain = { Status: 'draining', Meta: options.meta ?? null }
       node.SchedulingEligibility = 'ineligible'
     } else {
@@ -186,7 +181,7 @@ export class FakeNomad implements FleetNomad {
       if (options.markEligible) node.SchedulingEligibility = 'eligible'
     }
     node.Drain = drain !== null
-    this.#goOn(id)
+    if (isSeen) this.#goOn(id)
     node.ModifyIndex = this.#next()
     return { evalIds: [], nodeModifyIndex: this.#index, index: this.#index }
   }
@@ -212,6 +207,23 @@ export class FakeNomad implements FleetNomad {
   async *events(_subscription: unknown, signal: AbortSignal): AsyncGenerator<StreamItem> {
     yield { kind: 'connected', index: this.#index }
     while (!signal.aborted) await sleep(this.#clock, 3_600_000, signal)
+  }
+
+  /** By id, each page as things stand when it is read. */
+  async *#pages<Item extends { ID: string }, Told>(
+    call: string,
+    all: () => Item[],
+    tell: (item: Item) => Told,
+  ): AsyncGenerator<{ items: Told[]; index: number }> {
+    for (let after: string | null = ''; after !== null;) {
+      await this.before(call)
+      const from: string = after
+      const rest = all().filter(({ ID }) => ID > from)
+      if (rest.length > this.pageSize) rest.sort((a, b) => (a.ID < b.ID ? -1 : 1))
+      const page = rest.slice(0, this.pageSize)
+      after = page.length < rest.length ? (page.at(-1)?.ID ?? null) : null
+      yield { items: page.map(tell), index: this.#index }
+    }
   }
 
   #seen(): NomadAllocation[] {
@@ -243,4 +255,8 @@ export class FakeNomad implements FleetNomad {
     this.#index += 1
     return this.#index
   }
+}
+
+function isLive({ ClientStatus }: NomadAllocation): boolean {
+  return ClientStatus === 'pending' || ClientStatus === 'running' || ClientStatus === 'unknown'
 }

@@ -7,11 +7,14 @@ import { MEDIUM } from './views.ts'
 export interface Slice {
   id: string
   need: Room
+  pool: string
   durationMs: number
   waitingSinceMs: number
   nodeId: string | null
   allocation: string | null
   startedMs: number
+  /** Times that a place was found for it: what was begun for an older one comes to nothing. */
+  places: number
   /** Its node went away under it so often. */
   lost: number
 }
@@ -26,8 +29,6 @@ export const NO_DEMAND: DemandSource = {
   },
 }
 
-/** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
-const WRITE_MS = 400
 const ROUND_MS = 1000
 /** Of the agent's last report, after the allocation has ended. */
 const REPORT_MS = 300
@@ -38,6 +39,12 @@ export class Queue implements DemandSource {
   isSilent = false
   /** Pools that may grow for it besides. */
   standIns: string[] = []
+  /** From the plan to its place in Nomad's state: a cordon in between does not stop it. */
+  writeMs: () => number = () => 400
+  /** Whether the scheduler hears of a placement only when Nomad has written it. */
+  hearsLate = false
+  /** Told what becomes of slices, for who follows them. */
+  onNews: (text: string) => void = () => undefined
   readonly #nomad: FakeNomad
   readonly #clock: Clock
   #count = 0
@@ -60,13 +67,20 @@ export class Queue implements DemandSource {
     }
   }
 
-  add(count: number, durationMs: number | (() => number), need: Room = MEDIUM): void {
+  add(
+    count: number,
+    durationMs: number | (() => number),
+    need: Room = MEDIUM,
+    pool = 'linux',
+  ): void {
     for (let at = 0; at < count; at++) {
       this.#count += 1
       const id = `slice-${this.#count}`
       this.slices.set(id, {
         id,
         need,
+        pool,
+        places: 0,
         nodeId: null,
         allocation: null,
         startedMs: 0,
@@ -81,23 +95,30 @@ export class Queue implements DemandSource {
   async read(): Promise<Demand> {
     if (this.isSilent) throw new Error('the scheduler does not answer')
     const all = [...this.slices.values()]
-    const waiting = all.filter(({ nodeId }) => nodeId === null)
+    const isPlaced = ({ nodeId, allocation }: Slice) =>
+      nodeId !== null && (allocation !== null || !this.hearsLate)
+    const waiting = all.filter((slice) => !isPlaced(slice))
     const nowMs = this.#clock.monotonic()
-    const byNeed = Map.groupBy(waiting, ({ need }) => `${need.cpuMhz} ${need.memoryMiB}`)
+    const byClass = Map.groupBy(
+      waiting,
+      ({ need, pool }) => `${pool} ${need.cpuMhz} ${need.memoryMiB}`,
+    )
     return {
-      classes: [...byNeed].map(([name, slices]) => ({
+      classes: [...byClass].map(([name, slices]) => ({
         name,
-        pool: 'linux',
+        pool: slices[0]?.pool ?? null,
         standIns: this.standIns,
         need: slices[0]?.need ?? MEDIUM,
         waiting: slices.length,
         oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
       })),
-      placed: all.flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
-        nodeId === null
-          ? []
-          : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
-      ),
+      placed: all
+        .filter(isPlaced)
+        .flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
+          nodeId === null
+            ? []
+            : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
+        ),
     }
   }
 
@@ -106,6 +127,7 @@ export class Queue implements DemandSource {
     const lost = [...this.slices.values()].filter((slice) => slice.nodeId === nodeId)
     for (const slice of lost) {
       slice.lost += 1
+      this.onNews(`${slice.id} is lost with its node`)
       Object.assign(slice, { nodeId: null, allocation: null })
     }
     return lost
@@ -121,12 +143,16 @@ export class Queue implements DemandSource {
   }
 
   /** What is free on nodes that take slices, by node id. */
-  #rooms(): Map<string, Room> {
-    const rooms = new Map<string, Room>()
+  #rooms(): Map<string, Place> {
+    const rooms = new Map<string, Place>()
     for (const node of this.#nomad.nodes.values()) {
       if (node.Status !== 'ready' || node.SchedulingEligibility !== 'eligible') continue
       const { Cpu, Memory } = node.NodeResources ?? {}
-      rooms.set(node.ID, { cpuMhz: Cpu?.CpuShares ?? 0, memoryMiB: Memory?.MemoryMB ?? 0 })
+      rooms.set(node.ID, {
+        cpuMhz: Cpu?.CpuShares ?? 0,
+        memoryMiB: Memory?.MemoryMB ?? 0,
+        nodeClass: node.NodeClass,
+      })
     }
     for (const { nodeId, need } of this.slices.values()) {
       const room = rooms.get(nodeId ?? '')
@@ -135,24 +161,28 @@ export class Queue implements DemandSource {
     return rooms
   }
 
-  #place(slice: Slice, rooms: ReadonlyMap<string, Room>): void {
+  #place(slice: Slice, rooms: ReadonlyMap<string, Place>): void {
     for (const [nodeId, room] of rooms) {
+      if (room.nodeClass !== classOf(slice.pool)) continue
       if (room.cpuMhz < slice.need.cpuMhz || room.memoryMiB < slice.need.memoryMiB) continue
       take(room, slice.need)
       slice.nodeId = nodeId
-      this.#clock.after(WRITE_MS, () => this.#start(slice, nodeId))
+      slice.places += 1
+      const { places } = slice
+      this.#clock.after(this.writeMs(), () => this.#start(slice, nodeId, places))
       return
     }
   }
 
-  #start(slice: Slice, nodeId: string): void {
+  #start(slice: Slice, nodeId: string, place: number): void {
     const node = this.#nomad.nodes.get(nodeId)
-    if (slice.nodeId !== nodeId) return
+    if (slice.nodeId !== nodeId || slice.places !== place) return
     if (node === undefined || node.Status !== 'ready') {
       slice.nodeId = null
       return
     }
     const { ID } = this.#nomad.run(node, slice.id)
+    this.onNews(`${slice.id} starts on ${node.Name}, for ${Math.round(slice.durationMs / 1000)} s`)
     slice.allocation = ID
     slice.startedMs = this.#clock.monotonic()
     this.#clock.after(slice.durationMs, () => this.#end(slice, ID))
@@ -160,12 +190,22 @@ export class Queue implements DemandSource {
 
   #end(slice: Slice, allocation: string): void {
     if (slice.allocation !== allocation) return
+    this.onNews(`${slice.id} ends`)
     this.#nomad.finish(allocation)
     this.#clock.after(REPORT_MS, () => {
       if (slice.allocation !== allocation || !this.slices.delete(slice.id)) return
       this.done += 1
     })
   }
+}
+
+/** Of the nodes of a pool; one that stands in for the first takes the same slices. */
+export function classOf(pool: string): string {
+  return pool === 'linux' || pool === 'spare' ? 'linux-64bit' : pool
+}
+
+interface Place extends Room {
+  nodeClass: string
 }
 
 function take(room: Room, need: Room): void {

@@ -53,6 +53,8 @@ const EC2_LISTS: Readonly<Record<string, string>> = {
   Tag: 'Tags',
   Value: 'Values',
   LaunchTemplateVersion: 'Versions',
+  LaunchTemplateId: 'LaunchTemplateIds',
+  LaunchTemplateName: 'LaunchTemplateNames',
 }
 
 /** The same parameters under the names of the SDK. */

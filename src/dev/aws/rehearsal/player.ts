@@ -1,4 +1,5 @@
 /** Plays a script: each step at its time, one after the other. */
+import { CaravanError } from '../../../model/index.ts'
 import type { Clock, Log } from '../../../platform/index.ts'
 import { sleep } from '../../../platform/index.ts'
 import { Refusal } from '../actions/refusal.ts'
@@ -31,7 +32,7 @@ const SETTLED_POLL_MS = 200
 /** `ended`: the script said so. `played`: it has no end, and goes on until it is stopped. */
 export type Outcome = 'ended' | 'played' | 'stopped'
 
-/** @throws Refusal when a call of the script is refused, which ends the rehearsal. */
+/** @throws CaravanError INPUT_INVALID when the region refuses a step, which ends the rehearsal. */
 export async function play(
   steps: readonly Step[],
   deps: PlayerDeps,
@@ -47,9 +48,16 @@ export async function play(
       return step.when === 'now' ? 'ended' : await untilSettled(deps, signal)
     }
     log.info(`script: ${step.do}`, describe(step))
-    await perform(step, deps)
+    await perform(step, deps).catch((cause: unknown) => {
+      throw cause instanceof Refusal ? refused(step, cause) : cause
+    })
   }
   return 'played'
+}
+
+function refused({ number, at, do: name }: Step, cause: Refusal): CaravanError {
+  const message = `step ${number} of the script (${name}, at ${at / 1000} s) was refused`
+  return new CaravanError('INPUT_INVALID', message, { cause })
 }
 
 async function perform(step: Exclude<Step, { do: 'end' }>, deps: PlayerDeps): Promise<void> {
@@ -95,7 +103,7 @@ async function perform(step: Exclude<Step, { do: 'end' }>, deps: PlayerDeps): Pr
       aws.disturb({ do: step.do, instance: choose(aws.world, step), for: step.for })
       return
     default: {
-      const { at: _at, ...disturbance } = step
+      const { at: _at, number: _number, ...disturbance } = step
       aws.disturb(disturbance)
     }
   }
@@ -131,6 +139,6 @@ function isSettled(world: World): boolean {
 }
 
 function describe(step: Step): Record<string, unknown> {
-  const { at: _at, do: _do, ...fields } = step
+  const { at: _at, do: _do, number: _number, ...fields } = step
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

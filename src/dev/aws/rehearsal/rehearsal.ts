@@ -57,7 +57,7 @@ export interface Rehearsal {
   endpoint: string
   imds: string
   nomad: string | null
-  /** Plays the steps. @throws Refusal when a call of the script is refused. */
+  /** Plays the steps. @throws CaravanError INPUT_INVALID when the region refuses one. */
   play(steps: readonly Step[], signal: AbortSignal): Promise<Outcome>
   close(): Promise<void>
 }

@@ -1,10 +1,16 @@
 /** The script of a rehearsal: a JSON list of timed steps, read and checked before anything starts. */
 import { z } from 'zod'
 import type { Problem } from '../../../model/index.ts'
-import { CaravanError } from '../../../model/index.ts'
+import { CaravanError, parseDurationMs, suggest } from '../../../model/index.ts'
+import { isAction } from '../actions/index.ts'
 import { DISTURBANCES, duration } from '../disturbance.ts'
 
 const at = duration
+
+/** Checked here, and read by the region. */
+const durationText = z
+  .string()
+  .refine((text) => parseDurationMs(text) !== null, 'not a duration such as 5s or 2m')
 
 /** Which instance: an id, or the `oldest` or `newest` that is in service, of one group or of all. */
 const instance = z.string().min(1).default('oldest')
@@ -15,13 +21,18 @@ const size = z.number().int().min(1)
 
 const steps = [
   /** Any action of the API, as the SDKs name it. */
-  z.strictObject({
-    at,
-    do: z.literal('call'),
-    service: z.enum(['autoscaling', 'ec2']).default('autoscaling'),
-    action: z.string().min(1),
-    input: z.record(z.string(), z.unknown()).default({}),
-  }),
+  z
+    .strictObject({
+      at,
+      do: z.literal('call'),
+      service: z.enum(['autoscaling', 'ec2']).default('autoscaling'),
+      action: z.string().min(1),
+      input: z.record(z.string(), z.unknown()).default({}),
+    })
+    .refine(({ service, action }) => isAction(service, action), {
+      path: ['action'],
+      message: 'the emulator has no such action of that service',
+    }),
   z.strictObject({ at, do: z.literal('scale'), group: z.string().min(1), desired: whole }),
   z.strictObject({
     at,
@@ -62,23 +73,28 @@ const disturbances = [
   }),
   DISTURBANCES['self-shutdown'].extend({ at, instance, group }),
   DISTURBANCES['machine-failure'].extend({ at, instance, group }),
-  DISTURBANCES['slow-shutdown'].extend({ at, instance, group, for: z.string() }),
+  DISTURBANCES['slow-shutdown'].extend({ at, instance, group, for: durationText }),
   DISTURBANCES['fail-launches'].extend({ at }),
   DISTURBANCES['mend-launches'].extend({ at }),
   DISTURBANCES['break-boots'].extend({ at }),
   z.strictObject({
     at,
     do: z.literal('lag'),
-    group: z.string().optional(),
-    instance: z.string().optional(),
-    ec2: z.string().optional(),
-    activity: z.string().optional(),
-    imds: z.string().optional(),
+    group: durationText.optional(),
+    instance: durationText.optional(),
+    ec2: durationText.optional(),
+    activity: durationText.optional(),
+    imds: durationText.optional(),
   }),
 ] as const
 
-const step = z.discriminatedUnion('do', [...steps, ...disturbances])
-export type Step = z.infer<typeof step>
+const KINDS = [...steps, ...disturbances] as const
+const step = z.discriminatedUnion('do', KINDS)
+
+export type Step = z.infer<typeof step> & {
+  /** Its place in the file, from 1. */
+  number: number
+}
 
 /** More than a day of steps every minute: a longer one is a mistake. */
 const STEPS_MAX = 2000
@@ -100,15 +116,17 @@ export function parseScript(text: string, file: string): Step[] {
   }
   const parsed = script.safeParse(value)
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => ({
+    const problems = parsed.error.issues.map((issue) => ({
       file,
       line: 0,
-      path: path.join('.'),
-      message: `${toPlace(path)}: ${message}`,
+      path: issue.path.join('.'),
+      message: `${toPlace(issue.path)}: ${explain(issue, value)}`,
     }))
     throw refuse(file, problems)
   }
-  return parsed.data.toSorted((a, b) => a.at - b.at)
+  return parsed.data
+    .map((each, index): Step => ({ ...each, number: index + 1 }))
+    .toSorted((a, b) => a.at - b.at)
 }
 
 function refuse(file: string, problems: Problem[], cause?: unknown): CaravanError {
@@ -121,4 +139,32 @@ function toPlace(path: readonly PropertyKey[]): string {
   const [index, ...rest] = path
   if (typeof index !== 'number') return 'the script'
   return [`step ${index + 1}`, rest.join('.')].filter((part) => part !== '').join(', ')
+}
+
+const NAMES = KINDS.map((kind) => kind.shape.do.value)
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  record: 'an object',
+  object: 'an object',
+  array: 'a list',
+}
+
+function explain(issue: z.core.$ZodIssue, input: unknown): string {
+  const value = issue.path.reduce<unknown>((inner, key) => {
+    return typeof inner === 'object' && inner !== null ? Reflect.get(inner, key) : undefined
+  }, input)
+  if (issue.code === 'unrecognized_keys') return `takes no ${issue.keys.join(' and no ')}`
+  if (value === undefined) return 'is missing'
+  if (issue.code === 'invalid_union') {
+    const near = typeof value === 'string' ? suggest(value, NAMES) : null
+    const hint = near === null ? `there are ${NAMES.join(', ')}` : `did you mean ${near}?`
+    return `there is no ${JSON.stringify(value)}; ${hint}`
+  }
+  if (issue.code === 'invalid_type') return `expected ${TYPES[issue.expected] ?? issue.expected}`
+  if (issue.code === 'too_small' && issue.origin === 'array') return 'has no step'
+  return issue.message
 }

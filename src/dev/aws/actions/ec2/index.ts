@@ -2,5 +2,10 @@
 import type { Actions } from '../action.ts'
 import { ATTRIBUTE_ACTIONS } from './attributes.ts'
 import { INSTANCE_ACTIONS } from './instances.ts'
+import { TEMPLATE_ACTIONS } from './templates.ts'
 
-export const EC2_ACTIONS: Actions = { ...INSTANCE_ACTIONS, ...ATTRIBUTE_ACTIONS }
+export const EC2_ACTIONS: Actions = {
+  ...INSTANCE_ACTIONS,
+  ...ATTRIBUTE_ACTIONS,
+  ...TEMPLATE_ACTIONS,
+}

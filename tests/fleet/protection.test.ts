@@ -1,0 +1,29 @@
+/** Scale-in protection that the group itself gives to new machines. */
+import t from 'tap'
+import { plan } from '../../src/fleet/plan.ts'
+import type { PoolMemory } from '../../src/fleet/memory.ts'
+import { aPolicy, aPool, MINUTE, NOW, type UnitOptions } from './support/views.ts'
+
+/** One look of the controller at a pool whose group protects new machines. */
+function look(unit: UnitOptions, nowMs: number, known?: PoolMemory) {
+  const over = { startedMs: nowMs, demand: { classes: [], atMs: nowMs } }
+  const { view, memory } = aPool([unit], { ...over, group: { protectsNew: true } })
+  if (known === undefined) delete memory.units['i-0']
+  const decided = plan(view, aPolicy(), known ?? memory, nowMs)
+  return { memory: decided.memory, kinds: decided.intents.map(({ kind }) => kind).toSorted() }
+}
+
+const BOOTING: UnitOptions = { state: 'booting', member: { lifecycle: 'Pending' } }
+const SERVING: UnitOptions = { member: { isProtected: true } }
+
+t.test('a machine that was seen as it came is let go when it is idle', async (t) => {
+  const first = look(BOOTING, NOW)
+  const serves = look(SERVING, NOW + MINUTE, first.memory)
+  t.same(serves.kinds, ['unprotect'])
+  const idle = look(SERVING, NOW + 12 * MINUTE, serves.memory)
+  t.same(idle.kinds, ['cordon', 'unprotect'])
+})
+
+t.test('so is one that a new controller finds', async (t) => {
+  t.same(look(SERVING, NOW).kinds, ['unprotect'])
+})
