@@ -45,16 +45,17 @@ function giveBack(scene: Scene): void {
     if (!cluster.aws.world.groups.get(group)?.hooks.has(HOOK))
       cluster.putHook(60, HOOK, 'TERMINATING', group)
   }
-  for (const id of scene.takenOut) {
-    const node = cluster.nomad.nodes.get(id)
-    if (node?.Status === 'ready') cluster.nomad.giveBack(node)
-  }
-  scene.takenOut.clear()
 }
 
 /** Some of it can only be put back when something else is over. */
 function giveBackMore(scene: Scene): void {
-  const { cluster, protectedByOthers } = scene
+  const { cluster, protectedByOthers, takenOut } = scene
+  for (const id of takenOut) {
+    const node = cluster.nomad.nodes.get(id)
+    if (node?.Status !== 'ready') continue
+    cluster.nomad.giveBack(node)
+    takenOut.delete(id)
+  }
   const members = cluster.policies.flatMap((policy) => [
     ...cluster.groupOf(policy).members.values(),
   ])
