@@ -58,7 +58,7 @@ tokens = ["0123456789abcdef$\${x}"]
   })
   t.same(settings.class, [
     { name: 'medium', vcpu: 2.5, memory: 4096, node_class: 'linux-64bit' },
-    { name: 'gpu', vcpu: 8, memory: 65_536, node_class: 'gpu', pool: 'accelerated' },
+    { name: 'gpu', vcpu: 8, memory: 65_536, node_class: 'gpu', pool: ['accelerated'] },
   ])
 })
 

@@ -70,6 +70,6 @@ t.test('the broken example is refused with both of its mistakes', async (t) => {
 
 t.test('the jobs that build Caravan compile', async (t) => {
   const text = read('.circleci/config.yml')
-  t.equal(compiled(text, { job: 'test' }).parallelism, 4)
+  t.equal(compiled(text, { job: 'test' }).parallelism, 2)
   t.equal(compiled(text, { job: 'check' }).parallelism, 1)
 })
