@@ -56,6 +56,7 @@ export function abandonLaunch(draft: Draft, unit: Unit, reason: string): boolean
   const intent = { kind: 'abandon', pool, group, hook, instanceId: unit.id, to: 'replace' } as const
   act(draft, intent, reason)
   unit.memory.completedMs = draft.nowMs
+  unit.memory.completedHook = hook
   return true
 }
 

@@ -53,6 +53,7 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
   if (intent.kind === 'uncordon' && outcome.kind === 'done') unit.cordon = null
   if (intent.kind === 'complete' && outcome.kind === 'done') unit.completedMs = nowMs
   if (intent.kind === 'abandon') unit.completedMs = outcome.kind === 'done' ? nowMs : null
+  if (intent.kind === 'complete' || intent.kind === 'abandon') unit.completedHook = intent.hook
   if (intent.kind === 'end_retained' && outcome.kind === 'done') unit.endedMs = nowMs
   if (intent.kind === 'drain' && outcome.kind === 'refused') unit.drainedMs = null
 }

@@ -39,6 +39,8 @@ export interface UnitMemory {
   drainedMs: number | null
   /** Its hook was completed then: lists that lag still show it waiting. */
   completedMs: number | null
+  /** Which one that was: another one that waits for us as well is not done with it. */
+  completedHook: string | null
   /** The end of its hook was told to be near. */
   isReported: boolean
   /** How its wait ended was told. */
@@ -133,6 +135,7 @@ export function newUnit(nowMs: number): UnitMemory {
     waitingSinceMs: null,
     drainedMs: null,
     completedMs: null,
+    completedHook: null,
     isReported: false,
     hasDeparted: false,
     endedMs: null,

@@ -142,20 +142,33 @@ const UNFIT_MS = 10 * 60_000
 /** More of the pool than this does not fail on the same day by itself: a person should look first. */
 const UNFIT_SHARE = 0.25
 
+/**
+ * Nodes of machines that died stay in the list for a day. One without any node of the pool is rather that of
+ * servers that have lost what they knew; the machines, and what runs on them, are as they were.
+ */
+function hasNodes({ units }: Draft): boolean {
+  return units.some(({ view: { node } }) => node !== null)
+}
+
 /** Machines without a living node hold no slice: there is nothing to cordon. */
 function replaceMissing(draft: Draft, counts: Counts): void {
   const { units, byState, memory, nowMs, policy, view } = draft
   const missing = byState.missing.filter(({ pinned }) => pinned === null)
-  const unfit = byState.unfit.filter(
+  const silent = byState.unfit.filter(
     (unit) =>
       unit.pinned === null &&
       !isBusy(unit.view) &&
       nowMs - (unit.memory.unfitSinceMs ?? nowMs) >= UNFIT_MS,
   )
-  if (missing.length + unfit.length === 0) return
+  if (missing.length + silent.length === 0) return
   const alarm = (key: string, text: string) => {
     draft.notes.push(text)
     draft.alarms.push({ key, text, about: policy.name })
+  }
+  const unfit = silent.filter((unit) => unit.view.node !== null || hasNodes(draft))
+  if (unfit.length < silent.length) {
+    const text = `Nomad lists no node of ${silent.length} machines, nor of any other`
+    alarm('no nodes', `${text}: that is no proof that nothing runs on them`)
   }
   if (view.unmatched > 0) {
     const text = `${missing.length + unfit.length} machines have no living node, and ${view.unmatched} nodes no machine`

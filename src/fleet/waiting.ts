@@ -56,9 +56,10 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
   const sinceMs = memory.waitingSinceMs ?? nowMs
-  // A completion before this wait, of the launch, says nothing of it.
+  // A completion before this wait, of the launch, says nothing of it; nor does that of another hook, which was
+  // taken for ours while ours was not there.
   const completedMs = memory.completedMs ?? -Infinity
-  const isCompleted = completedMs >= sinceMs
+  const isCompleted = completedMs >= sinceMs && memory.completedHook === hook.name
   if (isCompleted && nowMs - completedMs < COMPLETION_SHOWS_MS) return
   const { node } = unit.view
   const capAtMs = sinceMs + hook.capMs

@@ -266,6 +266,15 @@ t.test(
   },
 )
 
+t.test('F95: a list without any node of the pool ends no machine, however long', async (t) => {
+  const vanished = { node: null, memory: { readyMs: NOW - 99 * MINUTE, unfitSinceMs: NOW - LONG } }
+  const { kinds, alarms } = decide(aPool([vanished, vanished]), aPolicy({ min: 2 }))
+  t.same(kinds, [])
+  t.match(alarms, [{ key: 'no nodes' }])
+  const one = decide(aPool([vanished, {}]), aPolicy({ min: 2 }))
+  t.match(one.intents, [{ kind: 'terminate', instanceId: 'i-0', reason: 'unfit' }])
+})
+
 t.test('F80: demand that is old may still ask for more, and takes nothing away', async (t) => {
   const demand = waitingSlices(9)
   const pool = aPool([{ idleMs: LONG }], { demand: { ...demand!, atMs: NOW - 5 * MINUTE } })

@@ -34,7 +34,7 @@ t.test(
     const ready = decide(aPool([launching()], ours))
     t.match(ready.intents, [{ kind: 'complete', hook: 'caravan-launch', instanceId: 'i-0' }])
     t.match(ready.hooks, [{}], 'the beats go on until it is done')
-    const done = { completedMs: NOW - 1000 }
+    const done = { completedMs: NOW - 1000, completedHook: LAUNCH.name }
     t.same(decide(aPool([launching({ memory: done })], ours)).kinds, [], 'a list that lags')
     const silent = aPool([launching({ state: 'booting' })], { ...ours, isNomadKnown: false })
     t.match(decide(silent).hooks, [{}], 'also while Nomad does not answer')

@@ -158,10 +158,21 @@ t.test(
   'a completion counts for the wait that it ended, and not for one that comes after it',
   async (t) => {
     const memory = { waitingSinceMs: NOW - MINUTE, drainedMs: NOW - MINUTE }
-    const before = { ...memory, completedMs: NOW - MINUTE - 1000 }
+    const completedHook = HOOK.name
+    const before = { ...memory, completedHook, completedMs: NOW - MINUTE - 1000 }
     t.match(decide(aPool([{ state: 'waiting', memory: before }])).hooks, [{ instanceId: 'i-0' }])
-    const after = { ...memory, completedMs: NOW - 1000 }
+    const after = { ...memory, completedHook, completedMs: NOW - 1000 }
     t.same(decide(aPool([{ state: 'waiting', memory: after }])).hooks, [])
+  },
+)
+
+t.test(
+  'F10: a machine whose other hook was taken for ours, while ours was not there, is held by ours',
+  async (t) => {
+    const memory = { waitingSinceMs: NOW - MINUTE, drainedMs: NOW - MINUTE }
+    const other = { ...memory, completedMs: NOW - 1000, completedHook: 'of-others' }
+    const { hooks } = decide(aPool([{ state: 'waiting', slices: 1, memory: other }]))
+    t.match(hooks, [{ hook: HOOK.name, instanceId: 'i-0' }])
   },
 )
 

@@ -78,9 +78,14 @@ function giveBackMore(scene: Scene): void {
 
 async function settles(scene: Scene, what: string, isSo: () => boolean): Promise<void> {
   const { cluster } = scene
-  const end = cluster.clock.monotonic() + CALM_MS
+  const { queue } = cluster
+  let left = queue.slices.size
+  let end = cluster.clock.monotonic() + CALM_MS
   while (!isSo()) {
     giveBackMore(scene)
+    // A pool of one machine that may not grow takes as long as its slices do.
+    if (queue.slices.size < left) end = cluster.clock.monotonic() + CALM_MS
+    left = Math.min(left, queue.slices.size)
     if (cluster.clock.monotonic() >= end) {
       cluster.watch.violate(`it never came that ${what}: ${describe(scene)}`)
       return
