@@ -10,6 +10,7 @@ import {
   lost,
   MINUTE,
   notes,
+  putLaunchHook,
   refusing,
   running,
   SECOND,
@@ -22,12 +23,7 @@ const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test('F48: protection waits until a machine serves, and is let be while it goes', async (t) => {
   const cluster = await withCluster(t, { bootMs: 20 * SECOND })
-  cluster.call('PutLifecycleHook', {
-    LifecycleHookName: 'launch',
-    AutoScalingGroupName: 'clients',
-    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-    HeartbeatTimeout: 1800,
-  })
+  putLaunchHook(cluster)
   cluster.start()
   cluster.queue.add(2, 5 * MINUTE)
   await cluster.until('they run', () => running(cluster) === 2)

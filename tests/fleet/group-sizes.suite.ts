@@ -12,6 +12,7 @@ import {
   lost,
   MINUTE,
   notes,
+  putLaunchHook,
   recording,
   refusing,
   running,
@@ -201,12 +202,7 @@ t.test(
       intercept: (call, next) =>
         record(call, async () => refuse(call, next) as ReturnType<typeof next>),
     })
-    cluster.call('PutLifecycleHook', {
-      LifecycleHookName: 'launch',
-      AutoScalingGroupName: 'clients',
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-      HeartbeatTimeout: 1800,
-    })
+    putLaunchHook(cluster)
     cluster.start()
     cluster.queue.add(2, 5 * MINUTE)
     await cluster.until('it hangs', () => cluster.members('Pending:Wait').length === 1, MINUTE)

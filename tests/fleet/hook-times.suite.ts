@@ -15,6 +15,7 @@ import {
   HOUR,
   MINUTE,
   notes,
+  putLaunchHook,
   refusing,
   SECOND,
   withCluster,
@@ -212,13 +213,7 @@ t.test(
   'F13: a launch hook that runs out is a launch that failed: told, and asked for ever more rarely',
   async (t) => {
     const cluster = await withCluster(t, { bootMs: 20 * SECOND })
-    cluster.call('PutLifecycleHook', {
-      LifecycleHookName: 'boot',
-      AutoScalingGroupName: 'clients',
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-      HeartbeatTimeout: 30,
-      DefaultResult: 'ABANDON',
-    })
+    putLaunchHook(cluster, { timeoutS: 30 })
     cluster.aws.disturb({ do: 'break-boots', times: 1000 })
     cluster.start()
     cluster.queue.add(2, MINUTE)
@@ -233,7 +228,7 @@ t.test(
     cluster.aws.change((world) => void (world.conditions.brokenBoots = 0))
     cluster.call('DeleteLifecycleHook', {
       AutoScalingGroupName: 'clients',
-      LifecycleHookName: 'boot',
+      LifecycleHookName: 'launch',
     })
     await cluster.until('the slices have run', () => cluster.queue.done === 10, 2 * HOUR)
     t.same(cluster.violations, [])

@@ -9,22 +9,17 @@ import {
   idleCluster,
   lost,
   MINUTE,
+  nodeOf,
   notes,
+  putLaunchHook,
   running,
   SECOND,
   sizes,
   untilGone,
   withCluster,
 } from './support/situations.ts'
-import type { Cluster } from './support/cluster.ts'
 
 const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
-
-function nodeOf(cluster: Cluster, instance: string) {
-  const node = cluster.nomad.nodeOf(instance)
-  if (node === undefined) throw new Error(`${instance} has no node`)
-  return node
-}
 
 t.test('F72: a machine in standby is no place for slices, and nobody ends it', async (t) => {
   const cluster = await idleCluster(t, 1)
@@ -80,13 +75,7 @@ t.test('F73: a machine that its group has lost is drained, proven twice, and end
 t.test('F74: what a warm pool keeps is neither supply nor left over', async (t) => {
   const cluster = await withCluster(t, { policy: { idleOffMs: 10 * MINUTE }, bootMs: 20 * SECOND })
   // Time to boot before it is stopped: without anybody on the machine who knows better, it joins Nomad.
-  cluster.call('PutLifecycleHook', {
-    LifecycleHookName: 'launch',
-    AutoScalingGroupName: 'clients',
-    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-    HeartbeatTimeout: 30,
-    DefaultResult: 'CONTINUE',
-  })
+  putLaunchHook(cluster, { timeoutS: 30, result: 'CONTINUE' })
   cluster.call('PutWarmPool', { AutoScalingGroupName: 'clients', MaxGroupPreparedCapacity: 1 })
   cluster.start()
   await cluster.until('one is kept', () => cluster.members('Warmed:Stopped').length === 1)

@@ -8,6 +8,7 @@ import {
   HOUR,
   lost,
   MINUTE,
+  nodeOf,
   SECOND,
   sizes,
   updateGroup,
@@ -15,12 +16,6 @@ import {
 import type { Cluster } from './support/cluster.ts'
 
 const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
-
-function nodeOf(cluster: Cluster, instance: string) {
-  const node = cluster.nomad.nodeOf(instance)
-  if (node === undefined) throw new Error(`${instance} has no node`)
-  return node
-}
 
 t.test(
   'F62: a machine that is stopped by hand is replaced, and its slices begin again',

@@ -1,6 +1,7 @@
 /** Whole clusters as tests of single rows begin with them, and what such tests ask of them afterwards. */
 import type { Test } from 'tap'
 import type { AwsIntercept, Refusal } from '../../../src/dev/aws/index.ts'
+import type { NomadNode } from '../../../src/nomad/index.ts'
 import { aCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 import { MEDIUMS_PER_NODE } from './views.ts'
 
@@ -48,6 +49,27 @@ export async function busyCluster(
   cluster.queue.add(slices, forMs)
   await cluster.until('all run', () => running(cluster) === slices)
   return cluster
+}
+
+/** A launching hook of somebody else. The default result is that of AWS. */
+export function putLaunchHook(
+  cluster: Cluster,
+  { timeoutS = 1800, result = 'ABANDON' }: { timeoutS?: number; result?: string } = {},
+): void {
+  cluster.call('PutLifecycleHook', {
+    LifecycleHookName: 'launch',
+    AutoScalingGroupName: 'clients',
+    LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+    HeartbeatTimeout: timeoutS,
+    DefaultResult: result,
+  })
+}
+
+/** @throws Error when Nomad does not know its node. */
+export function nodeOf({ nomad }: Cluster, instance: string): NomadNode {
+  const node = nomad.nodeOf(instance)
+  if (node === undefined) throw new Error(`${instance} has no node`)
+  return node
 }
 
 export function running({ queue }: Cluster): number {
