@@ -225,7 +225,8 @@ export function bootQuantile({ bootsMs }: PoolMemory, share: number): number | n
 /** Twice the slowest boot, and never so short that a slow mirror costs a machine. */
 const LAUNCH_MS = { least: 5 * 60_000, most: 20 * 60_000, unknown: 10 * 60_000 }
 
-function launchDeadline(memory: PoolMemory): number {
+/** From first seen on: a machine without a node by then will not have one. */
+export function launchDeadline(memory: PoolMemory): number {
   const slowest = bootQuantile(memory, 0.99)
   if (slowest === null) return LAUNCH_MS.unknown
   return Math.min(LAUNCH_MS.most, Math.max(LAUNCH_MS.least, 2 * slowest))

@@ -5,12 +5,12 @@
 import type { AwsHook } from '../platform/index.ts'
 import { watchCap } from './cap.ts'
 import { act, type Draft } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import { launchDeadline, type Unit } from './ledger.ts'
 import { renewDrainOf } from './drain-first.ts'
 import { chooseHook } from './lifecycle/hooks.ts'
 import { doubtOf, lacksDrain, SETTLE_MS } from './proof.ts'
 
-/** A node that has not come by then will not: nothing is lost with the machine. */
+/** A machine that nobody has seen before has had at least so long for its node to come. */
 const UNKNOWN_NODE_MS = 30_000
 /** A node that is down, or gone from Nomad, so long does not come back with its slices: they are lost already. */
 const DOWN_NODE_MS = 2 * 60_000
@@ -118,11 +118,12 @@ const empty = (why: string): UnitProof => ({ isEmpty: true, why })
 const waits = (why: string): UnitProof => ({ isEmpty: false, why })
 
 /** Of a machine that goes: whether it may go now. */
-export function proveUnitEmpty({ view, nowMs }: Draft, { memory, view: unit }: Unit): UnitProof {
+export function proveUnitEmpty(draft: Draft, { memory, view: unit }: Unit): UnitProof {
+  const { view, nowMs } = draft
   const { node, live, placed } = unit
   const silentMs = nowMs - (memory.unfitSinceMs ?? memory.waitingSinceMs ?? nowMs)
   if (!view.isNomadKnown) return waits('Nomad does not answer')
-  if (node === null) return proveAbsent(view.unmatched, memory, nowMs, silentMs)
+  if (node === null) return proveAbsent(draft, memory, silentMs)
   if (node.status === 'down') {
     if (live.length > 0) return waits(`${live.length} allocations run on its node`)
     return silentMs < DOWN_NODE_MS
@@ -141,19 +142,21 @@ export function proveUnitEmpty({ view, nowMs }: Draft, { memory, view: unit }: U
   return empty('nothing runs on it')
 }
 
-function proveAbsent(
-  unmatched: number,
-  memory: Unit['memory'],
-  nowMs: number,
-  silentMs: number,
-): UnitProof {
+/**
+ * One that is to go while it boots may have its node, and slices on it, in the very moment in which it is let
+ * go: between the look and what comes of it nobody can take the node out. So it waits until its boot is over.
+ */
+function proveAbsent(draft: Draft, memory: Unit['memory'], silentMs: number): UnitProof {
+  const { nowMs } = draft
+  const { unmatched } = draft.view
   if (unmatched > 0) {
     return waits(`${unmatched} nodes belong to no known machine, and one may be its own`)
   }
   if (memory.readyMs === null) {
-    return nowMs - (memory.waitingSinceMs ?? nowMs) < UNKNOWN_NODE_MS
-      ? waits('its node may still come')
-      : empty('its node never came')
+    const mayCome =
+      nowMs - memory.firstSeenMs < launchDeadline(draft.memory) ||
+      nowMs - (memory.waitingSinceMs ?? nowMs) < UNKNOWN_NODE_MS
+    return mayCome ? waits('its node may still come') : empty('its node never came')
   }
   // A list that lacks it once proves nothing.
   return silentMs < DOWN_NODE_MS

@@ -50,7 +50,9 @@ t.test(
     await cluster.until('one comes up without its software', serves)
     const { id = '' } = broken()?.machine ?? {}
     call(id)
-    await cluster.until('it is let go', () => !cluster.group.members.has(id), 45 * SECOND)
+    await cluster.pass(MINUTE)
+    t.ok(cluster.group.members.has(id), 'its node may still come')
+    await cluster.until('it is let go', () => !cluster.group.members.has(id), 5 * MINUTE)
   },
 )
 

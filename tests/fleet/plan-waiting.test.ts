@@ -77,20 +77,25 @@ t.test('the scheduler may take in what agents sent last, for a while', async (t)
 })
 
 t.test(
-  'F29, F30, F63: a machine whose node never came is let go soon, one whose node comes late is drained',
+  'F29, F30, F63: a machine whose node never came is let go when its boot must be over, one whose node comes late is drained',
   async (t) => {
-    const gone = (waitedMs: number) => ({
+    const gone = (seenMs: number, waitedMs = 40_000) => ({
       state: 'waiting' as const,
       node: null,
-      memory: { readyMs: null, waitingSinceMs: NOW - waitedMs, drainedMs: null },
+      memory: {
+        readyMs: null,
+        firstSeenMs: NOW - seenMs,
+        waitingSinceMs: NOW - waitedMs,
+        drainedMs: null,
+      },
     })
-    t.same(decide(aPool([gone(10_000)])).kinds, [])
-    t.match(decide(aPool([gone(40_000)])).intents, [{ kind: 'complete', nodeId: null }])
-    t.same(
-      decide(aPool([gone(40_000)], { unmatched: 1 })).kinds,
-      [],
-      '31: some node may be its own',
-    )
+    const early = decide(aPool([gone(9 * MINUTE)]))
+    t.same(early.kinds, [], 'its node may come while it is let go')
+    t.match(early.why.notes, [/its node may still come/])
+    const over = gone(11 * MINUTE)
+    t.match(decide(aPool([over])).intents, [{ kind: 'complete', nodeId: null }])
+    t.same(decide(aPool([gone(11 * MINUTE, 10_000)])).kinds, [])
+    t.same(decide(aPool([over], { unmatched: 1 })).kinds, [], '31: some node may be its own')
     const late = { state: 'waiting', node: { isEligible: true } } as const
     const memory = { readyMs: null, waitingSinceMs: NOW - 10_000, drainedMs: null }
     t.same(decide(aPool([{ ...late, memory }])).kinds, ['drain'])
