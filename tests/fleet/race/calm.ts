@@ -100,7 +100,11 @@ function isAtMinimum({ cluster }: Scene, policy: PoolPolicy): boolean {
   return (
     members.length === policy.min &&
     group.desired === policy.min &&
-    members.every(({ state }) => state.value === 'InService')
+    // A machine whose software never came up has yet to be found out and replaced.
+    members.every(
+      ({ state, machine }) =>
+        state.value === 'InService' && cluster.nomad.nodeOf(machine.id)?.Status === 'ready',
+    )
   )
 }
 
