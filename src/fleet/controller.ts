@@ -8,6 +8,7 @@ import { CaravanError, isCaravanError } from '../model/index.ts'
 import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
 import { carryOut } from './actor.ts'
 import { adoptMemory } from './adopt.ts'
+import { beatEarly } from './early-beats.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
 import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
 import { learn, type Outcome } from './learn.ts'
@@ -106,7 +107,9 @@ class OneController implements Controller {
     if (!dryRun && !this.#takeLease()) return { kind: 'leased', by: this.#deps.store.readLease() }
     if (dryRun) this.#memory = this.#deps.store.loadMemory()
     const orders = this.#deps.store.readOrders(this.#deps.now())
-    const { views, faults } = await this.#observer.look(orders, signal)
+    const { views, faults } = await this.#observer.look(orders, signal, (...seen) =>
+      dryRun ? undefined : beatEarly(this.#beats, this.#deps, this.#memory, ...seen),
+    )
     const plans = this.#planAll(views, faults)
     const done: { intent: Intent; outcome: Outcome }[] = []
     if (dryRun) return { kind: 'acted', plans, views, done, faults }
@@ -283,9 +286,8 @@ class OneController implements Controller {
    */
   #holdLease(): Lease {
     const { store, holder, now } = this.#deps
-    const before = this.#lease
     const lease = store.takeLease(holder, now(), LEASE_MS)
-    if (lease === null || lease.fence !== before?.fence) {
+    if (lease === null || lease.fence !== this.#lease?.fence) {
       throw new CaravanError('FLEET_LEASED', 'another controller has taken over')
     }
     this.#lease = lease

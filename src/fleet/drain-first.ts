@@ -8,14 +8,16 @@ import type { NodeView } from './view.ts'
 /**
  * Asks for it, of a machine that is to go.
  *
- * @returns whether it is over, or there is nothing that could be drained: no node, or one that is down.
+ * @returns whether it is over, or there is nothing that could be drained.
  */
 export function isDrainedFirst(
   draft: Draft,
   { instanceId, node }: { instanceId: string; node: NodeView | null },
   reason: string,
 ): boolean {
-  if (node === null || node.status === 'down' || node.isDrained) return true
+  if (node === null || node.isDrained) return true
+  // Of one that is down no more is needed than that it takes nothing when it comes back.
+  if (node.status === 'down' && !node.isEligible) return true
   if (node.isEligible || lacksDrain(node)) {
     const { name: pool } = draft.policy
     act(draft, { kind: 'drain', pool, instanceId, nodeId: node.id, reason }, reason)

@@ -28,6 +28,8 @@ export interface HeartbeatDeps {
 export interface Heartbeats {
   /** What to beat for in this pool from now on; what goes on is not disturbed. */
   set(pool: string, hooks: readonly OpenHook[]): void
+  /** What is to be beaten for besides, until all of it is set anew. */
+  add(pool: string, hooks: readonly OpenHook[]): void
   /** Its end is being asked for: that it is over when a beat comes is no news then. */
   ending(pool: string, hook: HookName): void
   /** It has ended by our hand: lists that lag may still show it. */
@@ -100,31 +102,44 @@ class Wheel implements Heartbeats {
     for (const [key, hook] of wanted) {
       if (this.#over.has(key)) continue
       const known = this.#armed.get(key)
-      if (known !== undefined) {
-        const timeoutMs = Math.min(hook.timeoutMs, known.hook.timeoutMs)
-        const isShorter = timeoutMs < known.hook.timeoutMs
-        known.hook = { ...hook, timeoutMs }
-        if (isShorter) this.#hasten(known)
-        known.isEnding = false
+      if (known === undefined) {
+        this.#arm(pool, key, hook)
         continue
       }
-      const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
-      const { instanceId, transition } = hook
-      const armed: Armed = {
-        pool,
-        instanceId,
-        transition,
-        hook,
-        expiresMs,
-        lastMs: null,
-        failures: 0,
-        isEnding: false,
-        timer: null,
-      }
-      this.#armed.set(key, armed)
-      this.#due.push(armed)
+      const timeoutMs = Math.min(hook.timeoutMs, known.hook.timeoutMs)
+      const isShorter = timeoutMs < known.hook.timeoutMs
+      known.hook = { ...hook, timeoutMs }
+      if (isShorter) this.#hasten(known)
+      known.isEnding = false
     }
     this.#pump()
+  }
+
+  add(pool: string, hooks: readonly OpenHook[]): void {
+    if (this.#stopping.signal.aborted) return
+    for (const hook of hooks) {
+      const key = keyOf(pool, hook)
+      if (!this.#over.has(key) && !this.#armed.has(key)) this.#arm(pool, key, hook)
+    }
+    this.#pump()
+  }
+
+  #arm(pool: string, key: string, hook: OpenHook): void {
+    const expiresMs = this.#deps.clock.monotonic() + hook.timeoutMs
+    const { instanceId, transition } = hook
+    const armed: Armed = {
+      pool,
+      instanceId,
+      transition,
+      hook,
+      expiresMs,
+      lastMs: null,
+      failures: 0,
+      isEnding: false,
+      timer: null,
+    }
+    this.#armed.set(key, armed)
+    this.#due.push(armed)
   }
 
   ending(pool: string, hook: HookName): void {

@@ -22,7 +22,7 @@ export function endRetained(draft: Draft): void {
     if (unit.pinned !== null) notes.push(`${instanceId} is not ended: ${unit.pinned}`)
     if (!isEmpty || unit.pinned !== null) continue
     const { node } = unit.view
-    const nodeId = node === null || node.status === 'down' ? null : node.id
+    const nodeId = node?.id ?? null
     const { name: pool, group } = policy
     act(draft, { kind: 'end_retained', pool, group, instanceId, nodeId }, why)
   }

@@ -72,7 +72,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
     draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
   }
   if (proof.isEmpty) {
-    const nodeId = node === null || node.status === 'down' ? null : node.id
+    const nodeId = node?.id ?? null
     const intent = { kind: 'complete', pool: policy.name, group, hook: hook.name } as const
     act(draft, { ...intent, instanceId, nodeId, reason: proof.why }, proof.why)
     return
@@ -103,7 +103,9 @@ export function drainForGood(draft: Draft, unit: Unit): void {
  * it: ours has none, and a person who wants one says so to our own command.
  */
 function needsDrain({ memory, view: { node } }: Unit, nowMs: number): boolean {
-  if (node === null || node.status === 'down') return false
+  if (node === null) return false
+  // One that is down may come back in the moment in which its machine is let go.
+  if (node.status === 'down') return node.isEligible
   if (memory.drainedMs === null || node.isEligible) return true
   const isLimited = node.hasDeadline === true && node.mark?.by !== 'command'
   return (isLimited || lacksDrain(node)) && nowMs - memory.drainedMs >= SETTLE_MS
@@ -126,6 +128,7 @@ export function proveUnitEmpty(draft: Draft, { memory, view: unit }: Unit): Unit
   if (node === null) return proveAbsent(draft, memory, silentMs)
   if (node.status === 'down') {
     if (live.length > 0) return waits(`${live.length} allocations run on its node`)
+    if (node.isEligible) return waits('its node is down, and may come back eligible')
     return silentMs < DOWN_NODE_MS
       ? waits('its node is down, and may come back')
       : empty('its node is down, and its slices are lost')

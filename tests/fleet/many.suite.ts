@@ -82,7 +82,11 @@ t.test('F57: a hundred and twenty pools are looked at with two calls', async (t)
     log: silentLog,
   })
   const look = () =>
-    observer.look({ pins: new Map(), sizes: new Map() }, new AbortController().signal)
+    observer.look(
+      { pins: new Map(), sizes: new Map() },
+      new AbortController().signal,
+      () => undefined,
+    )
   const { views, faults } = await look()
   t.same(faults, [])
   t.equal([...views.values()].filter(({ group }) => group !== null).length, 120)

@@ -248,7 +248,7 @@ t.test(
   'F33, F36: a node that is not ready is replaced late, and never with many others',
   async (t) => {
     const down = (sinceMs: number) => ({
-      node: { status: 'down' } as const,
+      node: { status: 'down', isEligible: false } as const,
       memory: { unfitSinceMs: NOW - sinceMs },
     })
     t.same(decide(aPool([down(MINUTE), {}])).kinds, [])

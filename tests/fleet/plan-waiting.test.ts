@@ -103,13 +103,18 @@ t.test(
 )
 
 t.test('F61, F64: a node that is down is waited for, then let go', async (t) => {
-  const down = (waitedMs: number) => ({
+  const down = (waitedMs: number, isEligible = false) => ({
     state: 'waiting' as const,
-    node: { status: 'down' as const },
+    node: { status: 'down' as const, isEligible },
     memory: { waitingSinceMs: NOW - 60 * MINUTE, unfitSinceMs: NOW - waitedMs },
   })
   t.same(decide(aPool([down(MINUTE)])).kinds, [])
-  t.match(decide(aPool([down(3 * MINUTE)])).intents, [{ kind: 'complete', nodeId: null }])
+  t.match(decide(aPool([down(3 * MINUTE)])).intents, [{ kind: 'complete', nodeId: 'n-0' }])
+  t.same(
+    decide(aPool([down(3 * MINUTE, true)])).kinds,
+    ['drain'],
+    'it may come back in the moment in which it is let go, and must take nothing then',
+  )
 })
 
 t.test('F4, F5: the end of the hook is told before it comes, once', async (t) => {
@@ -200,18 +205,16 @@ t.test('how a wait ended is told once: drained, or with slices that still ran', 
   t.same(decide(aPool([down])).departures, [], 'what took the node down took its slices')
 })
 
-t.test(
-  'a node that is neither ready nor down is drained before its machine is ended',
-  async (t) => {
-    const memory = { unfitSinceMs: NOW - 11 * MINUTE }
-    const silent = (more: Partial<NodeView>) =>
-      decide(aPool([{ memory, node: { status: 'disconnected', ...more } }, {}, {}])).kinds
-    t.same(silent({}), ['drain'])
-    t.same(silent({ isEligible: false, isDraining: true }), [])
-    t.same(silent({ isEligible: false, isDrained: true }), ['terminate'])
-    t.same(silent({ status: 'down' }), ['terminate'])
-  },
-)
+t.test('a node that is not ready is drained before its machine is ended', async (t) => {
+  const memory = { unfitSinceMs: NOW - 11 * MINUTE }
+  const silent = (more: Partial<NodeView>) =>
+    decide(aPool([{ memory, node: { status: 'disconnected', ...more } }, {}, {}])).kinds
+  t.same(silent({}), ['drain'])
+  t.same(silent({ isEligible: false, isDraining: true }), [])
+  t.same(silent({ isEligible: false, isDrained: true }), ['terminate'])
+  t.same(silent({ status: 'down' }), ['drain'], 'it may come back')
+  t.same(silent({ status: 'down', isEligible: false }), ['terminate'])
+})
 
 const stray = (launchedMs: number) => ({
   instance: {

@@ -51,6 +51,8 @@ export interface AwsSide {
   warm: AwsMember[]
 }
 
+export type OnGroup = (group: AwsGroup, hooks: readonly AwsHook[]) => void
+
 export class AwsReader {
   readonly #aws: FleetGroups
   readonly #names: readonly string[]
@@ -72,11 +74,15 @@ export class AwsReader {
     this.#log = log
   }
 
-  /** @throws CaravanError when the groups themselves can not be read: nothing is known then. */
-  async read(nowMs: number, signal: AbortSignal): Promise<AwsSide> {
+  /**
+   * @param onGroup told of each group and its hooks as soon as they are known.
+   * @throws CaravanError when the groups themselves can not be read: nothing is known then.
+   */
+  async read(nowMs: number, signal: AbortSignal, onGroup: OnGroup): Promise<AwsSide> {
     const groups = await this.#readGroups(nowMs, signal)
     for (const group of groups.values()) {
       await this.#refresh(group, nowMs, signal)
+      onGroup(group, this.#states.get(group.name)?.slow?.hooks ?? [])
     }
     await this.#readFacts(groups, nowMs, signal)
     await this.#sweep(groups, nowMs, signal)

@@ -3,7 +3,7 @@ import { deadline, type Clock, type Log } from '../../platform/index.ts'
 import type { PoolPolicy } from '../policy.ts'
 import type { Demand, DemandSource, FleetGroups, FleetNomad, Orders } from '../ports.ts'
 import type { DeadNodeView, PoolView } from '../view.ts'
-import { AwsReader, type AwsSide } from './aws-side.ts'
+import { AwsReader, type AwsSide, type OnGroup } from './aws-side.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'
 import { toPoolViews } from './look.ts'
 import { NodeIdentities, readNomad, type NomadSide } from './nomad-side.ts'
@@ -55,8 +55,12 @@ export class Observer {
     })
   }
 
-  /** Never throws but for the signal: what can not be read is told, and missing. */
-  async look(orders: Orders, signal: AbortSignal): Promise<Look> {
+  /**
+   * Never throws but for the signal: what can not be read is told, and missing.
+   *
+   * @param onGroup told of each group and its hooks while all else is still being read.
+   */
+  async look(orders: Orders, signal: AbortSignal, onGroup: OnGroup): Promise<Look> {
     const { now, policies } = this.#deps
     const startedMs = now()
     const faults: string[] = []
@@ -82,7 +86,9 @@ export class Observer {
       orNull('Nomad', NOMAD_MS, (inner) => readNomad(this.#deps.nomad, parts, inner)),
       orNull('demand', DEMAND_MS, (inner) => this.#deps.demand.read(inner)),
       ...this.#readers.map(({ reader, aws }) =>
-        orNull(`Auto Scaling in ${aws.region}`, AWS_MS, (inner) => reader.read(startedMs, inner)),
+        orNull(`Auto Scaling in ${aws.region}`, AWS_MS, (inner) =>
+          reader.read(startedMs, inner, onGroup),
+        ),
       ),
     ])
     if (demand !== null) this.#demand = { demand, atMs: startedMs }

@@ -1,0 +1,41 @@
+/**
+ * What to beat for before all is read that a decision needs. Of the group and its hooks alone it can be told
+ * that a machine waits; Nomad may take seconds to answer, and the shortest hook is 30 s.
+ */
+import type { AwsGroup, AwsHook } from '../platform/index.ts'
+import type { OpenHook } from './draft.ts'
+import type { Heartbeats } from './heartbeats.ts'
+import { chooseHook } from './lifecycle/hooks.ts'
+import type { PoolMemory } from './memory.ts'
+import type { PoolPolicy } from './policy.ts'
+
+/** Adds it to what is beaten for, in the pool whose group it is. */
+export function beatEarly(
+  beats: Pick<Heartbeats, 'add'>,
+  { policies, now }: { policies: readonly PoolPolicy[]; now: () => number },
+  memory: ReadonlyMap<string, PoolMemory>,
+  group: AwsGroup,
+  hooks: readonly AwsHook[],
+): void {
+  const pool = policies.find((policy) => policy.group === group.name)?.name
+  if (pool !== undefined) beats.add(pool, hooksToBeatFor(group, hooks, memory.get(pool), now()))
+}
+
+export function hooksToBeatFor(
+  group: AwsGroup,
+  hooks: readonly AwsHook[],
+  memory: PoolMemory | undefined,
+  nowMs: number,
+): OpenHook[] {
+  const choice = chooseHook(hooks, undefined)
+  if (choice.kind !== 'one') return []
+  const { name: hook, transition, timeoutMs, capMs } = choice.hook
+  return group.instances.flatMap(({ instanceId, lifecycle }) => {
+    const known = memory?.units[instanceId]
+    // A list that lags shows it once more.
+    const isDone = known !== undefined && known.completedMs !== null && known.completedHook === hook
+    if (lifecycle !== 'Terminating:Wait' || isDone) return []
+    const capAtMs = (known?.waitingSinceMs ?? nowMs) + capMs
+    return [{ group: group.name, hook, transition, instanceId, timeoutMs, capAtMs }]
+  })
+}
