@@ -137,7 +137,8 @@ function readMapEntry(cursor: Cursor, faults: HclFault[]): HclMapEntry {
   const { offset, line } = cursor
   const parts = readMapKey(cursor)
   const written = cursor.text.slice(offset, cursor.offset)
-  const key = written.startsWith('"') ? unquote(written) : written
+  // Of keys HCL composes characters, so `e` and an accent become one; of labels it does not.
+  const key = written.startsWith('"') ? unquote(written).normalize('NFC') : written
   cursor.skipBlanks(false)
   if (written === '' || (!cursor.take('=') && !cursor.take(':'))) {
     throw new HclFault(line, 'expected "key = value" in the map')
@@ -159,7 +160,7 @@ function readMapKey(cursor: Cursor): HclTextParts {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' }
 
-/** What a quoted label or key means. HCL composes characters, so `e` and an accent become one. */
+/** What a quoted label or key means. */
 export function unquote(quoted: string): string {
   return quoted
     .slice(1, -1)
@@ -169,7 +170,6 @@ export function unquote(quoted: string): string {
       return ESCAPES[String(letter)] ?? String(letter)
     })
     .replaceAll(/([$%])\1\{/g, '$1{')
-    .normalize('NFC')
 }
 
 function toCharacter(code: number): string | null {
