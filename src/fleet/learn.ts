@@ -20,14 +20,14 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     return
   }
   if (intent.kind === 'protect' || intent.kind === 'unprotect') {
-    const isProtect = intent.kind === 'protect'
     for (const id of intent.instanceIds) {
       const unit = memory.units[id]
       if (unit === undefined) continue
-      const isRefused = outcome.kind === 'refused' || outcome.except?.includes(id)
-      // One that may still be protected is ours to look after.
-      if (isProtect === (isRefused ?? false) && outcome.kind !== 'unknown')
-        unit.isProtectedByUs = false
+      const isExcepted = outcome.except?.includes(id) ?? false
+      // One that may be protected by us is ours to look after: of a call that failed as a whole, the first
+      // try may have come through, and only the last one been refused.
+      const isFree = intent.kind === 'protect' ? isExcepted : outcome.kind === 'done' && !isExcepted
+      if (isFree) unit.isProtectedByUs = false
     }
     return
   }

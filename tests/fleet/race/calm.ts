@@ -97,9 +97,11 @@ async function settles(scene: Scene, what: string, isSo: () => boolean): Promise
 function isAtMinimum({ cluster }: Scene, policy: PoolPolicy): boolean {
   const group = cluster.groupOf(policy)
   const members = [...group.members.values()]
+  if (group.desired !== policy.min) return false
+  // Where age alone is a reason to go, some machine is always on its way in or out.
+  if (policy.maxAgeMs !== null) return members.length >= policy.min
   return (
     members.length === policy.min &&
-    group.desired === policy.min &&
     // A machine whose software never came up has yet to be found out and replaced.
     members.every(
       ({ state, machine }) =>
