@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { readNamedFile } from '../../src/platform/index.ts'
+import { aSocketPath } from '../support/socket-path.ts'
 
 const run = promisify(execFile)
 
@@ -66,10 +67,11 @@ t.test('what is no file of words is told in words', async (t) => {
   await t.rejects(readNamedFile(folder), { message: 'it is a folder' })
   await t.rejects(readNamedFile(join(folder, 'binary')), { message: 'it is no text in UTF-8' })
   await t.rejects(readNamedFile('/dev/zero'), { message: 'it is larger than 4 MiB' })
-  const server = createServer().listen(join(folder, 'socket'))
+  const socket = aSocketPath(t)
+  const server = createServer().listen(socket)
   await once(server, 'listening')
   t.teardown(() => server.close())
-  await t.rejects(readNamedFile(join(folder, 'socket')), { message: /^it is a socket: / })
+  await t.rejects(readNamedFile(socket), { message: /^it is a socket: / })
 })
 
 async function end(child: ChildProcess): Promise<void> {
