@@ -1,5 +1,5 @@
 /** The fleet: one decision on a large pool, first beats of many hooks, an emptied node, calls in a quiet minute. */
-import { plan } from '../src/fleet/plan.ts'
+import { plan } from '../src/fleet/plan/plan.ts'
 import type { Bench } from './harness/bench.ts'
 import { beatLatencies, completionLatencies } from './fleet/hooks.ts'
 import { largePool } from './fleet/pool.ts'

@@ -1,5 +1,5 @@
 /** A large pool in the middle of a busy day. */
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { aPolicy, aPool, MINUTE, NOW, type UnitOptions } from '../../tests/fleet/support/views.ts'
 
 const SECOND = 1000

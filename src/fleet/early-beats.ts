@@ -3,7 +3,7 @@
  * that a machine waits; Nomad may take seconds to answer, and the shortest hook is 30 s.
  */
 import type { AwsGroup, AwsHook } from '../platform/index.ts'
-import type { OpenHook } from './draft.ts'
+import type { OpenHook } from './plan/draft.ts'
 import type { Heartbeats } from './heartbeats.ts'
 import { chooseHook } from './lifecycle/hooks.ts'
 import type { PoolMemory } from './memory.ts'

@@ -12,7 +12,7 @@ import {
   type RandomSource,
   type Timer,
 } from '../platform/index.ts'
-import type { OpenHook } from './draft.ts'
+import type { OpenHook } from './plan/draft.ts'
 import type { FleetGroups } from './ports.ts'
 
 export interface HeartbeatDeps {

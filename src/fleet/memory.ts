@@ -5,7 +5,7 @@
  * node tells of itself.
  */
 import type { VictimReason } from './intents.ts'
-import type { LaunchFailure } from './launch-failures.ts'
+import type { LaunchFailure } from './plan/launch-failures.ts'
 
 export interface UnitMemory {
   firstSeenMs: number

@@ -1,6 +1,6 @@
 /** How the fleet stands, for people: from one look and what is remembered. Pure. */
 import type { FleetStatus } from '../model/index.ts'
-import type { Plan } from './plan.ts'
+import type { Plan } from './plan/plan.ts'
 import type { Lease } from './ports.ts'
 
 export interface StatusSources {

@@ -1,10 +1,10 @@
 /** What the controller writes down and says: memory and reasons in the store, alarms in the log, counts. */
 import type { Log, MetricSink } from '../platform/index.ts'
-import type { Departure } from './departures.ts'
+import type { Departure } from './plan/departures.ts'
 import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
 import type { PoolMemory } from './memory.ts'
-import type { Plan } from './plan.ts'
+import type { Plan } from './plan/plan.ts'
 import type { FleetStore, Lease, PoolWhy, StoredIntent } from './ports.ts'
 
 export interface TellerDeps {

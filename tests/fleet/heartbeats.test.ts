@@ -1,7 +1,7 @@
 /** Heartbeats on timers of their own. */
 import t, { type Test } from 'tap'
 import { createHeartbeats, type HeartbeatDeps } from '../../src/fleet/heartbeats.ts'
-import type { OpenHook } from '../../src/fleet/draft.ts'
+import type { OpenHook } from '../../src/fleet/plan/draft.ts'
 import { createLog, silentLog, TestClock, type Log } from '../../src/platform/index.ts'
 import { HOOK } from './support/views.ts'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { AwsEmulator, createInProcessClient } from '../../src/dev/aws/index.ts'
 import { keepBeating } from '../../src/fleet/lifecycle/beats.ts'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { createAws, TestClock } from '../../src/platform/index.ts'
 import { ConnectionLost } from './support/cuts.ts'
 import { seeded, type Cluster } from './support/cluster.ts'

@@ -1,6 +1,6 @@
 /** Machines that their group keeps beside those that serve. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { toFleetStatus } from '../../src/fleet/status.ts'
 import { aPolicy, aPool, MINUTE, NOW, waitingSlices, type Pool } from './support/views.ts'
 

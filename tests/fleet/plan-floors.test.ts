@@ -1,6 +1,6 @@
 /** What a pool has at least, by the clock of a place; and what goes for its age. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import type { AwsGroup } from '../../src/platform/index.ts'
 import { aPolicy, aPool, MINUTE, NOW } from './support/views.ts'
 

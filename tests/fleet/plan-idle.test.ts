@@ -1,7 +1,7 @@
 /** How long machines stay when nothing runs on them, and what is told of it. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
-import { idleOff } from '../../src/fleet/idle.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
+import { idleOff } from '../../src/fleet/plan/idle.ts'
 import { emptyMemory } from '../../src/fleet/memory.ts'
 import { aPolicy, aPool, MINUTE, NOW, SHAPE, waitingSlices, type Pool } from './support/views.ts'
 

@@ -1,6 +1,6 @@
 /** Fewer machines: what may go, what may not, and when it is sure. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import type { Intent } from '../../src/fleet/intents.ts'
 import { aPolicy, aPool, MINUTE, NOW, waitingSlices, type Pool } from './support/views.ts'
 

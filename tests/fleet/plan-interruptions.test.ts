@@ -1,7 +1,7 @@
 /** What EC2 takes back, and what it recommends to replace. */
 import t from 'tap'
 import { TOLD } from '../../src/fleet/drain-mark.ts'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { aPolicy, aPool, MINUTE, NOW, waitingSlices, type Pool } from './support/views.ts'
 
 function decide({ view, memory }: Pool, policy = aPolicy(), nowMs = NOW) {

@@ -1,6 +1,6 @@
 /** Launches that wait for us. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import type { AwsHook } from '../../src/platform/index.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, type Pool, type UnitOptions } from './support/views.ts'
 

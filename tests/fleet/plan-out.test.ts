@@ -1,6 +1,6 @@
 /** More machines: what the plan asks for, row by row of what has gone wrong elsewhere. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import {
   aPolicy,
   aPool,

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { TOLD } from '../../src/fleet/drain-mark.ts'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { aPolicy, aPool, MINUTE, NOW, waitingSlices, type UnitOptions } from './support/views.ts'
 
 const plain: fc.Arbitrary<UnitOptions> = fc.record({

@@ -1,6 +1,6 @@
 /** Machines that their group keeps at the end of their hook. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, type Pool, type UnitOptions } from './support/views.ts'
 
 function decide({ view, memory }: Pool, nowMs = NOW) {

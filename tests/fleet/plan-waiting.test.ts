@@ -1,6 +1,6 @@
 /** Terminations that wait for us, and what is left over. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import type { NodeView } from '../../src/fleet/view.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, SHAPE, type Pool } from './support/views.ts'
 

@@ -1,6 +1,6 @@
 /** Scale-in protection that the group itself gives to new machines. */
 import t from 'tap'
-import { plan } from '../../src/fleet/plan.ts'
+import { plan } from '../../src/fleet/plan/plan.ts'
 import type { PoolMemory } from '../../src/fleet/memory.ts'
 import { aPolicy, aPool, MINUTE, NOW, type UnitOptions } from './support/views.ts'
 

@@ -1,8 +1,8 @@
 /** Pools that stand in for one another: each slice is counted for one of them, and none waits for a broken one. */
 import fc from 'fast-check'
 import t from 'tap'
-import { decide, survey, type Plan } from '../../src/fleet/plan.ts'
-import { shareDemand } from '../../src/fleet/sharing.ts'
+import { decide, survey, type Plan } from '../../src/fleet/plan/plan.ts'
+import { shareDemand } from '../../src/fleet/plan/sharing.ts'
 import type { PoolPolicy } from '../../src/fleet/index.ts'
 import {
   aPolicy,

@@ -7,7 +7,7 @@
 import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
-import type { VictimReason } from './intents.ts'
+import type { VictimReason } from '../intents.ts'
 import { isAtRisk, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
 import { counted, lasting } from './words.ts'

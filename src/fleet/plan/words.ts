@@ -1,6 +1,6 @@
 /** How notes and reasons say numbers. Pure. */
-import { formatDuration, MHZ_PER_VCPU } from '../model/index.ts'
-import type { Room } from './ports.ts'
+import { formatDuration, MHZ_PER_VCPU } from '../../model/index.ts'
+import type { Room } from '../ports.ts'
 
 /** `1 slice`, `2 slices`. */
 export function counted(count: number, thing: string): string {

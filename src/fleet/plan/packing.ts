@@ -4,7 +4,7 @@
  * Slices of a class are alike, so that classes are placed and not slices: ten thousand of them take as long as
  * ten. Big classes go first; of the rooms, those go first that have least left.
  */
-import type { ClassDemand, Room } from './ports.ts'
+import type { ClassDemand, Room } from '../ports.ts'
 
 export interface Bin {
   id: string

@@ -1,7 +1,7 @@
 /** How many machines a pool has at least, whatever the queue says now. Pure. */
-import { lastFiring, parseCron } from '../model/index.ts'
-import type { PoolMemory } from './memory.ts'
-import type { PoolPolicy } from './policy.ts'
+import { lastFiring, parseCron } from '../../model/index.ts'
+import type { PoolMemory } from '../memory.ts'
+import type { PoolPolicy } from '../policy.ts'
 
 export interface Floor {
   size: number

@@ -5,8 +5,8 @@
  * machine again a moment later: the boot that is paid for, and as long once more for those who wait for it.
  */
 import { bootQuantile } from './ledger.ts'
-import type { PoolMemory } from './memory.ts'
-import type { PoolPolicy } from './policy.ts'
+import type { PoolMemory } from '../memory.ts'
+import type { PoolPolicy } from '../policy.ts'
 import { lasting } from './words.ts'
 
 export interface IdleOff {

@@ -1,8 +1,8 @@
 /** What a tick may still take away from a pool, each step counted. */
 import type { Draft } from './draft.ts'
-import type { VictimReason } from './intents.ts'
+import type { VictimReason } from '../intents.ts'
 import { whyNotReplaced } from './launch-failures.ts'
-import { budgetOf } from './policy.ts'
+import { budgetOf } from '../policy.ts'
 import type { Placement } from './scale-out.ts'
 import { membersOf, requestedOf } from './supply.ts'
 

@@ -2,8 +2,8 @@
  * The longest that a hook can hold a machine: told before it is over, and where the group retains machines
  * whose hook is abandoned, the machine is handed to it with its slices. Pure.
  */
-import type { AwsHook } from '../platform/index.ts'
-import { formatDuration } from '../model/index.ts'
+import type { AwsHook } from '../../platform/index.ts'
+import { formatDuration } from '../../model/index.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
 

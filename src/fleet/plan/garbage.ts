@@ -5,7 +5,7 @@
  */
 import { isDrainedFirst } from './drain-first.ts'
 import { act, type Draft } from './draft.ts'
-import type { DeadNodeView, StrayView } from './view.ts'
+import type { DeadNodeView, StrayView } from '../view.ts'
 
 /** Between the two proofs that a machine is in no group: a launch or a move takes less. */
 const STRAY_APART_MS = 10 * 60_000

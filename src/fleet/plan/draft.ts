@@ -1,12 +1,12 @@
 /** A plan while it is being made: its parts add to it. */
-import type { AwsHook } from '../platform/index.ts'
-import type { Intent } from './intents.ts'
-import { subjectOf } from './intents.ts'
+import type { AwsHook } from '../../platform/index.ts'
+import type { Intent } from '../intents.ts'
+import { subjectOf } from '../intents.ts'
 import type { Unit, UnitsByState } from './ledger.ts'
-import type { PoolMemory } from './memory.ts'
-import type { PoolPolicy } from './policy.ts'
-import type { PoolWhy } from './ports.ts'
-import type { PoolView } from './view.ts'
+import type { PoolMemory } from '../memory.ts'
+import type { PoolPolicy } from '../policy.ts'
+import type { PoolWhy } from '../ports.ts'
+import type { PoolView } from '../view.ts'
 
 /** What a person should know, once. */
 export interface Alarm {

@@ -1,9 +1,9 @@
 /** The drain without which nothing can be proven of a node. Pure. */
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
-import { RENEW_MS } from './lifecycle/drain.ts'
-import { lacksDrain } from './proof.ts'
-import type { NodeView } from './view.ts'
+import { RENEW_MS } from '../lifecycle/drain.ts'
+import { lacksDrain } from '../proof.ts'
+import type { NodeView } from '../view.ts'
 
 /**
  * Asks for it, of a machine that is to go.

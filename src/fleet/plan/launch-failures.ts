@@ -1,6 +1,6 @@
 /** Why instances do not come, from what Auto Scaling tells of its launches, and when to ask again. Pure. */
-import type { AwsActivity } from '../platform/index.ts'
-import type { PoolMemory } from './memory.ts'
+import type { AwsActivity } from '../../platform/index.ts'
+import type { PoolMemory } from '../memory.ts'
 import { atTime, counted } from './words.ts'
 
 export type LaunchFailure =

@@ -8,7 +8,7 @@
 import type { Draft } from './draft.ts'
 import { backoffReason } from './launch-failures.ts'
 import { fits, type Bin } from './packing.ts'
-import type { ClassDemand, Room } from './ports.ts'
+import type { ClassDemand, Room } from '../ports.ts'
 import {
   bootingBins,
   cordonedBins,

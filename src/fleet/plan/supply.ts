@@ -2,7 +2,7 @@
 import type { Draft } from './draft.ts'
 import { bootQuantile, type Unit } from './ledger.ts'
 import type { Bin } from './packing.ts'
-import type { Room } from './ports.ts'
+import type { Room } from '../ports.ts'
 
 /** Before any boot was seen. */
 export const BOOT_MS = 3 * 60_000

@@ -5,11 +5,11 @@
  * The hooks of others are theirs. Protection from scale-in begins when a machine is in service, and can not
  * be had before.
  */
-import type { AwsHook } from '../platform/index.ts'
+import type { AwsHook } from '../../platform/index.ts'
 import { act, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
-import { chooseLaunchHook } from './lifecycle/hooks.ts'
-import type { PoolView } from './view.ts'
+import { chooseLaunchHook } from '../lifecycle/hooks.ts'
+import type { PoolView } from '../view.ts'
 import { COMPLETION_SHOWS_MS } from './waiting.ts'
 
 const LAUNCHING = 'Pending:Wait'

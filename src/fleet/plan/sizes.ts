@@ -1,9 +1,9 @@
 /** What the group has and will have, when its answers lag behind our calls. Pure. */
-import type { AwsGroup } from '../platform/index.ts'
+import type { AwsGroup } from '../../platform/index.ts'
 import type { Sizes } from './draft.ts'
 import type { Unit } from './ledger.ts'
-import type { PoolMemory } from './memory.ts'
-import type { PoolPolicy } from './policy.ts'
+import type { PoolMemory } from '../memory.ts'
+import type { PoolPolicy } from '../policy.ts'
 
 /** A change that was accepted shows within seconds; lists have been seen to lag by up to this. */
 const LAG_MS = 60_000

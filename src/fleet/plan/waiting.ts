@@ -2,13 +2,13 @@
  * Machines whose termination waits for us, whoever began it: their nodes are drained without a deadline, and
  * the hook is completed when nothing runs on them any more. Pure.
  */
-import type { AwsHook } from '../platform/index.ts'
+import type { AwsHook } from '../../platform/index.ts'
 import { watchCap } from './cap.ts'
 import { act, type Draft } from './draft.ts'
 import { launchDeadline, type Unit } from './ledger.ts'
 import { renewDrainOf } from './drain-first.ts'
-import { chooseHook } from './lifecycle/hooks.ts'
-import { doubtOf, lacksDrain, SETTLE_MS } from './proof.ts'
+import { chooseHook } from '../lifecycle/hooks.ts'
+import { doubtOf, lacksDrain, SETTLE_MS } from '../proof.ts'
 
 /** A machine that nobody has seen before has had at least so long for its node to come. */
 const UNKNOWN_NODE_MS = 30_000

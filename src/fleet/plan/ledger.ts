@@ -1,12 +1,12 @@
 /** What each machine of a pool counts as. Pure. */
-import type { AwsGroup } from '../platform/index.ts'
-import { TOLD } from './drain-mark.ts'
-import type { VictimReason } from './intents.ts'
+import type { AwsGroup } from '../../platform/index.ts'
+import { TOLD } from '../drain-mark.ts'
+import type { VictimReason } from '../intents.ts'
 import { forgetFailures } from './launch-failures.ts'
-import type { PoolMemory, UnitMemory } from './memory.ts'
-import { copyUnit, newUnit } from './memory.ts'
-import type { PoolPolicy } from './policy.ts'
-import type { NodeView, PoolView, UnitView } from './view.ts'
+import type { PoolMemory, UnitMemory } from '../memory.ts'
+import { copyUnit, newUnit } from '../memory.ts'
+import type { PoolPolicy } from '../policy.ts'
+import type { NodeView, PoolView, UnitView } from '../view.ts'
 
 export const UNIT_STATES = [
   /** Asked for; not in any list yet. */

@@ -9,7 +9,7 @@ import { findFloor, noteNeeded, type Floor } from './floors.ts'
 import { backoffReason, noteFailure } from './launch-failures.ts'
 import { bootQuantile, isAtRisk, type Unit } from './ledger.ts'
 import { countNew, fill, toWaiting, type Bin, type Waiting } from './packing.ts'
-import { budgetOf } from './policy.ts'
+import { budgetOf } from '../policy.ts'
 import {
   BOOT_MS,
   bootingBins,
