@@ -35,7 +35,8 @@ function adoptUnit(unit: UnitMemory, past: (atMs: number) => number, nowMs: numb
   const { cordon } = unit
   return {
     ...unit,
-    firstSeenMs: past(unit.firstSeenMs),
+    // That a node never came is a proof as well.
+    firstSeenMs: unit.readyMs === null ? nowMs : past(unit.firstSeenMs),
     stateSinceMs: past(unit.stateSinceMs),
     atRiskMs: orNull(unit.atRiskMs),
     endedMs: orNull(unit.endedMs),

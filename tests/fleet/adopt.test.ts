@@ -37,6 +37,9 @@ t.test('what proves begins again, whatever the other clock showed', async (t) =>
     )
     t.equal(unit?.cordon?.seenMs, NOW)
     t.same(gone, {})
+    const booting = { ...emptyMemory('linux'), units: { 'i-2': newUnit(atMs) } }
+    const { firstSeenMs } = adoptMemory(booting, 0, NOW).units['i-2'] ?? {}
+    t.equal(firstSeenMs, NOW, 'its node has all of its time to come')
   }
 })
 
@@ -57,7 +60,8 @@ t.test(
 )
 
 t.test('what never was is not made up, and the given one is not changed', async (t) => {
-  const memory = { ...emptyMemory('linux'), units: { 'i-1': newUnit(NOW - MINUTE) } }
+  const ready = { ...newUnit(NOW - MINUTE), readyMs: NOW - MINUTE }
+  const memory = { ...emptyMemory('linux'), units: { 'i-1': ready } }
   const before = structuredClone(memory)
   t.same(adoptMemory(memory, 0, NOW), before)
   t.same(memory, before)
