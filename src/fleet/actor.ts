@@ -2,7 +2,7 @@
 import { toDrainMeta } from './drain-mark.ts'
 import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
-import type { Log } from '../platform/index.ts'
+import type { AwsGroup, AwsMember, Log } from '../platform/index.ts'
 import { isCaravanError } from '../model/index.ts'
 import { renewDrain } from './lifecycle/drain.ts'
 import { isLive } from './observe/nomad-side.ts'
@@ -124,8 +124,7 @@ async function terminate(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const aws = awsOf(pool)
-  const [group] = await aws.readGroups([name], { signal })
-  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  const { group, member } = await readMember(aws, name, instanceId, signal)
   if (group === undefined || member === undefined) return refused('the group does not list it')
   if (member.lifecycle.startsWith('Terminat')) return done('it is terminating already')
   if (group.suspended.includes('Terminate')) return refused('terminating is suspended')
@@ -133,11 +132,9 @@ async function terminate(
     return refused(`the group is at its minimum of ${group.min}`)
   }
   if (await aws.isRefreshing(name, { signal })) return refused('the group is being refreshed')
-  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  const busy = await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
-  const outcome = await aws.terminateInGroup(instanceId, decrement, { signal })
-  if (outcome.kind === 'terminating') return done('terminating')
-  return outcome.kind === 'gone' ? done('it was gone') : refused(outcome.text)
+  return endInGroup(aws, instanceId, decrement, signal)
 }
 
 async function complete(
@@ -145,7 +142,7 @@ async function complete(
   { awsOf, nomad }: ActorDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  const busy = await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   const outcome = await awsOf(pool).completeAction({ group, hook, instanceId }, 'CONTINUE', {
     signal,
@@ -161,8 +158,7 @@ async function abandon(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const aws = awsOf(pool)
-  const [group] = await aws.readGroups([name], { signal })
-  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  const { group, member } = await readMember(aws, name, instanceId, signal)
   const lifecycle = to === 'retain' ? 'Terminating:Wait' : 'Pending:Wait'
   if (member?.lifecycle !== lifecycle) return refused(`it is ${member?.lifecycle ?? 'gone'}`)
   if (to === 'retain' && !group?.retains) return refused('the group does not retain it any more')
@@ -176,27 +172,45 @@ async function endRetained(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const aws = awsOf(pool)
-  const [group] = await aws.readGroups([name], { signal })
-  const member = group?.instances.find((each) => each.instanceId === instanceId)
+  const { member } = await readMember(aws, name, instanceId, signal)
   if (member === undefined) return done('it was gone')
   if (member.lifecycle !== 'Terminating:Retained') return refused(`it is ${member.lifecycle}`)
-  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  const busy = await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   // Outside of the group's size already: there is nothing to take one off.
-  const outcome = await aws.terminateInGroup(instanceId, false, { signal })
+  return endInGroup(aws, instanceId, false, signal)
+}
+
+async function readMember(
+  aws: FleetGroups,
+  name: string,
+  instanceId: string,
+  signal: AbortSignal,
+): Promise<{ group: AwsGroup | undefined; member: AwsMember | undefined }> {
+  const [group] = await aws.readGroups([name], { signal })
+  return { group, member: group?.instances.find((each) => each.instanceId === instanceId) }
+}
+
+async function endInGroup(
+  aws: FleetGroups,
+  instanceId: string,
+  decrement: boolean,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const outcome = await aws.terminateInGroup(instanceId, decrement, { signal })
   if (outcome.kind === 'terminating') return done('terminating')
   return outcome.kind === 'gone' ? done('it was gone') : refused(outcome.text)
 }
 
-/** The last proof before what can not be taken back. @returns null when it holds. */
+/** The last proof before what can not be taken back. @returns null when it holds, or there is no node. */
 async function whyNotEmpty(
   nomad: FleetNomad,
-  nodeId: string,
+  nodeId: string | null,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const node = await nomad.readNode(nodeId, { signal })
+  const node = nodeId === null ? null : await nomad.readNode(nodeId, { signal })
   if (node === null) return null
-  const allocations = await nomad.nodeAllocations(nodeId, { namespace: '*', signal })
+  const allocations = await nomad.nodeAllocations(node.ID, { namespace: '*', signal })
   const live = allocations.filter(isLive).length
   // Of one that is down nothing can be proven: the plan has waited for it, and only a sign of life counts.
   if (node.Status === 'down') return live > 0 ? `${live} allocations run on its node` : null
@@ -230,7 +244,7 @@ async function endStray(
   }
   const [member] = await aws.readMembers([instanceId], { signal })
   if (member !== undefined) return refused(`a group has it as ${member.lifecycle}`)
-  const busy = nodeId === null ? null : await whyNotEmpty(nomad, nodeId, signal)
+  const busy = await whyNotEmpty(nomad, nodeId, signal)
   if (busy !== null) return refused(busy)
   return done((await aws.terminateInstance(instanceId, { signal })) ? 'ended' : 'it was gone')
 }

@@ -3,7 +3,7 @@
  * that a machine waits; Nomad may take seconds to answer, and the shortest hook is 30 s.
  */
 import type { AwsGroup, AwsHook } from '../platform/index.ts'
-import type { OpenHook } from './plan/draft.ts'
+import { toOpenHook, type OpenHook } from './plan/draft.ts'
 import type { Heartbeats } from './heartbeats.ts'
 import { chooseHook } from './lifecycle/hooks.ts'
 import type { PoolMemory } from './memory.ts'
@@ -29,13 +29,13 @@ export function hooksToBeatFor(
 ): OpenHook[] {
   const choice = chooseHook(hooks, undefined)
   if (choice.kind !== 'one') return []
-  const { name: hook, transition, timeoutMs, capMs } = choice.hook
+  const { hook } = choice
   return group.instances.flatMap(({ instanceId, lifecycle }) => {
     const known = memory?.units[instanceId]
     // A list that lags shows it once more.
-    const isDone = known !== undefined && known.completedMs !== null && known.completedHook === hook
+    const isDone =
+      known !== undefined && known.completedMs !== null && known.completedHook === hook.name
     if (lifecycle !== 'Terminating:Wait' || isDone) return []
-    const capAtMs = (known?.waitingSinceMs ?? nowMs) + capMs
-    return [{ group: group.name, hook, transition, instanceId, timeoutMs, capAtMs }]
+    return [toOpenHook(group.name, hook, instanceId, known?.waitingSinceMs ?? nowMs)]
   })
 }

@@ -13,12 +13,11 @@ import {
   running,
   SECOND,
   sizes,
+  TERMINATE,
   untilGone,
   updateGroup,
   withCluster,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test(
   'F54: a controller that is stopped between its last proof and the call does no harm when it wakes',

@@ -13,10 +13,9 @@ import {
   lost,
   MINUTE,
   SECOND,
+  TERMINATE,
   untilGone,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 /** Somebody ends a busy machine. @returns its node, once it is out. */
 async function aDrainedNode(cluster: Cluster): Promise<{ instance: string; node: NomadNode }> {

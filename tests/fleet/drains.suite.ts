@@ -1,18 +1,23 @@
 /** How drains end: by proof, with the group keeping the machine, and as numbers. On a virtual clock. */
 import t from 'tap'
-import { busyCluster, closings, drainTimes, terminateOne } from './support/busy-cluster.ts'
-
-const MINUTE = 60_000
+import {
+  busyCluster,
+  closings,
+  completeByHand,
+  drainTimes,
+  endByHand,
+  MINUTE,
+} from './support/situations.ts'
 
 t.test(
   'F5, F76: a build that outlasts its hook is kept by the group, and its machine ended after it',
   async (t) => {
-    const cluster = await busyCluster(t, 52 * MINUTE, { hook: { timeoutS: 30 } })
+    const cluster = await busyCluster(t, 2, 52 * MINUTE, { hook: { timeoutS: 30 } })
     cluster.call('UpdateAutoScalingGroup', {
       AutoScalingGroupName: 'clients',
       InstanceLifecyclePolicy: { RetentionTriggers: { TerminateHookAbandon: 'retain' } },
     })
-    const instance = terminateOne(cluster)
+    const instance = endByHand(cluster)
     await cluster.until(
       'it is retained',
       () => cluster.members('Terminating:Retained').length > 0,
@@ -28,25 +33,23 @@ t.test(
 )
 
 t.test('what a drain took, and what was lost in one, is counted', async (t) => {
-  const cluster = await busyCluster(t, 10 * MINUTE, { hook: { timeoutS: 30 } })
-  terminateOne(cluster)
+  const cluster = await busyCluster(t, 2, 10 * MINUTE, {
+    bootMs: MINUTE,
+    hook: { timeoutS: 30 },
+  })
+  endByHand(cluster)
   await cluster.until('it is over', () => closings(cluster).length > 0)
   await cluster.pass(MINUTE)
   const [took = 0] = drainTimes(cluster)
   t.ok(took > 9 * 60 && took < 10 * 60, `${took} s`)
   const warned = cluster.lines.filter(({ message }) => message === 'a hook is not open any more')
   t.same(warned, [], 'our own completion is no news')
-  const other = await busyCluster(t, 20 * MINUTE, { hook: { timeoutS: 3600 } })
+  const other = await busyCluster(t, 2, 20 * MINUTE, { hook: { timeoutS: 3600 } })
   // Nomad hears of a machine for some seconds after its end has begun.
   other.nomad.lose = () => undefined
-  const instance = terminateOne(other)
+  const instance = endByHand(other)
   await other.pass(10_000)
-  other.call('CompleteLifecycleAction', {
-    AutoScalingGroupName: 'clients',
-    LifecycleHookName: 'drain',
-    InstanceId: instance,
-    LifecycleActionResult: 'CONTINUE',
-  })
+  completeByHand(other, instance)
   other.violations.length = 0
   await other.pass(MINUTE)
   const abandoned = other.metrics.filter(({ name }) => name === 'circle.fleet.hooks.abandoned')
@@ -55,7 +58,7 @@ t.test('what a drain took, and what was lost in one, is counted', async (t) => {
 })
 
 t.test('F20: a build that our token may not see keeps its machine', async (t) => {
-  const cluster = await busyCluster(t, 2 * MINUTE, { policy: { idleOffMs: 30_000 } })
+  const cluster = await busyCluster(t, 2, 2 * MINUTE, { policy: { idleOffMs: 30_000 } })
   cluster.nomad.hidden.add('secret')
   const [instance = ''] = cluster.members('InService')
   const secrets = cluster.members('InService').flatMap((id) => {

@@ -15,11 +15,10 @@ import {
   running,
   SECOND,
   sizes,
+  TERMINATE,
   untilGone,
   withCluster,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test('F48: protection waits until a machine serves, and is let be while it goes', async (t) => {
   const cluster = await withCluster(t, { bootMs: 20 * SECOND })

@@ -19,13 +19,12 @@ import {
   SECOND,
   setDesired,
   sizes,
+  TERMINATE,
   untilGone,
   updateGroup,
   withCluster,
   type SeenCall,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test('F41: at the minimum nothing is even cordoned', async (t) => {
   const cluster = await idleCluster(t, 3, { group: { min: 3 } })

@@ -1,6 +1,6 @@
 /** Launches that wait in a hook. On a virtual clock. */
 import t from 'tap'
-import { closings } from './support/busy-cluster.ts'
+import { closings } from './support/situations.ts'
 import { aCluster } from './support/cluster.ts'
 
 const MINUTE = 60_000

@@ -15,11 +15,10 @@ import {
   running,
   SECOND,
   sizes,
+  TERMINATE,
   untilGone,
   withCluster,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test('F72: a machine in standby is no place for slices, and nobody ends it', async (t) => {
   const cluster = await idleCluster(t, 1)

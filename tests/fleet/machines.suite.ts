@@ -11,11 +11,10 @@ import {
   nodeOf,
   SECOND,
   sizes,
+  TERMINATE,
   updateGroup,
 } from './support/situations.ts'
 import type { Cluster } from './support/cluster.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test(
   'F62: a machine that is stopped by hand is replaced, and its slices begin again',

@@ -17,12 +17,11 @@ import {
   recording,
   running,
   SECOND,
+  TERMINATE,
   untilGone,
   withCluster,
   type SeenCall,
 } from './support/situations.ts'
-
-const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
 
 t.test('F30: a machine has to go before its node is there: it is taken out on sight', async (t) => {
   const cluster = await withCluster(t, { bootMs: MINUTE })

@@ -27,6 +27,16 @@ export interface OpenHook {
   capAtMs: number
 }
 
+/** @param sinceMs when the wait began. */
+export function toOpenHook(
+  group: string,
+  { name: hook, transition, timeoutMs, capMs }: AwsHook,
+  instanceId: string,
+  sinceMs: number,
+): OpenHook {
+  return { group, hook, transition, instanceId, timeoutMs, capAtMs: sinceMs + capMs }
+}
+
 export interface Draft {
   view: PoolView
   policy: PoolPolicy

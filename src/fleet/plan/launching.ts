@@ -6,7 +6,7 @@
  * be had before.
  */
 import type { AwsHook } from '../../platform/index.ts'
-import { act, type Draft } from './draft.ts'
+import { act, toOpenHook, type Draft } from './draft.ts'
 import type { Unit } from './ledger.ts'
 import { chooseLaunchHook } from '../lifecycle/hooks.ts'
 import type { PoolView } from '../view.ts'
@@ -26,7 +26,7 @@ export function handleLaunching(draft: Draft): void {
   for (const unit of launching) handle(draft, unit, choice.hook)
 }
 
-function handle(draft: Draft, unit: Unit, { name: hook, timeoutMs, capMs }: AwsHook): void {
+function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const { policy, nowMs, view } = draft
   const { memory, id: instanceId } = unit
   const isCompleted = memory.completedMs !== null
@@ -34,13 +34,11 @@ function handle(draft: Draft, unit: Unit, { name: hook, timeoutMs, capMs }: AwsH
   // One whose node should long be there is not held any longer: it is given up, or its time runs out.
   if (unit.state === 'missing' && view.isNomadKnown) return
   const { name: pool, group } = policy
-  const capAtMs = memory.firstSeenMs + capMs
-  if (!isCompleted) {
-    draft.hooks.push({ group, hook, transition: 'launching', instanceId, timeoutMs, capAtMs })
-  }
+  if (!isCompleted) draft.hooks.push(toOpenHook(group, hook, instanceId, memory.firstSeenMs))
   if (unit.view.node?.status !== 'ready') return
   const reason = 'its node is ready'
-  act(draft, { kind: 'complete', pool, group, hook, instanceId, nodeId: null, reason }, reason)
+  const intent = { kind: 'complete', pool, group, hook: hook.name, instanceId } as const
+  act(draft, { ...intent, nodeId: null, reason }, reason)
 }
 
 /**

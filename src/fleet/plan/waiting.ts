@@ -4,7 +4,7 @@
  */
 import type { AwsHook } from '../../platform/index.ts'
 import { watchCap } from './cap.ts'
-import { act, type Draft } from './draft.ts'
+import { act, toOpenHook, type Draft } from './draft.ts'
 import { launchDeadline, type Unit } from './ledger.ts'
 import { renewDrainOf } from './drain-first.ts'
 import { chooseHook } from '../lifecycle/hooks.ts'
@@ -62,15 +62,12 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   const isCompleted = completedMs >= sinceMs && memory.completedHook === hook.name
   if (isCompleted && nowMs - completedMs < COMPLETION_SHOWS_MS) return
   const { node } = unit.view
-  const capAtMs = sinceMs + hook.capMs
-  const group = policy.group
+  const { group } = policy
+  const open = toOpenHook(group, hook, instanceId, sinceMs)
   drainForGood(draft, unit)
   renewDrainOf(draft, unit, 'its drain is open, and nothing is seen on it')
   const proof = proveUnitEmpty(draft, unit)
-  if (!isCompleted || !proof.isEmpty) {
-    const { name, transition, timeoutMs } = hook
-    draft.hooks.push({ group, hook: name, transition, instanceId, timeoutMs, capAtMs })
-  }
+  if (!isCompleted || !proof.isEmpty) draft.hooks.push(open)
   if (proof.isEmpty) {
     const nodeId = node?.id ?? null
     const intent = { kind: 'complete', pool: policy.name, group, hook: hook.name } as const
@@ -83,7 +80,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
   if (node === null && view.unmatched > 0 && nowMs - sinceMs >= UNKNOWN_NODE_MS) {
     draft.alarms.push({ key: `unmatched ${instanceId}`, text, about: instanceId })
   }
-  watchCap(draft, unit, hook, capAtMs)
+  watchCap(draft, unit, hook, open.capAtMs)
 }
 
 /** For a machine that goes whatever anybody wants. */

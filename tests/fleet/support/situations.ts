@@ -9,6 +9,9 @@ export const SECOND = 1000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 
+/** One machine of a group, by name. */
+export const TERMINATE = 'TerminateInstanceInAutoScalingGroup'
+
 /** Idle machines of these clusters may go after so long. */
 export const IDLE_MS = 30 * SECOND
 
@@ -84,11 +87,21 @@ export function lost({ nomad }: Cluster): number {
 
 /** Somebody else ends it, or any one. @returns its id. */
 export function endByHand(cluster: Cluster, decrement = true, instance = anyOf(cluster)): string {
-  cluster.call('TerminateInstanceInAutoScalingGroup', {
+  cluster.call(TERMINATE, {
     InstanceId: instance,
     ShouldDecrementDesiredCapacity: decrement,
   })
   return instance
+}
+
+/** Somebody else completes our hook. */
+export function completeByHand(cluster: Cluster, instance: string): void {
+  cluster.call('CompleteLifecycleAction', {
+    AutoScalingGroupName: 'clients',
+    LifecycleHookName: 'drain',
+    InstanceId: instance,
+    LifecycleActionResult: 'CONTINUE',
+  })
 }
 
 export function anyOf(cluster: Cluster): string {
@@ -111,6 +124,13 @@ export async function untilGone(cluster: Cluster, mostMs = HOUR): Promise<void> 
 /** By whom hooks were ended, in order. */
 export function closings({ events }: Cluster): string[] {
   return events.flatMap((event) => (event.type === 'action-closed' ? [event.by] : []))
+}
+
+/** In seconds, of drains that came to their end. */
+export function drainTimes({ metrics }: Cluster): number[] {
+  return metrics.flatMap(({ name, value }) =>
+    name === 'circle.fleet.drain.duration' ? [value] : [],
+  )
 }
 
 /** What the desired size was, one after the other. */

@@ -1,5 +1,24 @@
 /** What befalls controllers, and their view of the world. */
+import type { Mortal } from '../../support/mortal.ts'
 import { inWords, MINUTE, SECOND, type Move } from '../scene.ts'
+
+/** @param most so many of them from now. */
+function killAt(
+  what: string,
+  most: number,
+  toPoint: (one: Mortal, count: number) => { call: number } | { write: number },
+): Move {
+  return {
+    name: `kill at a ${what}`,
+    strike({ controllers: [one], dice }) {
+      if (one === undefined) return null
+      const when = dice.chance(0.5) ? 'before' : 'after'
+      const count = dice.whole(1, most)
+      one.diesAt = { ...toPoint(one, count), when }
+      return `the controller will be killed ${when} its ${count}th ${what} from now`
+    },
+  }
+}
 
 export const CONTROLLER_MOVES: readonly Move[] = [
   {
@@ -9,28 +28,8 @@ export const CONTROLLER_MOVES: readonly Move[] = [
       return one === undefined ? null : 'the controller is killed'
     },
   },
-  {
-    name: 'kill at a call',
-    strike({ controllers, dice }) {
-      const [one] = controllers
-      if (one === undefined) return null
-      const when = dice.chance(0.5) ? 'before' : 'after'
-      const count = dice.whole(1, 30)
-      one.diesAt = { call: one.calls + count, when }
-      return `the controller will be killed ${when} its ${count}th call from now`
-    },
-  },
-  {
-    name: 'kill at a write',
-    strike({ controllers, dice }) {
-      const [one] = controllers
-      if (one === undefined) return null
-      const when = dice.chance(0.5) ? 'before' : 'after'
-      const count = dice.whole(1, 12)
-      one.diesAt = { write: one.writes + count, when }
-      return `the controller will be killed ${when} its ${count}th write from now`
-    },
-  },
+  killAt('call', 30, (one, count) => ({ call: one.calls + count })),
+  killAt('write', 12, (one, count) => ({ write: one.writes + count })),
   {
     name: 'wall clocks jump',
     strike({ cluster, dice }) {

@@ -2,36 +2,36 @@
 import { inWords, MINUTE, type Move, type Scene } from '../scene.ts'
 import type { Disturbance } from '../../../../src/dev/aws/disturbance.ts'
 
-function toOne(name: string, what: (instance: string, scene: Scene) => Disturbance): Move {
+/** @param act false when AWS refuses it. */
+function toOne(name: string, act: (instance: string, scene: Scene) => boolean): Move {
   return {
     name,
     strike(scene) {
       const member = scene.member()
       if (member === undefined) return null
       const { id } = member.machine
-      return scene.befall(what(id, scene)) ? `${name}: ${id}` : null
+      return act(id, scene) ? `${name}: ${id}` : null
     },
   }
+}
+
+function befallsOne(name: string, what: (instance: string, scene: Scene) => Disturbance): Move {
+  return toOne(name, (id, scene) => scene.befall(what(id, scene)))
 }
 
 function byEc2(name: string, action: string): Move {
-  return {
-    name,
-    strike(scene) {
-      const member = scene.member()
-      if (member === undefined) return null
-      const { id } = member.machine
-      return scene.call(action, { InstanceIds: [id] }, 'ec2') ? `${name}: ${id}` : null
-    },
-  }
+  return toOne(name, (id, scene) => scene.call(action, { InstanceIds: [id] }, 'ec2'))
 }
 
 export const MACHINE_MOVES: readonly Move[] = [
-  toOne('a machine fails', (instance) => ({ do: 'machine-failure', instance })),
-  toOne('a machine shuts itself down', (instance) => ({ do: 'self-shutdown', instance })),
-  toOne('a spot notice', (instance) => ({ do: 'spot-notice', instance })),
-  toOne('a rebalance recommendation', (instance) => ({ do: 'rebalance-recommendation', instance })),
-  toOne('a machine will take long to end', (instance, { dice }) => {
+  befallsOne('a machine fails', (instance) => ({ do: 'machine-failure', instance })),
+  befallsOne('a machine shuts itself down', (instance) => ({ do: 'self-shutdown', instance })),
+  befallsOne('a spot notice', (instance) => ({ do: 'spot-notice', instance })),
+  befallsOne('a rebalance recommendation', (instance) => ({
+    do: 'rebalance-recommendation',
+    instance,
+  })),
+  befallsOne('a machine will take long to end', (instance, { dice }) => {
     return { do: 'slow-shutdown', instance, for: `${dice.whole(30, 300)}s` }
   }),
   byEc2('somebody ends a machine in EC2', 'TerminateInstances'),
