@@ -22,7 +22,8 @@ const as = (token: string) => ({ authorization: `Bearer ${token}` })
 
 async function openBook(t: Test, clock = systemClock) {
   const deps = { clock, random: systemRandom, log: silentLog }
-  const store = await openStore(':memory:', { ...deps, nowMs: clock.now() })
+  // Its thread answers in real time, which a clock of the test would overtake.
+  const store = await openStore(':memory:', { ...deps, clock: systemClock, nowMs: clock.now() })
   t.teardown(() => store.close())
   return { store, deps, book: await openTokenBook({ ...deps, store }) }
 }

@@ -115,4 +115,27 @@ t.test('a store that nobody closes does not keep its process', async (t) => {
   t.equal(stdout.toString(), '1\n')
 })
 
+t.test('a thread that answers when it was given up can still be closed', async (t) => {
+  const program = `
+    import { startSqliteThread } from '${href('../../src/scheduler/store/sqlite/thread.ts')}'
+    let nowMs = 0
+    let watch
+    const timer = { cancel: () => undefined, unref: () => timer }
+    const clock = { monotonic: () => nowMs, after: (_ms, run) => ((watch = run), timer) }
+    const options = { file: ':memory:', synchronous: 'normal', readOnly: false }
+    const thread = await startSqliteThread(options, clock)
+    const asked = thread.writer.control('BEGIN').catch(({ message }) => console.log(message))
+    await Promise.resolve()
+    // Its answer is on the way, and the clock moves before anybody reads it.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    nowMs = 400_000
+    watch()
+    await asked
+    await thread.close()
+    console.log('closed')`
+  const args = ['--input-type=module-typescript', '--eval', program]
+  const { stdout } = await exec(process.execPath, args, { timeoutMs: 20_000 })
+  t.match(stdout.toString(), /^the store has not answered for 300 s: .*\nclosed\n$/)
+})
+
 const href = (path: string) => new URL(path, import.meta.url).href

@@ -153,9 +153,10 @@ class Calls {
 
   #answer(reply: Reply): void {
     const call = this.#calls.get(reply.id)
+    // Given up before: whoever closes a thread that failed waits for its end, which has to hold the process.
+    if (call === undefined) return
     this.#calls.delete(reply.id)
     if (this.#calls.size === 0 && !this.#isClosing) this.#worker.unref()
-    if (call === undefined) return
     if ('failure' in reply) call.reject(toFailure(reply, call.sql))
     else call.resolve(reply)
   }
