@@ -31,7 +31,7 @@ export function hooksToBeatFor(
   if (choice.kind !== 'one') return []
   const { hook } = choice
   return group.instances.flatMap(({ instanceId, lifecycle }) => {
-    const known = memory?.units[instanceId]
+    const known = memory?.units.get(instanceId)
     // A list that lags shows it once more.
     const isDone =
       known !== undefined && known.completedMs !== null && known.completedHook === hook.name

@@ -101,7 +101,9 @@ export interface FleetStore {
   /** Intents that were begun and whose end is not known. */
   openIntents(): StoredIntent[]
   /**
-   * What a tick decided, in one transaction, before any of it is done.
+   * What a tick decided, in one transaction, before any of it is done. Nothing at all is written, nor is the
+   * fence looked at, when nothing is new.
+   *
    * @throws CaravanError FLEET_LEASED when the fence is not the newest.
    */
   commitTick(lease: Lease, tick: TickCommit): void
@@ -133,7 +135,7 @@ export interface StoredIntent {
 
 export interface TickCommit {
   atMs: number
-  /** Pools whose memory changed. */
+  /** Written as far as it changed. */
   memory: readonly PoolMemory[]
   intents: readonly StoredIntent[]
   why: readonly PoolWhy[]

@@ -21,7 +21,6 @@ const QUIET_MS = 60_000
 export class Teller {
   readonly #deps: TellerDeps
   /** By pool, as they were stored last. */
-  readonly #memories = new Map<string, string>()
   readonly #reasons = new Map<string, string>()
   readonly #saidMs = new Map<string, number>()
   #alarms = new Set<string>()
@@ -43,14 +42,8 @@ export class Teller {
   ): void {
     const { store, now } = this.#deps
     const nowMs = now()
-    const texts = memories.map((memory) => [memory, JSON.stringify(memory)] as const)
-    const changed = texts.filter(([{ pool }, text]) => this.#memories.get(pool) !== text)
     const why = plans.map((each) => each.why).filter((each) => this.#isNews(each, nowMs))
-    if (changed.length + intents.length + why.length > 0) {
-      const memory = changed.map(([each]) => each)
-      store.commitTick(lease, { atMs: nowMs, memory, intents, why })
-      for (const [{ pool }, text] of changed) this.#memories.set(pool, text)
-    }
+    store.commitTick(lease, { atMs: nowMs, memory: memories, intents, why })
     if (plans.length > 0) this.#sayAlarms(plans)
     for (const each of plans) {
       for (const departure of each.departures) this.#sayDeparture(each.why.pool, departure)

@@ -1,8 +1,11 @@
 /** What outlives the controller, and who may write it. */
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openFleetStore, type FleetStore, type PoolWhy } from '../../src/fleet/index.ts'
-import { emptyMemory } from '../../src/fleet/memory.ts'
+import { emptyMemory, newUnit, type PoolMemory, type UnitMemory } from '../../src/fleet/memory.ts'
+import type { Lease } from '../../src/fleet/ports.ts'
+import { MIGRATIONS } from '../../src/fleet/store/schema.ts'
 
 const NOW = 1_700_000_000_000
 
@@ -94,4 +97,62 @@ t.test('a file that is no store, or that nobody may write, is told', async (t) =
   const folder = t.testdir({ 'fleet.db': 'this is no database, and long enough to be looked at' })
   await t.rejects(openFleetStore(join(folder, 'fleet.db')), { code: 'STORE_FAILED' })
   await t.rejects(openFleetStore(join(folder, 'nowhere/fleet.db')), { code: 'STORE_FAILED' })
+})
+
+t.test('of what is remembered, only what changed is written', async (t) => {
+  const { store, file } = await aStore(t)
+  const lease = store.takeLease('one', NOW, 1000)!
+  const commit = (by: Lease, units: PoolMemory['units'], over: Partial<PoolMemory> = {}) => {
+    const memory = [{ ...emptyMemory('a'), ...over, units }]
+    store.commitTick(by, { atMs: NOW, memory, intents: [], why: [] })
+  }
+  const rows = () => {
+    const other = new DatabaseSync(file)
+    const all = other.prepare('SELECT instance, json FROM units ORDER BY instance').all()
+    // Whoever writes a row that did not change writes over this.
+    other.exec(`UPDATE units SET json = json_set(json, '$.state', 'not written')`)
+    other.close()
+    return all.map(({ instance, json }) => {
+      return `${String(instance)} ${(JSON.parse(String(json)) as UnitMemory).state}`
+    })
+  }
+  const busy = { ...newUnit(NOW), state: 'busy' }
+  const units = new Map([
+    ['i-1', busy],
+    ['i-2', busy],
+    ['i-3', busy],
+  ])
+  commit(lease, units)
+  t.same(rows(), ['i-1 busy', 'i-2 busy', 'i-3 busy'])
+  const next = new Map(units).set('i-2', { ...busy, state: 'idle' })
+  next.delete('i-3')
+  commit(lease, next)
+  t.same(rows(), ['i-1 not written', 'i-2 idle'])
+  commit(lease, next, { seenDesired: 2 })
+  t.same(rows(), ['i-1 not written', 'i-2 not written'])
+  t.equal(store.loadMemory().get('a')?.seenDesired, 2)
+  const newer = store.takeLease('two', NOW + 5000, 1000)!
+  t.throws(() => commit(lease, units), { code: 'FLEET_LEASED' })
+  t.same(rows(), ['i-1 not written', 'i-2 not written'])
+  commit(newer, next, { seenDesired: 2 })
+  t.same(rows(), ['i-1 busy', 'i-2 idle'], 'another one has been there: all is written')
+})
+
+t.test('a file of the first version is read, with all that is remembered in it', async (t) => {
+  const file = join(t.testdir(), 'fleet.db')
+  const old = new DatabaseSync(file)
+  const units = { 'i-1': { ...newUnit(NOW), state: 'busy' }, 'i-2': newUnit(NOW) }
+  old.exec(MIGRATIONS[0] ?? '')
+  old.exec('PRAGMA user_version = 1')
+  old
+    .prepare('INSERT INTO memory (pool, json) VALUES (?, ?)')
+    .run('a', JSON.stringify({ ...emptyMemory('a'), seenDesired: 7, units }))
+  old.close()
+  const store = await openFleetStore(file)
+  t.teardown(() => store.close())
+  t.same(store.loadMemory().get('a'), {
+    ...emptyMemory('a'),
+    seenDesired: 7,
+    units: new Map(Object.entries(units)),
+  })
 })
