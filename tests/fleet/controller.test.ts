@@ -125,10 +125,9 @@ t.test(
     t.ok((cluster.store.readLease()?.fence ?? 0) > (lease?.fence ?? 0))
     t.throws(() => cluster.store.endIntent(lease!, 'x', 'late', 0), { code: 'FLEET_LEASED' })
     const memory = [emptyMemory('linux')]
-    t.throws(
-      () => cluster.store.commitTick(lease!, { atMs: 0, memory, intents: [], why: [] }),
-      { code: 'FLEET_LEASED' },
-    )
+    t.throws(() => cluster.store.commitTick(lease!, { atMs: 0, memory, intents: [], why: [] }), {
+      code: 'FLEET_LEASED',
+    })
   },
 )
 
