@@ -19,7 +19,7 @@ export async function explainCommand(options: ExplainOptions, io: Io): Promise<n
   if (atMs !== undefined && !Number.isFinite(atMs)) {
     throw usageError(`--at: no time such as 2026-01-31T12:00:00Z: "${at}"`)
   }
-  const { store } = await openStore(options, io)
+  const { store } = await openStore(options, io, { changesNothing: true })
   try {
     // One time is one step; a node has a history.
     const most = atMs !== undefined && node === undefined ? 1 : limit

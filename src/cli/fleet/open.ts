@@ -1,4 +1,5 @@
 /** What the commands of the controller stand on: pools, store, AWS, Nomad, and the scheduler's queue. */
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import {
@@ -41,16 +42,27 @@ export interface OpenStore {
   store: FleetStore
 }
 
-/** @throws CaravanError SETTINGS_INVALID; INPUT_INVALID without any pool. */
-export async function openStore(options: ControllerOptions, io: Io): Promise<OpenStore> {
+/**
+ * @param changesNothing where no controller has been, there is nothing to read, and nothing is made.
+ * @throws CaravanError SETTINGS_INVALID; INPUT_INVALID without any pool.
+ */
+export async function openStore(
+  options: ControllerOptions,
+  io: Io,
+  { changesNothing = false } = {},
+): Promise<OpenStore> {
   const settings = await readSettings({ flags: options, env: io.env })
   const policies = toPolicies(settings)
   if (policies.length === 0) {
     throw usageError('the settings declare no pool: name a file that does with --settings')
   }
   const folder = resolve(settings.server.data_dir)
-  await prepareFolder(folder, options.data === undefined ? 'server.data_dir' : '--data')
-  return { settings, policies, store: await openFleetStore(join(folder, 'fleet.db')) }
+  const file = join(folder, 'fleet.db')
+  if (!changesNothing || existsSync(folder)) {
+    await prepareFolder(folder, options.data === undefined ? 'server.data_dir' : '--data')
+  }
+  const isEmpty = changesNothing && !existsSync(file)
+  return { settings, policies, store: await openFleetStore(isEmpty ? ':memory:' : file) }
 }
 
 /** Everything that a controller is given but its metrics. Closed by the shutdown. */

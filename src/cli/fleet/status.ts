@@ -10,7 +10,7 @@ export async function statusCommand(
   options: ControllerOptions & { json?: boolean },
   io: Io,
 ): Promise<number> {
-  const opened = await openStore(options, io)
+  const opened = await openStore(options, io, { changesNothing: true })
   const { deps, shutdown } = await openController(opened, options, silentLog, noMetrics)
   const controller = createController({ ...deps, wake: () => undefined })
   shutdown.add('controller', () => controller.close())

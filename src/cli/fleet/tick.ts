@@ -27,7 +27,7 @@ export async function tickCommand(options: TickOptions, io: Io): Promise<number>
       `${forgotten.join(' and ')}: missing, to scale polling runners; or name a settings file with --settings`,
     )
   }
-  const opened = await openStore(options, io)
+  const opened = await openStore(options, io, { changesNothing: options.dryRun === true })
   const log = createLog(
     createTextWriter(io.stderr, () => systemClock.now()),
     options.logLevel ?? 'warn',

@@ -1,4 +1,5 @@
 /** What makes no sense is told with its place and what to do, and ends with 2. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCommand } from '../support.ts'
@@ -81,6 +82,19 @@ t.test('commands of the controller', async (t) => {
     t.equal(code, 2, args.join(' '))
     t.match(stderr, told)
   }
+})
+
+t.test('who only looks makes nothing, where no controller has been', async (t) => {
+  const folder = t.testdir({ 'fleet.hcl': SETTINGS })
+  const data = join(folder, 'data')
+  const known = ['--settings', join(folder, 'fleet.hcl'), '--data', data]
+  const explained = await runCommand(['fleet', 'explain', ...known])
+  t.equal(explained.code, 1)
+  t.match(explained.stderr, /no step is stored/)
+  await runCommand(['fleet', 'status', ...known, '--server', 'here'])
+  t.notOk(existsSync(data))
+  await runCommand(['fleet', 'scale', 'linux', '3', ...known])
+  t.ok(existsSync(join(data, 'fleet.db')), 'an order is kept')
 })
 
 t.test('every command lists its exit codes', async (t) => {
