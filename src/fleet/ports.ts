@@ -6,6 +6,7 @@
  */
 import type { NomadClient } from '../nomad/index.ts'
 import type { AwsRegion } from '../platform/index.ts'
+import type { MemoryChange } from './changes.ts'
 import type { Intent } from './intents.ts'
 import type { PoolMemory } from './memory.ts'
 
@@ -133,8 +134,8 @@ export interface StoredIntent {
 
 export interface TickCommit {
   atMs: number
-  /** Pools whose memory changed. */
-  memory: readonly PoolMemory[]
+  /** Of pools whose memory changed, what did. */
+  memory: readonly MemoryChange[]
   intents: readonly StoredIntent[]
   why: readonly PoolWhy[]
 }

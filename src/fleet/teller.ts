@@ -1,5 +1,6 @@
 /** What the controller writes down and says: memory and reasons in the store, alarms in the log, counts. */
 import type { Log, MetricSink } from '../platform/index.ts'
+import { Changes } from './changes.ts'
 import type { Departure } from './plan/departures.ts'
 import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
@@ -20,8 +21,9 @@ const QUIET_MS = 60_000
 
 export class Teller {
   readonly #deps: TellerDeps
-  /** By pool, as they were stored last. */
-  readonly #memories = new Map<string, string>()
+  readonly #changes = new Changes()
+  /** Of the lease under which they were stored. */
+  #fence: number | null = null
   readonly #reasons = new Map<string, string>()
   readonly #saidMs = new Map<string, number>()
   #alarms = new Set<string>()
@@ -43,13 +45,13 @@ export class Teller {
   ): void {
     const { store, now } = this.#deps
     const nowMs = now()
-    const texts = memories.map((memory) => [memory, JSON.stringify(memory)] as const)
-    const changed = texts.filter(([{ pool }, text]) => this.#memories.get(pool) !== text)
+    if (lease.fence !== this.#fence) this.#changes.clear()
+    this.#fence = lease.fence
+    const memory = memories.flatMap((each) => this.#changes.of(each) ?? [])
     const why = plans.map((each) => each.why).filter((each) => this.#isNews(each, nowMs))
-    if (changed.length + intents.length + why.length > 0) {
-      const memory = changed.map(([each]) => each)
+    if (memory.length + intents.length + why.length > 0) {
       store.commitTick(lease, { atMs: nowMs, memory, intents, why })
-      for (const [{ pool }, text] of changed) this.#memories.set(pool, text)
+      for (const change of memory) this.#changes.keep(change)
     }
     if (plans.length > 0) this.#sayAlarms(plans)
     for (const each of plans) {

@@ -1,8 +1,10 @@
 /** What outlives the controller, and who may write it. */
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openFleetStore, type FleetStore, type PoolWhy } from '../../src/fleet/index.ts'
-import { emptyMemory } from '../../src/fleet/memory.ts'
+import { Changes } from '../../src/fleet/changes.ts'
+import { emptyMemory, newUnit, type PoolMemory } from '../../src/fleet/memory.ts'
 
 const NOW = 1_700_000_000_000
 
@@ -53,7 +55,8 @@ t.test('F26: what was begun is known to the next process', async (t) => {
   }
   const memory = { ...emptyMemory('a'), seenDesired: 7 }
   const intents = [{ id: 'x', fence: lease.fence, atMs: NOW, intent }]
-  store.commitTick(lease, { atMs: NOW, memory: [memory], intents, why: [why('a')] })
+  const changed = new Changes().of(memory)
+  store.commitTick(lease, { atMs: NOW, memory: [changed!], intents, why: [why('a')] })
   const other = await openFleetStore(file)
   t.teardown(() => other.close())
   t.same(other.openIntents(), intents)
@@ -61,6 +64,58 @@ t.test('F26: what was begun is known to the next process', async (t) => {
   const next = other.takeLease('two', NOW + 5000, 1000)!
   other.endIntent(next, 'x', 'done', NOW + 5000)
   t.same(store.openIntents(), [])
+})
+
+t.test('of a memory only what changed is written, and all of it is read', async (t) => {
+  const { store, file } = await aStore(t)
+  const lease = store.takeLease('one', NOW, 1000)!
+  const changes = new Changes()
+  const memory: PoolMemory = {
+    ...emptyMemory('a'),
+    units: { 'i-1': newUnit(NOW), 'i-2': newUnit(NOW), 'i-3': newUnit(NOW) },
+  }
+  const write = () => {
+    const change = changes.of(memory)
+    if (change === null) return null
+    store.commitTick(lease, { atMs: NOW, memory: [change], intents: [], why: [] })
+    changes.keep(change)
+    return change
+  }
+  t.match(write(), { isWhole: true, facts: { pool: 'a' } })
+  t.equal(write(), null, 'nothing changed')
+  const { 'i-1': one, 'i-2': two } = memory.units
+  one!.cordon = { reason: 'idle', askedMs: NOW, seenMs: null }
+  t.strictSame([...write()!.units.keys()], ['i-1'])
+  one!.cordon.seenMs = NOW + 1
+  t.match(write(), { isWhole: false, facts: null })
+  two!.isReported = true
+  delete memory.units['i-1']
+  memory.units['i-4'] = newUnit(NOW + 1)
+  t.strictSame([...write()!.units.keys()], ['i-2', 'i-4', 'i-1'], 'one of them is forgotten')
+  memory.seenDesired = 9
+  t.match(write(), { facts: { seenDesired: 9 }, units: new Map() })
+  t.same(store.loadMemory(), new Map([['a', memory]]))
+
+  changes.clear()
+  delete memory.units['i-3']
+  t.match(write(), { isWhole: true })
+  const other = await openFleetStore(file)
+  t.teardown(() => other.close())
+  t.same(other.loadMemory(), new Map([['a', memory]]), 'what is not in the whole is gone')
+})
+
+t.test('a memory that an older version wrote in one piece is read, and then kept in rows', async (t) => {
+  const { store, file } = await aStore(t)
+  const memory = { ...emptyMemory('a'), units: { 'i-1': newUnit(NOW), 'i-2': newUnit(NOW + 1) } }
+  const database = new DatabaseSync(file)
+  t.teardown(() => database.close())
+  const insert = database.prepare('INSERT INTO memory (pool, json) VALUES (?, ?)')
+  insert.run('a', JSON.stringify(memory))
+  t.same(store.loadMemory(), new Map([['a', memory]]))
+  const lease = store.takeLease('one', NOW, 1000)!
+  const change = new Changes().of({ ...memory, units: { 'i-2': newUnit(NOW + 1) } })
+  store.commitTick(lease, { atMs: NOW, memory: [change!], intents: [], why: [] })
+  t.same(Object.keys(store.loadMemory().get('a')?.units ?? {}), ['i-2'])
 })
 
 t.test('reasons are found by time, and by what they are about', async (t) => {

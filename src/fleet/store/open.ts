@@ -6,9 +6,9 @@
  */
 import { CaravanError } from '../../model/index.ts'
 import type { Intent } from '../intents.ts'
-import { emptyMemory, newUnit, type PoolMemory } from '../memory.ts'
 import type { FleetStore, Lease, PoolWhy, StoredIntent, TickQuery, TickRecord } from '../ports.ts'
 import { leaseCalls, readLeaseRow } from './lease.ts'
+import { loadMemory, writeMemory } from './memory.ts'
 import { openFile, type Statements } from './statements.ts'
 
 /** About two weeks of a pool that changes once a minute; a quiet one keeps months. */
@@ -43,19 +43,7 @@ function checkFence(sql: Statements, { fence }: Lease): void {
 
 function tickCalls(sql: Statements): TickCalls {
   return {
-    loadMemory() {
-      const rows = sql.all<{ pool: string; json: string }>('SELECT pool, json FROM memory')
-      return new Map(
-        rows.map(({ pool, json }) => {
-          // What a newer version remembers besides is empty in what an older one wrote.
-          const memory = { ...emptyMemory(pool), ...(JSON.parse(json) as Partial<PoolMemory>) }
-          const units = Object.entries(memory.units).map(([id, unit]) => {
-            return [id, { ...newUnit(unit.firstSeenMs), ...unit }] as const
-          })
-          return [pool, { ...memory, units: Object.fromEntries(units) }]
-        }),
-      )
-    },
+    loadMemory: () => loadMemory(sql),
     openIntents() {
       const rows = sql.all<{ id: string; fence: number; at_ms: number; json: string }>(
         'SELECT id, fence, at_ms, json FROM intents WHERE ended_ms IS NULL ORDER BY at_ms, id',
@@ -67,14 +55,7 @@ function tickCalls(sql: Statements): TickCalls {
     commitTick: (lease, { atMs, memory, intents, why }) =>
       sql.inTransaction(() => {
         checkFence(sql, lease)
-        for (const each of memory) {
-          sql.run(
-            `INSERT INTO memory (pool, json) VALUES (?, ?)
-             ON CONFLICT (pool) DO UPDATE SET json = excluded.json`,
-            each.pool,
-            JSON.stringify(each),
-          )
-        }
+        for (const change of memory) writeMemory(sql, change)
         for (const { id, fence, intent } of intents) {
           sql.run(
             'INSERT INTO intents (id, fence, at_ms, json) VALUES (?, ?, ?, ?)',

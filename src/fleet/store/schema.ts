@@ -34,6 +34,13 @@ const MIGRATIONS: readonly string[] = [
      size INTEGER NOT NULL,
      until_ms INTEGER NOT NULL
    ) STRICT;`,
+  // What a pool remembers of its machines; before, it was within its memory.
+  `CREATE TABLE units (
+     pool TEXT NOT NULL,
+     id TEXT NOT NULL,
+     json TEXT NOT NULL,
+     PRIMARY KEY (pool, id)
+   ) STRICT, WITHOUT ROWID;`,
 ]
 
 /** @throws Error when the file is of a newer version. */
