@@ -10,7 +10,7 @@ import { byKey, page } from '../paging.ts'
 import { filters, flag, instanceId, integer, list, text } from '../parameters.ts'
 import type { Filters } from '../parameters.ts'
 import { Refusal } from '../refusal.ts'
-import { fitsFilters } from './filter.ts'
+import { toFilter } from './filter.ts'
 import { findMachines, isVisible } from './find.ts'
 import { toMachineView, toStateView } from './views.ts'
 
@@ -111,7 +111,8 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
     named === null
       ? [...world.machines.values()].filter((machine) => isVisible(world, machine))
       : findMachines(world, named)
-  const found = all.filter((each) => keep(each) && fitsFilters(world, each, input.Filters ?? []))
+  const fits = toFilter(world, input.Filters ?? [])
+  const found = all.filter((each) => keep(each) && fits(each))
   return page(
     byKey(found, ({ id }) => id),
     ({ id }) => id,
