@@ -2,7 +2,7 @@
  * What changed of what pools remember since it was stored last: of a thousand machines a few in each look, so
  * that neither all of it is turned into text nor all of it is written.
  */
-import { copyUnit, newUnit, type PoolMemory, type UnitMemory } from './memory.ts'
+import { copyUnit, type Cordon, type PoolMemory, type UnitMemory } from './memory.ts'
 
 export interface MemoryChange {
   pool: string
@@ -70,13 +70,34 @@ function added(
   return count
 }
 
-const FIELDS = Object.keys(newUnit(0)) as (keyof UnitMemory)[]
-
+/** Field by field: by name in a loop it takes three times as long, and it is asked of each machine in each look. */
 function isSame(a: UnitMemory, b: UnitMemory): boolean {
-  for (const field of FIELDS) {
-    if (a[field] !== b[field] && field !== 'cordon') return false
-  }
-  if (a.cordon === null || b.cordon === null) return a.cordon === b.cordon
-  const { reason, askedMs, seenMs } = a.cordon
-  return reason === b.cordon.reason && askedMs === b.cordon.askedMs && seenMs === b.cordon.seenMs
+  return (
+    a.state === b.state &&
+    a.stateSinceMs === b.stateSinceMs &&
+    a.idleSinceMs === b.idleSinceMs &&
+    a.emptySinceMs === b.emptySinceMs &&
+    a.isProtectedByUs === b.isProtectedByUs &&
+    a.isInService === b.isInService &&
+    a.firstSeenMs === b.firstSeenMs &&
+    a.readyMs === b.readyMs &&
+    a.voidMarkMs === b.voidMarkMs &&
+    a.atRiskMs === b.atRiskMs &&
+    a.unfitSinceMs === b.unfitSinceMs &&
+    a.committedMs === b.committedMs &&
+    a.isDecremented === b.isDecremented &&
+    a.waitingSinceMs === b.waitingSinceMs &&
+    a.drainedMs === b.drainedMs &&
+    a.completedMs === b.completedMs &&
+    a.completedHook === b.completedHook &&
+    a.isReported === b.isReported &&
+    a.hasDeparted === b.hasDeparted &&
+    a.endedMs === b.endedMs &&
+    isSameCordon(a.cordon, b.cordon)
+  )
+}
+
+function isSameCordon(a: Cordon | null, b: Cordon | null): boolean {
+  if (a === null || b === null) return a === b
+  return a.reason === b.reason && a.askedMs === b.askedMs && a.seenMs === b.seenMs
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openFleetStore, type FleetStore, type PoolWhy } from '../../src/fleet/index.ts'
 import { Changes } from '../../src/fleet/changes.ts'
-import { emptyMemory, newUnit, type PoolMemory } from '../../src/fleet/memory.ts'
+import { emptyMemory, newUnit, type PoolMemory, type UnitMemory } from '../../src/fleet/memory.ts'
 
 const NOW = 1_700_000_000_000
 
@@ -102,6 +102,23 @@ t.test('of a memory only what changed is written, and all of it is read', async 
   const other = await openFleetStore(file)
   t.teardown(() => other.close())
   t.same(other.loadMemory(), new Map([['a', memory]]), 'what is not in the whole is gone')
+})
+
+t.test('no field of a unit changes unseen', async (t) => {
+  const cordon = { reason: 'idle' as const, askedMs: NOW, seenMs: null }
+  const before = { ...newUnit(NOW), cordon }
+  const over = (fields: object) => ({ ...before, ...fields }) as UnitMemory
+  const others = [
+    ...Object.keys(before).map((field) => over({ [field]: 'another value' })),
+    ...Object.keys(cordon).map((field) => over({ cordon: { ...cordon, [field]: 1 } })),
+  ].filter((unit) => JSON.stringify(unit) !== JSON.stringify(before))
+  t.equal(others.length, Object.keys(before).length + Object.keys(cordon).length)
+  for (const unit of others) {
+    const changes = new Changes()
+    changes.keep(changes.of({ ...emptyMemory('a'), units: { 'i-1': before } })!)
+    const change = changes.of({ ...emptyMemory('a'), units: { 'i-1': unit } })
+    t.strictSame(change?.units, new Map([['i-1', unit]]))
+  }
 })
 
 t.test('a memory that an older version wrote in one piece is read, and then kept in rows', async (t) => {

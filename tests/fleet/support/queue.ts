@@ -53,6 +53,8 @@ export class Queue implements DemandSource {
   /** By node id: those that have their place there, and what is free beside them. */
   readonly #onNode = new Map<string, Place>()
   #count = 0
+  /** Of the slices, those that have a place. */
+  #placed = 0
   #changed = Promise.withResolvers<void>()
 
   constructor(nomad: FakeNomad, clock: Clock) {
@@ -142,8 +144,10 @@ export class Queue implements DemandSource {
   #put(slice: Slice, node: NomadNode | null): void {
     const before = this.#onNode.get(slice.nodeId ?? '')
     if (before?.slices.delete(slice)) move(before, slice.need, 1)
+    if (slice.nodeId !== null) this.#placed -= 1
     slice.nodeId = node?.ID ?? null
     if (node === null) return
+    this.#placed += 1
     const place = this.#placeOn(node)
     place.slices.add(slice)
     move(place, slice.need, -1)
@@ -160,8 +164,8 @@ export class Queue implements DemandSource {
   }
 
   #round(): void {
-    const waiting = [...this.slices.values()].filter(({ nodeId }) => nodeId === null)
-    if (waiting.length > 0) {
+    if (this.slices.size > this.#placed) {
+      const waiting = [...this.slices.values()].filter(({ nodeId }) => nodeId === null)
       const nodes = [...this.#nomad.nodes.values()].filter(
         ({ Status, SchedulingEligibility }) =>
           Status === 'ready' && SchedulingEligibility === 'eligible',
