@@ -117,10 +117,10 @@ function liveOn(nodes: readonly SeenNode[], nomad: NomadSide | null): UnitView['
 
 function groupByNode(placed: readonly PlacedSlice[]): Map<string, UnitView['placed']> {
   const byNode = new Map<string, UnitView['placed']>()
-  for (const { nodeId, need, remainingMs } of placed) {
-    const list = byNode.get(nodeId)
-    if (list === undefined) byNode.set(nodeId, [{ need, remainingMs }])
-    else list.push({ need, remainingMs })
+  for (const slice of placed) {
+    const list = byNode.get(slice.nodeId)
+    if (list === undefined) byNode.set(slice.nodeId, [slice])
+    else list.push(slice)
   }
   return byNode
 }

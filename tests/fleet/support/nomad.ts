@@ -140,7 +140,7 @@ export class FakeNomad implements FleetNomad {
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
     const all = () => [...this.nodes.values()]
     const toStub = (node: NomadNode): NomadNode => ({ ...node, Attributes: null })
-    yield* this.#pages('listNodes', all, toStub)
+    yield* this.#pages('listNodes', all, (page) => page.map(toStub))
   }
 
   async readNode(id: string): Promise<NomadNode | null> {
@@ -153,11 +153,14 @@ export class FakeNomad implements FleetNomad {
   async *listAllocations({ filter }: Parameters<FleetNomad['listAllocations']>[0] = {}): ReturnType<
     FleetNomad['listAllocations']
   > {
-    const all = () =>
-      [...this.allocations.values()].filter(
-        (each) => this.#isSeen(each) && (filter === undefined || isLive(each)),
-      )
-    yield* this.#pages('listAllocations', all, (each) => ({ ...each }))
+    const all = () => {
+      const seen: NomadAllocation[] = []
+      for (const each of this.allocations.values()) {
+        if ((filter === undefined || isLive(each)) && this.#isSeen(each)) seen.push(each)
+      }
+      return seen
+    }
+    yield* this.#pages('listAllocations', all, (page) => page)
   }
 
   async nodeAllocations(id: string): Promise<NomadAllocation[]> {
@@ -223,7 +226,7 @@ export class FakeNomad implements FleetNomad {
   async *#pages<Item extends { ID: string }, Told>(
     call: string,
     all: () => Item[],
-    tell: (item: Item) => Told,
+    tell: (page: Item[]) => Told[],
   ): AsyncGenerator<{ items: Told[]; index: number }> {
     for (let after: string | null = ''; after !== null;) {
       await this.before(call)
@@ -232,7 +235,7 @@ export class FakeNomad implements FleetNomad {
       if (rest.length > this.pageSize) rest.sort((a, b) => (a.ID < b.ID ? -1 : 1))
       const page = rest.slice(0, this.pageSize)
       after = page.length < rest.length ? (page.at(-1)?.ID ?? null) : null
-      yield { items: page.map(tell), index: this.#index }
+      yield { items: tell(page), index: this.#index }
     }
   }
 
