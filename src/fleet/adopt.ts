@@ -12,15 +12,14 @@ import type { PoolMemory, UnitMemory } from './memory.ts'
  */
 export function adoptMemory(memory: PoolMemory, aheadMs: number, nowMs: number): PoolMemory {
   const past = (atMs: number) => Math.min(atMs - aheadMs, nowMs)
-  const units: PoolMemory['units'] = {}
-  for (const [id, unit] of Object.entries(memory.units)) units[id] = adoptUnit(unit, past, nowMs)
+  const units = [...memory.units].map(([id, unit]) => [id, adoptUnit(unit, past, nowMs)] as const)
   const backoff: PoolMemory['backoff'] = {}
   for (const [kind, { failures, untilMs }] of Object.entries(memory.backoff)) {
     backoff[kind as keyof PoolMemory['backoff']] = { failures, untilMs: untilMs - aheadMs }
   }
   return {
     ...memory,
-    units,
+    units: new Map(units),
     backoff,
     asked: memory.asked === null ? null : { ...memory.asked, atMs: past(memory.asked.atMs) },
     foreignMs: memory.foreignMs === null ? null : past(memory.foreignMs),

@@ -32,7 +32,7 @@ export function hooksToBeatFor(
   const { hook } = choice
   const waiting = group.instances.filter(({ lifecycle }) => lifecycle === 'Terminating:Wait')
   return waiting.flatMap(({ instanceId }) => {
-    const known = memory?.units[instanceId]
+    const known = memory?.units.get(instanceId)
     // A list that lags shows it once more.
     const isDone =
       known !== undefined && known.completedMs !== null && known.completedHook === hook.name

@@ -1,6 +1,6 @@
 /** What a pool's memory becomes when what was planned has been done, or has not. Pure. */
 import type { Intent } from './intents.ts'
-import type { PoolMemory } from './memory.ts'
+import { noteUnits, type PoolMemory, type UnitMemory } from './memory.ts'
 
 export interface Outcome {
   /**
@@ -20,15 +20,13 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     return
   }
   if (intent.kind === 'protect' || intent.kind === 'unprotect') {
-    for (const id of intent.instanceIds) {
-      const unit = memory.units[id]
-      if (unit === undefined) continue
+    // One that may be protected by us is ours to look after: of a call that failed as a whole, the first try
+    // may have come through, and only the last one been refused.
+    const isFree = (id: string) => {
       const isExcepted = outcome.except?.includes(id) ?? false
-      // One that may be protected by us is ours to look after: of a call that failed as a whole, the first
-      // try may have come through, and only the last one been refused.
-      const isFree = intent.kind === 'protect' ? isExcepted : outcome.kind === 'done' && !isExcepted
-      if (isFree) unit.isProtectedByUs = false
+      return intent.kind === 'protect' ? isExcepted : outcome.kind === 'done' && !isExcepted
     }
+    noteUnits(memory, intent.instanceIds.filter(isFree), () => ({ isProtectedByUs: false }))
     return
   }
   // What was refused is proven anew before it is tried again.
@@ -38,22 +36,44 @@ export function learn(memory: PoolMemory, intent: Intent, outcome: Outcome, nowM
     return
   }
   if (!('instanceId' in intent)) return
-  const unit = memory.units[intent.instanceId]
-  if (unit === undefined) return
-  if (intent.kind === 'terminate') {
-    if (outcome.kind === 'refused') {
-      unit.committedMs = null
-      unit.isDecremented = false
-      if (unit.cordon !== null) unit.cordon.seenMs = nowMs
-    } else if (intent.decrement && memory.asked !== null) {
-      memory.asked = { ...memory.asked, desired: memory.asked.desired - 1 }
+  if (intent.kind === 'terminate' && outcome.kind !== 'refused') {
+    const { asked } = memory
+    if (intent.decrement && asked !== null && memory.units.has(intent.instanceId)) {
+      memory.asked = { ...asked, desired: asked.desired - 1 }
     }
   }
-  if (intent.kind === 'cordon' && outcome.kind === 'refused') unit.cordon = null
-  if (intent.kind === 'uncordon' && outcome.kind === 'done') unit.cordon = null
-  if (intent.kind === 'complete' && outcome.kind === 'done') unit.completedMs = nowMs
-  if (intent.kind === 'abandon') unit.completedMs = outcome.kind === 'done' ? nowMs : null
-  if (intent.kind === 'complete' || intent.kind === 'abandon') unit.completedHook = intent.hook
-  if (intent.kind === 'end_retained' && outcome.kind === 'done') unit.endedMs = nowMs
-  if (intent.kind === 'drain' && outcome.kind === 'refused') unit.drainedMs = null
+  noteUnits(memory, [intent.instanceId], (unit) => changeOf(unit, intent, outcome, nowMs))
+}
+
+function changeOf(
+  { cordon }: UnitMemory,
+  intent: Intent,
+  { kind }: Outcome,
+  nowMs: number,
+): Partial<UnitMemory> {
+  const isDone = kind === 'done'
+  const isRefused = kind === 'refused'
+  switch (intent.kind) {
+    case 'terminate':
+      if (!isRefused) return {}
+      return {
+        committedMs: null,
+        isDecremented: false,
+        cordon: cordon === null ? null : { ...cordon, seenMs: nowMs },
+      }
+    case 'cordon':
+      return isRefused ? { cordon: null } : {}
+    case 'uncordon':
+      return isDone ? { cordon: null } : {}
+    case 'complete':
+      return { completedHook: intent.hook, ...(isDone && { completedMs: nowMs }) }
+    case 'abandon':
+      return { completedHook: intent.hook, completedMs: isDone ? nowMs : null }
+    case 'end_retained':
+      return isDone ? { endedMs: nowMs } : {}
+    case 'drain':
+      return isRefused ? { drainedMs: null } : {}
+    default:
+      return {}
+  }
 }

@@ -7,59 +7,60 @@
 import type { VictimReason } from './intents.ts'
 import type { LaunchFailure } from './plan/launch-failures.ts'
 
+/** Never changed, only replaced: what is the same object is the same. */
 export interface UnitMemory {
-  firstSeenMs: number
+  readonly firstSeenMs: number
   /** What it counted as last, and since when. */
-  state: string | null
-  stateSinceMs: number
+  readonly state: string | null
+  readonly stateSinceMs: number
   /** When its node was first seen ready; null before. */
-  readyMs: number | null
+  readonly readyMs: number | null
   /** Without a slice since then; null while it has one. */
-  idleSinceMs: number | null
+  readonly idleSinceMs: number | null
   /** Without an allocation since then, whatever the scheduler says. */
-  emptySinceMs: number | null
-  cordon: Cordon | null
+  readonly emptySinceMs: number | null
+  readonly cordon: Cordon | null
   /** The mark of a drain that was seen to be over: it does not count again. */
-  voidMarkMs: number | null
+  readonly voidMarkMs: number | null
   /** EC2 has recommended to replace it, as its node told then. */
-  atRiskMs: number | null
+  readonly atRiskMs: number | null
   /** Its node was ready once, and is not since then. */
-  unfitSinceMs: number | null
+  readonly unfitSinceMs: number | null
   /** The call to terminate it was begun then. */
-  committedMs: number | null
+  readonly committedMs: number | null
   /** Whether that took one off the desired size. */
-  isDecremented: boolean
+  readonly isDecremented: boolean
   /** As it was last seen. */
-  isInService: boolean
+  readonly isInService: boolean
   /** We protected it from scale-in, so we may end that. */
-  isProtectedByUs: boolean
+  readonly isProtectedByUs: boolean
   /** When its termination was first seen to wait for us. */
-  waitingSinceMs: number | null
+  readonly waitingSinceMs: number | null
   /** When we asked Nomad to drain it for that; null before. */
-  drainedMs: number | null
+  readonly drainedMs: number | null
   /** Its hook was completed then: lists that lag still show it waiting. */
-  completedMs: number | null
+  readonly completedMs: number | null
   /** Which one that was: another one that waits for us as well is not done with it. */
-  completedHook: string | null
+  readonly completedHook: string | null
   /** The end of its hook was told to be near. */
-  isReported: boolean
+  readonly isReported: boolean
   /** How its wait ended was told. */
-  hasDeparted: boolean
+  readonly hasDeparted: boolean
   /** The end of a machine that its group retains was asked for then. */
-  endedMs: number | null
+  readonly endedMs: number | null
 }
 
 export interface Cordon {
-  reason: VictimReason
-  askedMs: number
+  readonly reason: VictimReason
+  readonly askedMs: number
   /** When Nomad first showed it; null before. */
-  seenMs: number | null
+  readonly seenMs: number | null
 }
 
 export interface PoolMemory {
   pool: string
-  /** By instance id. */
-  units: Record<string, UnitMemory>
+  /** By instance id. Never changed, only replaced. */
+  units: ReadonlyMap<string, UnitMemory>
   /** What the group was last asked to have, and whether it has shown so since. */
   asked: { desired: number; atMs: number } | null
   /** The desired size as it was last seen. */
@@ -80,7 +81,7 @@ export interface PoolMemory {
 export function emptyMemory(pool: string): PoolMemory {
   return {
     pool,
-    units: {},
+    units: new Map(),
     asked: null,
     seenDesired: null,
     foreignMs: null,
@@ -92,11 +93,7 @@ export function emptyMemory(pool: string): PoolMemory {
   }
 }
 
-/**
- * A copy that may be changed; by hand, since the general way takes longer than all of the plan. Its units are
- * still those of the given one: they are copied one by one as stock is taken, so that ten thousand of them are
- * walked through once.
- */
+/** A copy that may be changed; by hand, since the general way takes longer than all of the plan. */
 export function copyMemory(memory: PoolMemory): PoolMemory {
   const backoff: PoolMemory['backoff'] = {}
   for (const [kind, entry] of Object.entries(memory.backoff)) {
@@ -112,8 +109,18 @@ export function copyMemory(memory: PoolMemory): PoolMemory {
   }
 }
 
-export function copyUnit(unit: UnitMemory): UnitMemory {
-  return { ...unit, cordon: unit.cordon === null ? null : { ...unit.cordon } }
+/** Changes the memory: what these machines, as far as they are known, are remembered by. */
+export function noteUnits(
+  memory: PoolMemory,
+  ids: readonly string[],
+  changeOf: (unit: UnitMemory) => Partial<UnitMemory>,
+): void {
+  const units = new Map(memory.units)
+  for (const id of ids) {
+    const known = units.get(id)
+    if (known !== undefined) units.set(id, { ...known, ...changeOf(known) })
+  }
+  memory.units = units
 }
 
 export function newUnit(nowMs: number): UnitMemory {

@@ -6,7 +6,6 @@
  */
 import type { NomadClient } from '../nomad/index.ts'
 import type { AwsRegion } from '../platform/index.ts'
-import type { MemoryChange } from './changes.ts'
 import type { Intent } from './intents.ts'
 import type { PoolMemory } from './memory.ts'
 
@@ -102,7 +101,9 @@ export interface FleetStore {
   /** Intents that were begun and whose end is not known. */
   openIntents(): StoredIntent[]
   /**
-   * What a tick decided, in one transaction, before any of it is done.
+   * What a tick decided, in one transaction, before any of it is done. Nothing at all is written, nor is the
+   * fence looked at, when nothing is new.
+   *
    * @throws CaravanError FLEET_LEASED when the fence is not the newest.
    */
   commitTick(lease: Lease, tick: TickCommit): void
@@ -134,8 +135,8 @@ export interface StoredIntent {
 
 export interface TickCommit {
   atMs: number
-  /** Of pools whose memory changed, what did. */
-  memory: readonly MemoryChange[]
+  /** Written as far as it changed. */
+  memory: readonly PoolMemory[]
   intents: readonly StoredIntent[]
   why: readonly PoolWhy[]
 }

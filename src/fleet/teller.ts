@@ -1,6 +1,5 @@
 /** What the controller writes down and says: memory and reasons in the store, alarms in the log, counts. */
 import type { Log, MetricSink } from '../platform/index.ts'
-import { Changes } from './changes.ts'
 import type { Departure } from './plan/departures.ts'
 import type { Intent } from './intents.ts'
 import type { Outcome } from './learn.ts'
@@ -21,9 +20,7 @@ const QUIET_MS = 60_000
 
 export class Teller {
   readonly #deps: TellerDeps
-  readonly #changes = new Changes()
-  /** Of the lease under which they were stored. */
-  #fence: number | null = null
+  /** By pool, as they were stored last. */
   readonly #reasons = new Map<string, string>()
   readonly #saidMs = new Map<string, number>()
   #alarms = new Set<string>()
@@ -45,14 +42,8 @@ export class Teller {
   ): void {
     const { store, now } = this.#deps
     const nowMs = now()
-    if (lease.fence !== this.#fence) this.#changes.clear()
-    this.#fence = lease.fence
-    const memory = memories.flatMap((each) => this.#changes.of(each) ?? [])
     const why = plans.map((each) => each.why).filter((each) => this.#isNews(each, nowMs))
-    if (memory.length + intents.length + why.length > 0) {
-      store.commitTick(lease, { atMs: nowMs, memory, intents, why })
-      for (const change of memory) this.#changes.keep(change)
-    }
+    store.commitTick(lease, { atMs: nowMs, memory: memories, intents, why })
     if (plans.length > 0) this.#sayAlarms(plans)
     for (const each of plans) {
       for (const departure of each.departures) this.#sayDeparture(each.why.pool, departure)

@@ -1,5 +1,6 @@
 /** The controller on a whole cluster, on a virtual clock: sizes, kills, leases, and lists that lag. */
 import t, { type Test } from 'tap'
+import { emptyMemory } from '../../src/fleet/memory.ts'
 import { ConnectionLost, cutAfter } from './support/cuts.ts'
 import { aCluster, type Cluster, type ClusterOptions } from './support/cluster.ts'
 
@@ -123,10 +124,10 @@ t.test(
     )
     t.ok((cluster.store.readLease()?.fence ?? 0) > (lease?.fence ?? 0))
     t.throws(() => cluster.store.endIntent(lease!, 'x', 'late', 0), { code: 'FLEET_LEASED' })
-    t.throws(
-      () => cluster.store.commitTick(lease!, { atMs: 0, memory: [], intents: [], why: [] }),
-      { code: 'FLEET_LEASED' },
-    )
+    const memory = [emptyMemory('linux')]
+    t.throws(() => cluster.store.commitTick(lease!, { atMs: 0, memory, intents: [], why: [] }), {
+      code: 'FLEET_LEASED',
+    })
   },
 )
 

@@ -29,7 +29,7 @@ const COMPLETE = 'CompleteLifecycleAction'
 
 t.test('F3: the cap that is told is that of the hook as it is now', async (t) => {
   const { view, memory } = aPool([{ state: 'waiting', slices: 1 }])
-  const waitingSinceMs = memory.units['i-0']?.waitingSinceMs ?? 0
+  const waitingSinceMs = memory.units.get('i-0')?.waitingSinceMs ?? 0
   for (const timeoutMs of [HOUR, 30 * SECOND]) {
     const hooks = [{ ...HOOK, timeoutMs, capMs: Math.min(48 * HOUR, 100 * timeoutMs) }]
     const decided = plan({ ...view, hooks }, aPolicy(), memory, NOW)

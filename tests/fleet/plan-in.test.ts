@@ -23,12 +23,14 @@ t.test(
     t.same(decide(aPool([{ idleMs: 9 * MINUTE }])).kinds, [])
     const first = decide(aPool([{ idleMs: LONG }]))
     t.same(first.kinds, ['cordon'])
-    t.match(first.memory.units['i-0'], { cordon: { reason: 'idle', askedMs: NOW, seenMs: null } })
+    t.match(first.memory.units.get('i-0'), {
+      cordon: { reason: 'idle', askedMs: NOW, seenMs: null },
+    })
     const proven = decide(aPool([{ state: 'cordoned' }]))
     t.match(proven.intents, [
       { kind: 'terminate', instanceId: 'i-0', decrement: true, nodeId: 'n-0' },
     ])
-    t.match(proven.memory.units['i-0'], { committedMs: NOW, isDecremented: true })
+    t.match(proven.memory.units.get('i-0'), { committedMs: NOW, isDecremented: true })
   },
 )
 
@@ -45,11 +47,11 @@ t.test(
   'a cordon that does not show is forgotten, and one that a person ended as well',
   async (t) => {
     const asked = { cordon: { reason: 'idle', askedMs: NOW - MINUTE, seenMs: null } } as const
-    t.equal(decide(aPool([{ memory: asked }])).memory.units['i-0']?.cordon, null)
+    t.equal(decide(aPool([{ memory: asked }])).memory.units.get('i-0')?.cordon, null)
     const seen = {
       cordon: { reason: 'idle', askedMs: NOW - MINUTE, seenMs: NOW - MINUTE },
     } as const
-    t.equal(decide(aPool([{ memory: seen }])).memory.units['i-0']?.cordon, null)
+    t.equal(decide(aPool([{ memory: seen }])).memory.units.get('i-0')?.cordon, null)
   },
 )
 

@@ -81,7 +81,7 @@ t.test(
   async (t) => {
     const hinted = aPool([HINT, {}])
     const first = decide(hinted, aPolicy({ min: 1 }))
-    t.match(first.memory.units['i-0'], { atRiskMs: NOW, cordon: { reason: 'at_risk' } })
+    t.match(first.memory.units.get('i-0'), { atRiskMs: NOW, cordon: { reason: 'at_risk' } })
     const noticed = aPool([NOTICE, {}])
     const second = decide({ ...noticed, memory: first.memory }, aPolicy({ min: 1 }), NOW + 1000)
     t.match(second.why.ledger, { interrupted: 1, idle: 1 })

@@ -93,7 +93,7 @@ t.test('what is pinned or protected by others is left alone', async () => {
       return intents.every((intent) => {
         if (intent.kind !== 'cordon' && intent.kind !== 'terminate') return true
         const unit = view.units.find(({ member }) => member.instanceId === intent.instanceId)
-        const isOurs = memory.units[intent.instanceId]?.isProtectedByUs
+        const isOurs = memory.units.get(intent.instanceId)?.isProtectedByUs
         return !unit?.member.isProtected || isOurs
       })
     }),

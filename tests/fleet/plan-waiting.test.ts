@@ -1,5 +1,6 @@
 /** Terminations that wait for us, and what is left over. */
 import t from 'tap'
+import { noteUnits } from '../../src/fleet/memory.ts'
 import { plan } from '../../src/fleet/plan/plan.ts'
 import type { NodeView } from '../../src/fleet/view.ts'
 import { aPolicy, aPool, HOOK, MINUTE, NOW, SHAPE, type Pool } from './support/views.ts'
@@ -70,9 +71,9 @@ t.test('the scheduler may take in what agents sent last, for a while', async (t)
   const [unit] = pool.view.units
   t.ok(unit)
   unit!.live = []
-  pool.memory.units['i-0']!.emptySinceMs = NOW - 1000
+  noteUnits(pool.memory, ['i-0'], () => ({ emptySinceMs: NOW - 1000 }))
   t.same(decide(pool).kinds, [])
-  pool.memory.units['i-0']!.emptySinceMs = NOW - 2 * MINUTE
+  noteUnits(pool.memory, ['i-0'], () => ({ emptySinceMs: NOW - 2 * MINUTE }))
   t.same(decide(pool).kinds, ['complete'])
 })
 
@@ -132,7 +133,7 @@ t.test('F4, F5: the end of the hook is told before it comes, once', async (t) =>
   const near = at(48 * MINUTE)
   t.match(near.alarms, [{ about: 'i-0', text: /ends i-0 in 2m0s, whatever runs.*job-0-0/ }])
   t.match(near.why.actions, [{ kind: 'report', about: 'i-0' }])
-  t.equal(near.memory.units['i-0']?.isReported, true)
+  t.equal(near.memory.units.get('i-0')?.isReported, true)
   t.same(at(48 * MINUTE, true).why.actions, [])
 })
 

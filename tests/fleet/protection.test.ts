@@ -8,7 +8,7 @@ import { aPolicy, aPool, MINUTE, NOW, type UnitOptions } from './support/views.t
 function look(unit: UnitOptions, nowMs: number, known?: PoolMemory) {
   const over = { startedMs: nowMs, demand: { classes: [], atMs: nowMs } }
   const { view, memory } = aPool([unit], { ...over, group: { protectsNew: true } })
-  if (known === undefined) delete memory.units['i-0']
+  if (known === undefined) memory.units = new Map()
   const decided = plan(view, aPolicy(), known ?? memory, nowMs)
   return { memory: decided.memory, kinds: decided.intents.map(({ kind }) => kind).toSorted() }
 }

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { openFleetStore, type FleetStore, type PoolWhy } from '../../src/fleet/index.ts'
-import { Changes } from '../../src/fleet/changes.ts'
 import { emptyMemory, newUnit, type PoolMemory, type UnitMemory } from '../../src/fleet/memory.ts'
+import type { Lease } from '../../src/fleet/ports.ts'
+import { MIGRATIONS } from '../../src/fleet/store/schema.ts'
 
 const NOW = 1_700_000_000_000
 
@@ -55,8 +56,7 @@ t.test('F26: what was begun is known to the next process', async (t) => {
   }
   const memory = { ...emptyMemory('a'), seenDesired: 7 }
   const intents = [{ id: 'x', fence: lease.fence, atMs: NOW, intent }]
-  const changed = new Changes().of(memory)
-  store.commitTick(lease, { atMs: NOW, memory: [changed!], intents, why: [why('a')] })
+  store.commitTick(lease, { atMs: NOW, memory: [memory], intents, why: [why('a')] })
   const other = await openFleetStore(file)
   t.teardown(() => other.close())
   t.same(other.openIntents(), intents)
@@ -64,75 +64,6 @@ t.test('F26: what was begun is known to the next process', async (t) => {
   const next = other.takeLease('two', NOW + 5000, 1000)!
   other.endIntent(next, 'x', 'done', NOW + 5000)
   t.same(store.openIntents(), [])
-})
-
-t.test('of a memory only what changed is written, and all of it is read', async (t) => {
-  const { store, file } = await aStore(t)
-  const lease = store.takeLease('one', NOW, 1000)!
-  const changes = new Changes()
-  const memory: PoolMemory = {
-    ...emptyMemory('a'),
-    units: { 'i-1': newUnit(NOW), 'i-2': newUnit(NOW), 'i-3': newUnit(NOW) },
-  }
-  const write = () => {
-    const change = changes.of(memory)
-    if (change === null) return null
-    store.commitTick(lease, { atMs: NOW, memory: [change], intents: [], why: [] })
-    changes.keep(change)
-    return change
-  }
-  t.match(write(), { isWhole: true, facts: { pool: 'a' } })
-  t.equal(write(), null, 'nothing changed')
-  const { 'i-1': one, 'i-2': two } = memory.units
-  one!.cordon = { reason: 'idle', askedMs: NOW, seenMs: null }
-  t.strictSame([...write()!.units.keys()], ['i-1'])
-  one!.cordon.seenMs = NOW + 1
-  t.match(write(), { isWhole: false, facts: null })
-  two!.isReported = true
-  delete memory.units['i-1']
-  memory.units['i-4'] = newUnit(NOW + 1)
-  t.strictSame([...write()!.units.keys()], ['i-2', 'i-4', 'i-1'], 'one of them is forgotten')
-  memory.seenDesired = 9
-  t.match(write(), { facts: { seenDesired: 9 }, units: new Map() })
-  t.same(store.loadMemory(), new Map([['a', memory]]))
-
-  changes.clear()
-  delete memory.units['i-3']
-  t.match(write(), { isWhole: true })
-  const other = await openFleetStore(file)
-  t.teardown(() => other.close())
-  t.same(other.loadMemory(), new Map([['a', memory]]), 'what is not in the whole is gone')
-})
-
-t.test('no field of a unit changes unseen', async (t) => {
-  const cordon = { reason: 'idle' as const, askedMs: NOW, seenMs: null }
-  const before = { ...newUnit(NOW), cordon }
-  const over = (fields: object) => ({ ...before, ...fields }) as UnitMemory
-  const others = [
-    ...Object.keys(before).map((field) => over({ [field]: 'another value' })),
-    ...Object.keys(cordon).map((field) => over({ cordon: { ...cordon, [field]: 1 } })),
-  ].filter((unit) => JSON.stringify(unit) !== JSON.stringify(before))
-  t.equal(others.length, Object.keys(before).length + Object.keys(cordon).length)
-  for (const unit of others) {
-    const changes = new Changes()
-    changes.keep(changes.of({ ...emptyMemory('a'), units: { 'i-1': before } })!)
-    const change = changes.of({ ...emptyMemory('a'), units: { 'i-1': unit } })
-    t.strictSame(change?.units, new Map([['i-1', unit]]))
-  }
-})
-
-t.test('a memory that an older version wrote in one piece is read, and then kept in rows', async (t) => {
-  const { store, file } = await aStore(t)
-  const memory = { ...emptyMemory('a'), units: { 'i-1': newUnit(NOW), 'i-2': newUnit(NOW + 1) } }
-  const database = new DatabaseSync(file)
-  t.teardown(() => database.close())
-  const insert = database.prepare('INSERT INTO memory (pool, json) VALUES (?, ?)')
-  insert.run('a', JSON.stringify(memory))
-  t.same(store.loadMemory(), new Map([['a', memory]]))
-  const lease = store.takeLease('one', NOW, 1000)!
-  const change = new Changes().of({ ...memory, units: { 'i-2': newUnit(NOW + 1) } })
-  store.commitTick(lease, { atMs: NOW, memory: [change!], intents: [], why: [] })
-  t.same(Object.keys(store.loadMemory().get('a')?.units ?? {}), ['i-2'])
 })
 
 t.test('reasons are found by time, and by what they are about', async (t) => {
@@ -166,4 +97,62 @@ t.test('a file that is no store, or that nobody may write, is told', async (t) =
   const folder = t.testdir({ 'fleet.db': 'this is no database, and long enough to be looked at' })
   await t.rejects(openFleetStore(join(folder, 'fleet.db')), { code: 'STORE_FAILED' })
   await t.rejects(openFleetStore(join(folder, 'nowhere/fleet.db')), { code: 'STORE_FAILED' })
+})
+
+t.test('of what is remembered, only what changed is written', async (t) => {
+  const { store, file } = await aStore(t)
+  const lease = store.takeLease('one', NOW, 1000)!
+  const commit = (by: Lease, units: PoolMemory['units'], over: Partial<PoolMemory> = {}) => {
+    const memory = [{ ...emptyMemory('a'), ...over, units }]
+    store.commitTick(by, { atMs: NOW, memory, intents: [], why: [] })
+  }
+  const rows = () => {
+    const other = new DatabaseSync(file)
+    const all = other.prepare('SELECT instance, json FROM units ORDER BY instance').all()
+    // Whoever writes a row that did not change writes over this.
+    other.exec(`UPDATE units SET json = json_set(json, '$.state', 'not written')`)
+    other.close()
+    return all.map(({ instance, json }) => {
+      return `${String(instance)} ${(JSON.parse(String(json)) as UnitMemory).state}`
+    })
+  }
+  const busy = { ...newUnit(NOW), state: 'busy' }
+  const units = new Map([
+    ['i-1', busy],
+    ['i-2', busy],
+    ['i-3', busy],
+  ])
+  commit(lease, units)
+  t.same(rows(), ['i-1 busy', 'i-2 busy', 'i-3 busy'])
+  const next = new Map(units).set('i-2', { ...busy, state: 'idle' })
+  next.delete('i-3')
+  commit(lease, next)
+  t.same(rows(), ['i-1 not written', 'i-2 idle'])
+  commit(lease, next, { seenDesired: 2 })
+  t.same(rows(), ['i-1 not written', 'i-2 not written'])
+  t.equal(store.loadMemory().get('a')?.seenDesired, 2)
+  const newer = store.takeLease('two', NOW + 5000, 1000)!
+  t.throws(() => commit(lease, units), { code: 'FLEET_LEASED' })
+  t.same(rows(), ['i-1 not written', 'i-2 not written'])
+  commit(newer, next, { seenDesired: 2 })
+  t.same(rows(), ['i-1 busy', 'i-2 idle'], 'another one has been there: all is written')
+})
+
+t.test('a file of the first version is read, with all that is remembered in it', async (t) => {
+  const file = join(t.testdir(), 'fleet.db')
+  const old = new DatabaseSync(file)
+  const units = { 'i-1': { ...newUnit(NOW), state: 'busy' }, 'i-2': newUnit(NOW) }
+  old.exec(MIGRATIONS[0] ?? '')
+  old.exec('PRAGMA user_version = 1')
+  old
+    .prepare('INSERT INTO memory (pool, json) VALUES (?, ?)')
+    .run('a', JSON.stringify({ ...emptyMemory('a'), seenDesired: 7, units }))
+  old.close()
+  const store = await openFleetStore(file)
+  t.teardown(() => store.close())
+  t.same(store.loadMemory().get('a'), {
+    ...emptyMemory('a'),
+    seenDesired: 7,
+    units: new Map(Object.entries(units)),
+  })
 })

@@ -5,7 +5,7 @@
 import type { AwsHook } from '../../platform/index.ts'
 import { formatDuration } from '../../model/index.ts'
 import { act, type Draft } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import { note, type Unit } from './ledger.ts'
 
 /** What is left when a person is told; and never less than the shortest timeout there is. */
 const MARGIN_SHARE = 0.05
@@ -31,7 +31,7 @@ export function watchCap(draft: Draft, unit: Unit, hook: AwsHook, capAtMs: numbe
     (jobs.length > 0 ? `: ${jobs.join(', ')}` : '')
   draft.alarms.push({ key: `cap ${unit.id}`, text, about: unit.id })
   if (unit.memory.isReported) return
-  unit.memory.isReported = true
+  note(unit, { isReported: true })
   draft.actions.push({ kind: 'report', about: unit.id, reason: text })
 }
 

@@ -1,6 +1,6 @@
 /** How waits of machines ended: with their slices, or before them. Pure. */
 import type { Draft } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import { note, type Unit } from './ledger.ts'
 
 /** Of a machine whose termination waited for us. */
 export type Departure =
@@ -16,7 +16,7 @@ export function noteDepartures({ units, view, nowMs }: Draft): Departure[] {
   for (const unit of units) {
     const departure = departureOf(unit, nowMs)
     if (departure === null) continue
-    unit.memory.hasDeparted = true
+    note(unit, { hasDeparted: true })
     departures.push(departure)
   }
   return departures

@@ -1,6 +1,6 @@
 /** The drain without which nothing can be proven of a node. Pure. */
 import { act, type Draft } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import { note, type Unit } from './ledger.ts'
 import { RENEW_MS } from '../lifecycle/drain.ts'
 import { lacksDrain } from '../proof.ts'
 import type { NodeView } from '../view.ts'
@@ -34,7 +34,7 @@ export function renewDrainOf(draft: Draft, unit: Unit, reason: string): void {
   const askedMs = memory.drainedMs ?? memory.cordon?.seenMs ?? nowMs
   const emptyMs = memory.emptySinceMs ?? nowMs
   if (live.length > 0 || nowMs - Math.max(askedMs, emptyMs) < RENEW_MS) return
-  memory.drainedMs = nowMs
+  note(unit, { drainedMs: nowMs })
   const intent = { kind: 'drain', pool: policy.name, instanceId, nodeId: node.id } as const
   act(draft, { ...intent, reason, isRenewal: true }, reason)
 }

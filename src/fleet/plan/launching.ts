@@ -7,7 +7,7 @@
  */
 import type { AwsHook } from '../../platform/index.ts'
 import { act, toOpenHook, type Draft } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import { note, type Unit } from './ledger.ts'
 import { chooseLaunchHook } from '../lifecycle/hooks.ts'
 import type { PoolView } from '../view.ts'
 import { COMPLETION_SHOWS_MS } from './waiting.ts'
@@ -53,8 +53,7 @@ export function abandonLaunch(draft: Draft, unit: Unit, reason: string): boolean
   const { name: pool, group } = draft.policy
   const intent = { kind: 'abandon', pool, group, hook, instanceId: unit.id, to: 'replace' } as const
   act(draft, intent, reason)
-  unit.memory.completedMs = draft.nowMs
-  unit.memory.completedHook = hook
+  note(unit, { completedMs: draft.nowMs, completedHook: hook })
   return true
 }
 

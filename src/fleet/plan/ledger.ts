@@ -3,8 +3,8 @@ import type { AwsGroup } from '../../platform/index.ts'
 import { TOLD } from '../drain-mark.ts'
 import type { VictimReason } from '../intents.ts'
 import { forgetFailures } from './launch-failures.ts'
-import type { PoolMemory, UnitMemory } from '../memory.ts'
-import { copyUnit, newUnit } from '../memory.ts'
+import type { Cordon, PoolMemory, UnitMemory } from '../memory.ts'
+import { newUnit } from '../memory.ts'
 import type { PoolPolicy } from '../policy.ts'
 import type { NodeView, PoolView, UnitView } from '../view.ts'
 
@@ -41,7 +41,7 @@ export interface Unit {
   id: string
   state: UnitState
   view: UnitView
-  /** Of the plan that is being made: may be changed. */
+  /** Changed by `note`. */
   memory: UnitMemory
   /** Why nobody may choose it as a victim; null when anybody may. */
   pinned: string | null
@@ -54,27 +54,21 @@ export type UnitsByState = Readonly<Record<UnitState, readonly Unit[]>>
 /** How long a call that was accepted, or may have been, can take to show in the lists. */
 export const COMMIT_SHOWS_MS = 2 * 60_000
 
-/** Changes the memory: its units become copies, new machines are entered, those that left are forgotten. */
+/** What each counts as, and what is to be remembered of it, see `keepUnits`. */
 export function takeStock(
   view: PoolView,
   policy: PoolPolicy,
   memory: PoolMemory,
   nowMs: number,
 ): Unit[] {
-  const before = memory.units
-  memory.units = {}
   const launchMs = launchDeadline(memory)
   const maxAgeMs = maxAgeOf(policy, view.group)
-  const units = view.units.map((unit) => {
+  return view.units.map((unit) => {
     const id = unit.member.instanceId
-    const known = before[id]
-    const own = known === undefined ? newUnit(nowMs) : copyUnit(known)
-    noteProtection(unit, own, view)
-    memory.units[id] = own
-    // Only now does it boot for us, however long it has been prepared.
-    if (own.state === 'warm' && !isWarm(unit.member)) own.firstSeenMs = nowMs
-    const state = stateOf(unit, own, nowMs, launchMs)
-    remember(state, unit, own, memory, nowMs)
+    const known = noteService(unit, memory.units.get(id) ?? newUnit(nowMs), view, nowMs)
+    const state = stateOf(unit, known, nowMs, launchMs)
+    const own = remember(state, unit, known, nowMs)
+    if (known.readyMs === null && own.readyMs !== null) noteBoot(memory, own, nowMs)
     const ageMs = nowMs - (unit.launchedMs ?? own.firstSeenMs)
     return {
       id,
@@ -86,14 +80,29 @@ export function takeStock(
       isTooOld: ageMs > maxAgeMs,
     }
   })
-  for (const id in before) {
-    const left = before[id]
-    if (left === undefined || memory.units[id] !== undefined) continue
+}
+
+/** Remembers something of a machine. */
+export function note(unit: Unit, change: Partial<UnitMemory>): void {
+  unit.memory = { ...unit.memory, ...change }
+}
+
+/** @returns what to remember of all, without the machines that left; the same object when nothing changed. */
+export function keepUnits(
+  before: PoolMemory['units'],
+  units: readonly Unit[],
+  nowMs: number,
+): PoolMemory['units'] {
+  const isSame = ({ id, memory }: Unit) => before.get(id) === memory
+  if (before.size === units.length && units.every(isSame)) return before
+  const kept = new Map<string, UnitMemory>()
+  for (const { id, memory } of units) kept.set(id, memory)
+  for (const [id, left] of before) {
     // A list may lag: one that shows a machine again must not have it counted twice.
-    if (left.committedMs === null || nowMs - left.committedMs >= COMMIT_SHOWS_MS) continue
-    memory.units[id] = copyUnit(left)
+    const isGoing = left.committedMs !== null && nowMs - left.committedMs < COMMIT_SHOWS_MS
+    if (isGoing && !kept.has(id)) kept.set(id, left)
   }
-  return units
+  return kept
 }
 
 export function groupByState(units: readonly Unit[]): UnitsByState {
@@ -103,10 +112,23 @@ export function groupByState(units: readonly Unit[]): UnitsByState {
   return groups as Record<UnitState, Unit[]>
 }
 
-/** What a group protects as it enters service, from its launch or from standby, is ours to release. */
-function noteProtection({ member }: UnitView, own: UnitMemory, { group }: PoolView): void {
-  if (member.isProtected && !own.isInService && group?.protectsNew) own.isProtectedByUs = true
-  own.isInService = member.lifecycle === 'InService'
+/** Whose protection it has, and since when it is there. */
+function noteService(
+  { member }: UnitView,
+  known: UnitMemory,
+  { group }: PoolView,
+  nowMs: number,
+): UnitMemory {
+  const isInService = member.lifecycle === 'InService'
+  // What a group protects as it enters service, from its launch or from standby, is ours to release.
+  const isNewlyProtected = member.isProtected && !known.isInService && group?.protectsNew === true
+  const isProtectedByUs = known.isProtectedByUs || isNewlyProtected
+  // Only now does it boot for us, however long it has been prepared.
+  const isFirstSeen = known.state === 'warm' && !isWarm(member)
+  const isSame = known.isInService === isInService && known.isProtectedByUs === isProtectedByUs
+  if (isSame && !isFirstSeen) return known
+  const firstSeenMs = isFirstSeen ? nowMs : known.firstSeenMs
+  return { ...known, isInService, isProtectedByUs, firstSeenMs }
 }
 
 /** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
@@ -158,44 +180,72 @@ export function isBusy({ live, placed }: Pick<UnitView, 'live' | 'placed'>): boo
   return live.length > 0 || placed.length > 0
 }
 
-function remember(
+/** @returns the same object when nothing changed: most machines are as they were. */
+function remember(state: UnitState, unit: UnitView, known: UnitMemory, nowMs: number): UnitMemory {
+  const { node, live } = unit
+  const isReady = node?.status === 'ready'
+  const isNews = known.state !== state
+  const isNewlyReady = isReady && known.readyMs === null && state !== 'warm'
+  const readyMs = isNewlyReady ? nowMs : known.readyMs
+  const emptySinceMs = live.length > 0 ? null : (known.emptySinceMs ?? nowMs)
+  const idleSinceMs = isBusy(unit) ? null : (known.idleSinceMs ?? (readyMs === null ? null : nowMs))
+  const isSilent = readyMs !== null && !isReady
+  const unfitSinceMs = isSilent ? (known.unfitSinceMs ?? nowMs) : null
+  const waitingSinceMs = known.waitingSinceMs ?? (state === 'waiting' ? nowMs : null)
+  const isGoing = state === 'committing' || state === 'waiting' || state === 'terminating'
+  const committedMs = isGoing ? known.committedMs : null
+  const isDecremented = isGoing && known.isDecremented
+  const isHinted = state === 'cordoned' && isTold(node?.mark ?? null, TOLD.atRisk)
+  const atRiskMs = known.atRiskMs ?? (isHinted ? nowMs : null)
+  const cordon = cordonOf(state, node, known.cordon, nowMs)
+  const voidMarkMs = node?.isEligible && node.mark !== null ? node.mark.sinceMs : known.voidMarkMs
+  if (
+    !isNews &&
+    known.readyMs === readyMs &&
+    known.emptySinceMs === emptySinceMs &&
+    known.idleSinceMs === idleSinceMs &&
+    known.unfitSinceMs === unfitSinceMs &&
+    known.waitingSinceMs === waitingSinceMs &&
+    known.committedMs === committedMs &&
+    known.isDecremented === isDecremented &&
+    known.atRiskMs === atRiskMs &&
+    known.cordon === cordon &&
+    known.voidMarkMs === voidMarkMs
+  ) {
+    return known
+  }
+  return {
+    ...known,
+    state,
+    stateSinceMs: isNews ? nowMs : known.stateSinceMs,
+    readyMs,
+    emptySinceMs,
+    idleSinceMs,
+    unfitSinceMs,
+    waitingSinceMs,
+    committedMs,
+    isDecremented,
+    atRiskMs,
+    cordon,
+    voidMarkMs,
+  }
+}
+
+function cordonOf(
   state: UnitState,
-  unit: UnitView,
-  own: UnitMemory,
-  memory: PoolMemory,
+  node: NodeView | null,
+  known: Cordon | null,
   nowMs: number,
-): void {
-  if (own.state !== state) {
-    own.state = state
-    own.stateSinceMs = nowMs
-  }
-  if (unit.node?.status === 'ready' && own.readyMs === null && state !== 'warm') {
-    own.readyMs = nowMs
-    forgetFailures(memory, nowMs)
-    noteBoot(memory, nowMs - own.firstSeenMs)
-  }
-  own.emptySinceMs = unit.live.length > 0 ? null : (own.emptySinceMs ?? nowMs)
-  if (isBusy(unit)) own.idleSinceMs = null
-  else if (own.readyMs !== null) own.idleSinceMs ??= nowMs
-  const isSilent = own.readyMs !== null && unit.node?.status !== 'ready'
-  own.unfitSinceMs = isSilent ? (own.unfitSinceMs ?? nowMs) : null
-  if (state === 'waiting') own.waitingSinceMs ??= nowMs
-  if (state !== 'committing' && state !== 'waiting' && state !== 'terminating') {
-    own.committedMs = null
-    own.isDecremented = false
-  }
+): Cordon | null {
   if (state === 'cordoned') {
-    const mark = unit.node?.mark ?? null
-    if (isTold(mark, TOLD.atRisk)) own.atRiskMs ??= nowMs
+    if (known !== null) return known.seenMs === null ? { ...known, seenMs: nowMs } : known
     // Of the instance's daemon, or of a controller before us, whose store is lost.
-    own.cordon ??= { reason: reasonOf(mark), askedMs: mark?.sinceMs ?? nowMs, seenMs: null }
-    own.cordon.seenMs ??= nowMs
-  } else if (unit.node?.isEligible && own.cordon !== null) {
-    const { askedMs, seenMs } = own.cordon
-    // Made eligible by somebody, or never made ineligible.
-    if (seenMs !== null || nowMs - askedMs > CORDON_SHOWS_MS) own.cordon = null
+    const mark = node?.mark ?? null
+    return { reason: reasonOf(mark), askedMs: mark?.sinceMs ?? nowMs, seenMs: nowMs }
   }
-  if (unit.node?.isEligible && unit.node.mark !== null) own.voidMarkMs = unit.node.mark.sinceMs
+  if (known === null || !node?.isEligible) return known
+  // Made eligible by somebody, or never made ineligible.
+  return known.seenMs !== null || nowMs - known.askedMs > CORDON_SHOWS_MS ? null : known
 }
 
 function reasonOf(mark: NodeView['mark']): VictimReason {
@@ -211,7 +261,10 @@ const CORDON_SHOWS_MS = 15_000
 /** Enough for a quantile; machines change. */
 const BOOTS_KEPT = 40
 
-function noteBoot(memory: PoolMemory, bootMs: number): void {
+/** Of a machine whose node has just come. */
+function noteBoot(memory: PoolMemory, { firstSeenMs }: UnitMemory, nowMs: number): void {
+  forgetFailures(memory, nowMs)
+  const bootMs = nowMs - firstSeenMs
   // One that was ready at first sight tells nothing.
   if (bootMs > 0) memory.bootsMs = [...memory.bootsMs, bootMs].slice(-BOOTS_KEPT)
 }

@@ -6,9 +6,9 @@
  */
 import type { ClassDemand, Room } from '../ports.ts'
 
-export interface Bin {
+/** What is free on a machine; one object for each, since there may be ten thousand. */
+export interface Bin extends Room {
   id: string
-  free: Room
 }
 
 export interface Waiting {
@@ -49,9 +49,9 @@ export function fill(waiting: readonly Waiting[], bins: Iterable<Bin>): Packing 
     let count = each.count
     for (const bin of open) {
       if (count === 0) break
-      const taken = Math.min(count, fits(each.need, bin.free))
+      const taken = Math.min(count, fits(each.need, bin))
       if (taken === 0) continue
-      take(bin.free, each.need, taken)
+      take(bin, each.need, taken)
       used.set(bin.id, (used.get(bin.id) ?? 0) + taken)
       count -= taken
     }
@@ -70,10 +70,10 @@ function findOpen(waiting: readonly Waiting[], bins: Iterable<Bin>): Bin[] {
   }
   const open: Bin[] = []
   for (const bin of bins) {
-    if (bin.free.cpuMhz < least.cpuMhz || bin.free.memoryMiB < least.memoryMiB) continue
-    if (waiting.some(({ need }) => fits(need, bin.free) > 0)) open.push(bin)
+    if (bin.cpuMhz < least.cpuMhz || bin.memoryMiB < least.memoryMiB) continue
+    if (waiting.some(({ need }) => fits(need, bin) > 0)) open.push(bin)
   }
-  return open.sort((a, b) => a.free.cpuMhz - b.free.cpuMhz)
+  return open.sort((a, b) => a.cpuMhz - b.cpuMhz)
 }
 
 /** How many machines of a shape these need; at most `most`, since more can not be asked for. */

@@ -10,7 +10,7 @@ import type { Alarm, Draft, OpenHook } from './draft.ts'
 import { collectGarbage } from './garbage.ts'
 import type { Intent } from '../intents.ts'
 import { ALARM_AT, readLaunches, whyNotReplaced } from './launch-failures.ts'
-import { groupByState, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
+import { groupByState, keepUnits, takeStock, UNIT_STATES, type Unit } from './ledger.ts'
 import { handleLaunching } from './launching.ts'
 import { copyMemory, type PoolMemory } from '../memory.ts'
 import type { PoolPolicy } from '../policy.ts'
@@ -103,6 +103,7 @@ export function decide(draft: Draft): Plan {
   const { intents, hooks, memory, units } = draft
   const alarms = [...new Map(draft.alarms.map((alarm) => [alarm.key, alarm])).values()]
   const departures = noteDepartures(draft)
+  if (group !== null) memory.units = keepUnits(memory.units, units, draft.nowMs)
   return { intents, hooks, alarms, memory, units, departures, why: toWhy(draft, target) }
 }
 

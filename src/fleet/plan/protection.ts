@@ -5,7 +5,7 @@
  * Protection that somebody else has put is never taken off.
  */
 import { act, type Draft } from './draft.ts'
-import { isBusy, type Unit } from './ledger.ts'
+import { isBusy, note, type Unit } from './ledger.ts'
 
 export function syncProtection(draft: Draft): void {
   const { view, policy, units } = draft
@@ -27,7 +27,9 @@ export function syncProtection(draft: Draft): void {
     } else if (member.isProtected && unit.memory.isProtectedByUs) idle.push(unit)
   }
   // Remembered before it is done: a protection whose answer is lost would be taken for somebody else's.
-  for (const { memory } of unprotected) memory.isProtectedByUs = true
+  for (const unit of unprotected) {
+    if (!unit.memory.isProtectedByUs) note(unit, { isProtectedByUs: true })
+  }
   change('protect', unprotected, 'slices run on them')
   change('unprotect', idle, 'nothing runs on them')
 }

@@ -3,6 +3,7 @@
  * part of the group's size. They are ended when nothing runs on them any more. Pure.
  */
 import { act, type Draft } from './draft.ts'
+import { note } from './ledger.ts'
 import { drainForGood, proveUnitEmpty } from './waiting.ts'
 
 /** A list that lags still shows a machine whose end was asked for. */
@@ -11,10 +12,11 @@ const END_SHOWS_MS = 60_000
 export function endRetained(draft: Draft): void {
   const { policy, nowMs, byState, notes } = draft
   for (const unit of byState.retained) {
-    const { memory, id: instanceId } = unit
+    const { id: instanceId } = unit
+    const { endedMs, waitingSinceMs } = unit.memory
     // Of a controller before us, whose store is lost.
-    memory.waitingSinceMs ??= nowMs
-    if (memory.endedMs !== null && nowMs - memory.endedMs < END_SHOWS_MS) continue
+    if (waitingSinceMs === null) note(unit, { waitingSinceMs: nowMs })
+    if (endedMs !== null && nowMs - endedMs < END_SHOWS_MS) continue
     drainForGood(draft, unit)
     const { isEmpty, why } = proveUnitEmpty(draft, unit)
     notes.push(`${instanceId} is retained: ${why}`)

@@ -10,7 +10,7 @@ import type { VictimReason } from '../intents.ts'
 import { noteFailure } from './launch-failures.ts'
 import { abandonLaunch } from './launching.ts'
 import { isDrainedFirst, renewDrainOf } from './drain-first.ts'
-import { isBusy, type Unit } from './ledger.ts'
+import { isBusy, note, type Unit } from './ledger.ts'
 import { doubtOf, SETTLE_MS } from '../proof.ts'
 import type { Placement } from './scale-out.ts'
 import { FOREIGN_HOLD_MS } from './sizes.ts'
@@ -113,8 +113,7 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   // What is wanted in its place is launched by the group itself.
   const decrement = counts.size > counts.keep
   if (decrement) counts.size -= 1
-  unit.memory.committedMs = draft.nowMs
-  unit.memory.isDecremented = decrement
+  note(unit, { committedMs: draft.nowMs, isDecremented: decrement })
   const { name: pool } = draft.policy
   const nodeId = unit.view.node?.id ?? null
   const { id: instanceId } = unit

@@ -122,9 +122,9 @@ class Pool {
   /** @returns how many are left. */
   lay(kind: number, need: Room, count: number): number {
     let left = count
-    for (const { free } of this.#places[kind] ?? []) {
+    for (const bin of this.#places[kind] ?? []) {
       if (left === 0) break
-      left -= take(free, need, left)
+      left -= take(bin, need, left)
     }
     return left
   }

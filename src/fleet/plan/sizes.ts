@@ -50,7 +50,7 @@ export function noteDesired(
   memory.seenDesired = desired
   if (before === null || before === desired) return null
   // Each of ours that goes may have taken one off, at any time since the last look.
-  const going = Object.values(memory.units).filter(({ isDecremented }) => isDecremented).length
+  const going = [...memory.units.values()].filter(({ isDecremented }) => isDecremented).length
   const { asked } = memory
   const bases = asked !== null && nowMs - asked.atMs < ASKED_MS ? [before, asked.desired] : [before]
   if (bases.some((base) => desired <= base && base - desired <= going)) return null

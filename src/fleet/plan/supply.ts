@@ -9,19 +9,19 @@ export const BOOT_MS = 3 * 60_000
 
 /** Free on nodes that take slices. */
 export function* readyBins({ byState }: Draft): Generator<Bin> {
-  for (const unit of byState.idle) yield { id: unit.id, free: freeOf(unit) }
-  for (const unit of byState.busy) yield { id: unit.id, free: freeOf(unit) }
+  for (const unit of byState.idle) yield freeOf(unit)
+  for (const unit of byState.busy) yield freeOf(unit)
 }
 
 /** On nodes that a slice brings back. */
 export function* cordonedBins({ byState, nowMs }: Draft): Generator<Bin> {
   for (const unit of byState.cordoned) {
-    if (isReturnable(unit, nowMs)) yield { id: unit.id, free: freeOf(unit) }
+    if (isReturnable(unit, nowMs)) yield freeOf(unit)
   }
 }
 
 export function* bootingBins({ byState, policy: { shape } }: Draft): Generator<Bin> {
-  for (const { id } of byState.booting) yield { id, free: { ...shape } }
+  for (const { id } of byState.booting) yield { id, ...shape }
 }
 
 /** Asked for, and in no list yet. */
@@ -29,7 +29,7 @@ export function* requestedBins(draft: Draft): Generator<Bin> {
   const { shape } = draft.policy
   const requested = requestedOf(draft)
   for (let at = 0; at < requested; at++) {
-    yield { id: `requested ${at}`, free: { ...shape } }
+    yield { id: `requested ${at}`, ...shape }
   }
 }
 
@@ -37,13 +37,14 @@ export function* requestedBins(draft: Draft): Generator<Bin> {
 export function* freedBins({ byState, memory }: Draft): Generator<Bin> {
   const bootMs = bootQuantile(memory, 0.5) ?? BOOT_MS
   for (const unit of byState.busy) {
-    const free = { cpuMhz: 0, memoryMiB: 0 }
+    let cpuMhz = 0
+    let memoryMiB = 0
     for (const { need, remainingMs } of unit.view.placed) {
       if (remainingMs === null || remainingMs > bootMs) continue
-      free.cpuMhz += need.cpuMhz
-      free.memoryMiB += need.memoryMiB
+      cpuMhz += need.cpuMhz
+      memoryMiB += need.memoryMiB
     }
-    if (free.cpuMhz > 0) yield { id: unit.id, free }
+    if (cpuMhz > 0) yield { id: unit.id, cpuMhz, memoryMiB }
   }
 }
 
@@ -71,11 +72,13 @@ function isReturnable({ memory: { cordon }, pinned }: Unit, nowMs: number): bool
   return cordon.reason === 'at_risk' && cordon.seenMs === nowMs
 }
 
-function freeOf({ view: { node, placed } }: Unit): Room {
-  const free = { ...(node?.room ?? { cpuMhz: 0, memoryMiB: 0 }) }
+function freeOf({ id, view: { node, placed } }: Unit): Bin {
+  let { cpuMhz, memoryMiB } = node?.room ?? NO_ROOM
   for (const { need } of placed) {
-    free.cpuMhz -= need.cpuMhz
-    free.memoryMiB -= need.memoryMiB
+    cpuMhz -= need.cpuMhz
+    memoryMiB -= need.memoryMiB
   }
-  return free
+  return { id, cpuMhz, memoryMiB }
 }
+
+const NO_ROOM: Room = { cpuMhz: 0, memoryMiB: 0 }

@@ -8,7 +8,7 @@ import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
 import type { VictimReason } from '../intents.ts'
-import { isAtRisk, type Unit } from './ledger.ts'
+import { isAtRisk, note, type Unit } from './ledger.ts'
 import type { Placement } from './scale-out.ts'
 import { counted, lasting } from './words.ts'
 
@@ -119,7 +119,7 @@ function inOrder({ units, nowMs }: Draft, candidates: Candidate[]): Candidate[] 
 function takeOut(draft: Draft, unit: Unit, reason: VictimReason): void {
   const nodeId = unit.view.node?.id
   if (nodeId === undefined) return
-  unit.memory.cordon = { reason, askedMs: draft.nowMs, seenMs: null }
+  note(unit, { cordon: { reason, askedMs: draft.nowMs, seenMs: null } })
   const { name: pool } = draft.policy
   act(
     draft,

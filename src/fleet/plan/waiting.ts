@@ -5,7 +5,7 @@
 import type { AwsHook } from '../../platform/index.ts'
 import { watchCap } from './cap.ts'
 import { act, toOpenHook, type Draft } from './draft.ts'
-import { launchDeadline, type Unit } from './ledger.ts'
+import { launchDeadline, note, type Unit } from './ledger.ts'
 import { renewDrainOf } from './drain-first.ts'
 import { chooseHook } from '../lifecycle/hooks.ts'
 import { doubtOf, lacksDrain, SETTLE_MS } from '../proof.ts'
@@ -41,10 +41,11 @@ export function handleWaiting(draft: Draft): void {
 
 /** A machine that came back from standby waits in its launching hook once more. */
 function forgetCompletions({ units, nowMs }: Draft): void {
-  for (const { memory, view } of units) {
-    if (memory.completedMs === null) continue
-    const isOver = nowMs - memory.completedMs >= COMPLETION_SHOWS_MS
-    if (isOver && !view.member.lifecycle.endsWith(':Wait')) memory.completedMs = null
+  for (const unit of units) {
+    const { completedMs } = unit.memory
+    if (completedMs === null) continue
+    const isOver = nowMs - completedMs >= COMPLETION_SHOWS_MS
+    if (isOver && !unit.view.member.lifecycle.endsWith(':Wait')) note(unit, { completedMs: null })
   }
 }
 
@@ -86,11 +87,11 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
 /** For a machine that goes whatever anybody wants. */
 export function drainForGood(draft: Draft, unit: Unit): void {
   const { policy, nowMs, view } = draft
-  const { memory, id: instanceId } = unit
+  const { id: instanceId } = unit
   const { node } = unit.view
   if (node === null || !view.isNomadKnown || !needsDrain(unit, nowMs)) return
-  memory.drainedMs = nowMs
-  const reason = memory.committedMs === null ? 'terminated by somebody else' : 'scale-in'
+  note(unit, { drainedMs: nowMs })
+  const reason = unit.memory.committedMs === null ? 'terminated by somebody else' : 'scale-in'
   act(draft, { kind: 'drain', pool: policy.name, instanceId, nodeId: node.id, reason }, reason)
 }
 

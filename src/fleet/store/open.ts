@@ -8,7 +8,7 @@ import { CaravanError } from '../../model/index.ts'
 import type { Intent } from '../intents.ts'
 import type { FleetStore, Lease, PoolWhy, StoredIntent, TickQuery, TickRecord } from '../ports.ts'
 import { leaseCalls, readLeaseRow } from './lease.ts'
-import { loadMemory, writeMemory } from './memory.ts'
+import { memoryCalls } from './memory-rows.ts'
 import { openFile, type Statements } from './statements.ts'
 
 /** About two weeks of a pool that changes once a minute; a quiet one keeps months. */
@@ -42,8 +42,9 @@ function checkFence(sql: Statements, { fence }: Lease): void {
 }
 
 function tickCalls(sql: Statements): TickCalls {
+  const memories = memoryCalls(sql)
   return {
-    loadMemory: () => loadMemory(sql),
+    loadMemory: () => memories.load(),
     openIntents() {
       const rows = sql.all<{ id: string; fence: number; at_ms: number; json: string }>(
         'SELECT id, fence, at_ms, json FROM intents WHERE ended_ms IS NULL ORDER BY at_ms, id',
@@ -52,10 +53,12 @@ function tickCalls(sql: Statements): TickCalls {
         return { id, fence, atMs: at_ms, intent: JSON.parse(json) as Intent }
       })
     },
-    commitTick: (lease, { atMs, memory, intents, why }) =>
+    commitTick(lease, { atMs, memory, intents, why }) {
+      const changes = memory.flatMap((each) => memories.changeOf(lease, each) ?? [])
+      if (changes.length + intents.length + why.length === 0) return
       sql.inTransaction(() => {
         checkFence(sql, lease)
-        for (const change of memory) writeMemory(sql, change)
+        for (const each of changes) memories.write(each)
         for (const { id, fence, intent } of intents) {
           sql.run(
             'INSERT INTO intents (id, fence, at_ms, json) VALUES (?, ?, ?, ?)',
@@ -66,7 +69,9 @@ function tickCalls(sql: Statements): TickCalls {
           )
         }
         if (why.length > 0) insertTick(sql, lease, atMs, why)
-      }),
+      })
+      for (const each of changes) memories.noteWritten(lease, each)
+    },
     endIntent: (lease, id, outcome, nowMs) =>
       sql.inTransaction(() => {
         checkFence(sql, lease)

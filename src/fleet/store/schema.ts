@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 /** Each is applied once, in this order; a new version only adds to the end. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE lease (
      one INTEGER PRIMARY KEY CHECK (one = 1),
      holder TEXT NOT NULL,
@@ -34,13 +34,16 @@ const MIGRATIONS: readonly string[] = [
      size INTEGER NOT NULL,
      until_ms INTEGER NOT NULL
    ) STRICT;`,
-  // What a pool remembers of its machines; before, it was within its memory.
+  // What is remembered of a machine has a row of its own: of a thousand, a look changes a few.
   `CREATE TABLE units (
      pool TEXT NOT NULL,
-     id TEXT NOT NULL,
+     instance TEXT NOT NULL,
      json TEXT NOT NULL,
-     PRIMARY KEY (pool, id)
-   ) STRICT, WITHOUT ROWID;`,
+     PRIMARY KEY (pool, instance)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO units SELECT pool, unit.key, unit.value
+     FROM memory, json_each(memory.json, '$.units') AS unit;
+   UPDATE memory SET json = json_remove(json, '$.units');`,
 ]
 
 /** @throws Error when the file is of a newer version. */

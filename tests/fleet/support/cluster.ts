@@ -247,8 +247,9 @@ export class Cluster {
         }
       }
       return mortal.intercept(call, async () => {
-        const answer = intercept === undefined ? asHolder() : intercept(call, asHolder)
-        return answer as ReturnType<typeof next>
+        const answer = await (intercept === undefined ? asHolder() : intercept(call, asHolder))
+        if (answer !== 'cut') this.watch.onAnswer(call)
+        return answer as Awaited<ReturnType<typeof next>>
       })
     }
   }

@@ -64,7 +64,8 @@ export interface Pool {
 /** Machines are `i-0`, `i-1`, ... in the order in which they are given, and nodes `n-0`, `n-1`, ... */
 export function aPool(units: readonly UnitOptions[], over: PoolOptions = {}): Pool {
   const memory = emptyMemory('linux')
-  const seen = units.map((unit, at) => toUnit(unit, at, memory))
+  const seen = units.map((unit, at) => toUnit(unit, at))
+  memory.units = new Map(units.map((unit, at) => [`i-${at}`, toUnitMemory(unit)]))
   const { group, ...rest } = over
   const counted = seen.filter(({ member }) => !member.lifecycle.startsWith('Terminat')).length
   memory.seenDesired = group?.desired ?? counted
@@ -108,10 +109,12 @@ export function waitingSlices(count: number, need = MEDIUM): PoolView['demand'] 
   return { classes: [one], atMs: NOW }
 }
 
-function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView {
-  const { state = 'idle', idleMs = 0, slices = state === 'busy' ? 1 : 0 } = options
-  const instanceId = `i-${at}`
-  memory.units[instanceId] = {
+const slicesOf = ({ state, slices = state === 'busy' ? 1 : 0 }: UnitOptions) => slices
+
+function toUnitMemory(options: UnitOptions): UnitMemory {
+  const { state = 'idle', idleMs = 0 } = options
+  const slices = slicesOf(options)
+  return {
     ...newUnit(NOW - 60 * MINUTE),
     readyMs: state === 'booting' ? null : NOW - 58 * MINUTE,
     idleSinceMs: slices > 0 ? null : NOW - idleMs,
@@ -123,6 +126,11 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     }),
     ...options.memory,
   }
+}
+
+function toUnit(options: UnitOptions, at: number): UnitView {
+  const { state = 'idle' } = options
+  const instanceId = `i-${at}`
   const isOut = state === 'cordoned' || state === 'held' || state === 'waiting'
   const node: NodeView = {
     id: `n-${at}`,
@@ -135,7 +143,7 @@ function toUnit(options: UnitOptions, at: number, memory: PoolMemory): UnitView 
     room: SHAPE,
     ...options.node,
   }
-  const indices = Array.from({ length: slices }, (_, index) => index)
+  const indices = Array.from({ length: slicesOf(options) }, (_, index) => index)
   return {
     member: {
       instanceId,

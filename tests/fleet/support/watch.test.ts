@@ -89,6 +89,25 @@ t.test('a hook must not lapse, and its cap must be told before', async (t) => {
   t.same(as(null, cap), [])
 })
 
+t.test('nobody can beat for what AWS tells nobody of, as long as it is asked', async (t) => {
+  const look = { service: 'autoscaling', action: 'DescribeAutoScalingGroups', input: {} } as const
+  const lapse = async ({ everyMs = 15_000, answersAt = -1 } = {}) => {
+    const { watch, clock, as } = aWatch({ slices: 0 })
+    const transition = 'autoscaling:EC2_INSTANCE_TERMINATING' as const
+    const times = { token: 't', deadlineAt: 0, capAt: 0, transition }
+    watch.onEvent({ ...COMMON, type: 'action-opened', hook: 'drain', ...times })
+    for (let ms = 0; ms < 60_000; ms += everyMs) {
+      await clock.tick(everyMs)
+      watch.onCall('one', look)
+      if (ms / everyMs === answersAt) watch.onAnswer(look)
+    }
+    return as(null, () => watch.onEvent(closed('timeout')))
+  }
+  t.same(await lapse(), [])
+  t.match(await lapse({ answersAt: 2 }), [/lapsed/], 'one answer came')
+  t.match(await lapse({ everyMs: 30_000 }), [/lapsed/], 'it was asked twice only')
+})
+
 t.test('sizes are kept within the bounds by us, whatever others do', async (t) => {
   const { watch, as } = aWatch()
   const resize = (from: number, to: number) => () => watch.onEvent(resized(from, to))
