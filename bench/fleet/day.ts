@@ -22,7 +22,7 @@ const END_MS = 60 * MINUTE
 const LOOK_MS = LOOP_TIMES.quietMs
 const TIMES = { busyMs: LOOK_MS, quietMs: LOOK_MS, leastMs: LOOK_MS, standbyMs: LOOK_MS }
 
-export interface Day {
+interface Day {
   /** By the clock that was given. */
   elapsedMs: number
   looks: number
