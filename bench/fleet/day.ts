@@ -65,10 +65,7 @@ export async function runDay(clock: Clock, nodes: number): Promise<Day> {
 /** One for each look. */
 const DECISION = 'circle.fleet.decision.duration'
 
-async function passDay(
-  cluster: Cluster,
-  nodes: number,
-): Promise<{ slices: number; most: number }> {
+async function passDay(cluster: Cluster, nodes: number): Promise<{ slices: number; most: number }> {
   const random = seeded(1)
   let slices = 0
   let most = 0
