@@ -47,7 +47,7 @@ export const fleet: Bench = {
     note(`an emptied node was completed after ${completions.toFixed(0)} ms at worst`)
     const calls = await quietCallsPerMinute()
     note(`${calls.toFixed(1)} calls to AWS in a quiet minute of 20 groups with 500 nodes each`)
-    const day = await runDay(clock, SMALL)
+    const day = await runDay(clock, { nodes: SMALL })
     const dayS = day.elapsedMs / 1000
     note(
       `a day took ${dayS.toFixed(1)} s: ${day.looks} looks, ${day.slices} slices on up to ${day.most} nodes, ` +

@@ -7,7 +7,7 @@ import { LOOP_TIMES } from '../../src/fleet/run.ts'
 import { aCluster, seeded, type Cluster } from '../../tests/fleet/support/cluster.ts'
 import { MEDIUMS_PER_NODE, MINUTE } from '../../tests/fleet/support/views.ts'
 
-const DAY_MINUTES = 24 * 60
+const DAY_HOURS = 24
 /** Each takes half as long up to one and a half times. */
 const SLICE_MS = 5 * MINUTE
 /** At midnight, of the nodes at noon. */
@@ -22,6 +22,13 @@ const END_MS = 60 * MINUTE
 const LOOK_MS = LOOP_TIMES.quietMs
 const TIMES = { busyMs: LOOK_MS, quietMs: LOOK_MS, leastMs: LOOK_MS, standbyMs: LOOK_MS }
 
+interface DayOptions {
+  /** At noon. */
+  nodes: number
+  /** A shorter day has a steeper wave. */
+  hours?: number
+}
+
 interface Day {
   /** By the clock that was given. */
   elapsedMs: number
@@ -35,7 +42,7 @@ interface Day {
 }
 
 /** @throws Error when the day did not go as it must: the time of a day that went wrong tells nothing. */
-export async function runDay(clock: Clock, nodes: number): Promise<Day> {
+export async function runDay(clock: Clock, { nodes, hours = DAY_HOURS }: DayOptions): Promise<Day> {
   const cluster = await aCluster({
     policy: { max: nodes, idleOffMs: 10 * MINUTE },
     group: { max: nodes },
@@ -45,7 +52,7 @@ export async function runDay(clock: Clock, nodes: number): Promise<Day> {
   cluster.nomad.keepsEnded = false
   const startedMs = clock.monotonic()
   cluster.start()
-  const { slices, most } = await passDay(cluster, nodes)
+  const { slices, most } = await passDay(cluster, nodes, hours * 60)
   await cluster.until('all slices have run', () => cluster.queue.slices.size === 0, END_MS)
   const elapsedMs = clock.monotonic() - startedMs
   await cluster.close()
@@ -57,7 +64,7 @@ export async function runDay(clock: Clock, nodes: number): Promise<Day> {
     released: count(cluster, (event) => event.type === 'action-closed' && event.by === 'complete'),
     calls: cluster.calls.length,
   }
-  const wrong = [...cluster.violations, ...judge(cluster, day, nodes)]
+  const wrong = [...cluster.violations, ...judge(cluster, day, { nodes, hours })]
   if (wrong.length > 0) throw new Error(`the day went wrong:\n${wrong.join('\n')}`)
   return day
 }
@@ -65,12 +72,16 @@ export async function runDay(clock: Clock, nodes: number): Promise<Day> {
 /** One for each look. */
 const DECISION = 'circle.fleet.decision.duration'
 
-async function passDay(cluster: Cluster, nodes: number): Promise<{ slices: number; most: number }> {
+async function passDay(
+  cluster: Cluster,
+  nodes: number,
+  minutes: number,
+): Promise<{ slices: number; most: number }> {
   const random = seeded(1)
   let slices = 0
   let most = 0
-  for (let minute = 0; minute < DAY_MINUTES; minute++) {
-    const arrived = Math.round(arrivals(minute, nodes))
+  for (let minute = 0; minute < minutes; minute++) {
+    const arrived = Math.round(arrivals(minute / minutes, nodes))
     cluster.queue.add(arrived, () => SLICE_MS * (0.5 + random.number()))
     slices += arrived
     await cluster.pass(MINUTE)
@@ -79,14 +90,18 @@ async function passDay(cluster: Cluster, nodes: number): Promise<{ slices: numbe
   return { slices, most }
 }
 
-/** In this minute: so many that together they fill the share of the nodes that the hour wants. */
-function arrivals(minute: number, nodes: number): number {
-  const wave = (1 - Math.cos((minute / DAY_MINUTES) * 2 * Math.PI)) / 2
+/** In one minute: so many that together they fill the share of the nodes that the hour wants. */
+function arrivals(shareOfDay: number, nodes: number): number {
+  const wave = (1 - Math.cos(shareOfDay * 2 * Math.PI)) / 2
   const share = LEAST_SHARE + (1 - LEAST_SHARE) * wave
   return (share * nodes * MEDIUMS_PER_NODE * MINUTE) / SLICE_MS
 }
 
-function judge(cluster: Cluster, { slices, most, released, looks }: Day, nodes: number): string[] {
+function judge(
+  cluster: Cluster,
+  { slices, most, released, looks }: Day,
+  { nodes, hours }: Required<DayOptions>,
+): string[] {
   const { done } = cluster.queue
   const lost = count(cluster, (event) => event.type === 'action-closed' && event.by !== 'complete')
   const left = cluster.eligible()
@@ -96,7 +111,7 @@ function judge(cluster: Cluster, { slices, most, released, looks }: Day, nodes: 
     ...(left <= nodes / 2 ? [] : [`${left} nodes are left at midnight`]),
     ...(released >= nodes / 2 ? [] : [`${released} machines were drained and let go`]),
     ...(lost === 0 ? [] : [`${lost} hooks ended by themselves`]),
-    ...(looks >= (DAY_MINUTES * MINUTE) / (2 * LOOK_MS) ? [] : [`it looked ${looks} times`]),
+    ...(looks >= (hours * 60 * MINUTE) / (2 * LOOK_MS) ? [] : [`it looked ${looks} times`]),
   ]
 }
 
