@@ -12,6 +12,8 @@ const DAY_HOURS = 24
 const SLICE_MS = 5 * MINUTE
 /** At midnight, of the nodes at noon. */
 const LEAST_SHARE = 0.1
+/** Machines are renewed while builds run on them: those are drained with what runs there. */
+const AGES_PER_DAY = 2
 /** After the last slices have come. */
 const END_MS = 60 * MINUTE
 
@@ -44,7 +46,12 @@ interface Day {
 /** @throws Error when the day did not go as it must: the time of a day that went wrong tells nothing. */
 export async function runDay(clock: Clock, { nodes, hours = DAY_HOURS }: DayOptions): Promise<Day> {
   const cluster = await aCluster({
-    policy: { max: nodes, idleOffMs: 10 * MINUTE },
+    policy: {
+      max: nodes,
+      idleOffMs: 10 * MINUTE,
+      maxAgeMs: (hours * 60 * MINUTE) / AGES_PER_DAY,
+      budget: { percent: 10 },
+    },
     group: { max: nodes },
     logLevel: 'error',
     times: TIMES,

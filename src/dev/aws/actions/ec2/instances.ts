@@ -109,7 +109,7 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
   }
   const all =
     named === null
-      ? [...world.machines.values()].filter((machine) => isVisible(world, machine))
+      ? candidates(world, input.Filters ?? []).filter((machine) => isVisible(world, machine))
       : findMachines(world, named)
   const fits = toFilter(world, input.Filters ?? [])
   const found = all.filter((each) => keep(each) && fits(each))
@@ -122,6 +122,15 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
       fault: 'InvalidNextToken',
     },
   )
+}
+
+/** A filter of ids, which may be one of thousands of machines, is no reason to look at all of them. */
+function candidates(world: World, filters: Filters): Machine[] {
+  const byId = filters.find(({ Name }) => Name === 'instance-id')
+  if (byId === undefined || byId.Values.some((value) => /[*?]/.test(value))) {
+    return [...world.machines.values()]
+  }
+  return [...new Set(byId.Values)].flatMap((id) => world.machines.get(id) ?? [])
 }
 
 function refuseDryRun(isDryRun: boolean | undefined): void {
