@@ -12,7 +12,7 @@ const RATIO_MIN = 0.9
 const SLICES = 1000
 /** Each starts a program. */
 const CLI_JOBS = 72
-const ROUNDS = 9
+const ROUNDS = 25
 /** Until what every slice passes through is compiled: a server runs for weeks. */
 const WARMUPS = 3
 /** What the scheduler may have under way. */

@@ -27,8 +27,8 @@ export function createHints(onChange: (key: SliceKey) => void): Hints {
   return {
     of: read,
     set(key, by, hint) {
-      // Most slices have nothing to explain, and are asked about every second.
-      if (hint === null && !hints.has(key)) return
+      // Most slices have nothing to explain, or nothing new, and are asked about every second.
+      if ((hints.get(key)?.[by] ?? null) === hint) return
       const before = read(key)
       const { [by]: _old, ...others } = hints.get(key) ?? {}
       const now = hint === null ? others : { ...others, [by]: hint }

@@ -48,6 +48,11 @@ export function startWatch(deps: WatchDeps): Watch {
   return { ...loop, forget: (key) => watching.forget(key) }
 }
 
+/** More than a word for people. */
+function isUrgent({ end, ask, stopJob, deliver }: Due): boolean {
+  return Boolean(end ?? ask ?? stopJob ?? deliver)
+}
+
 /** When each was first seen; monotonic. */
 interface Sightings {
   epoch: number
@@ -74,7 +79,7 @@ class Watching {
   }
 
   async turn(): Promise<number> {
-    const { clock, leases, ledger, log } = this.#deps
+    const { clock, leases, ledger, hints, log } = this.#deps
     const nowMs = clock.monotonic()
     const stalledMs = this.#turnMs === null ? 0 : nowMs - this.#turnMs - TURN_MS
     if (stalledMs > STALL_MS) {
@@ -91,7 +96,9 @@ class Watching {
         this.#deps.limits,
         Boolean(entry.attempt?.reported_reason),
       )
-      await this.#act(entry, due)
+      // Thousands wait at the same time, and next to none of them is due.
+      if (isUrgent(due)) await this.#act(entry, due)
+      if (!isResult(entry.slice.state)) hints.set(entry.key, 'agent', due.suspect ?? null)
       if (entry.slice.state === 'finishing' && nowMs - sighting.checkedMs > DELIVERY_CHECK_MS) {
         sighting.checkedMs = nowMs
         this.#deps.delivery.check(entry.key)
@@ -148,7 +155,7 @@ class Watching {
   }
 
   async #act(entry: OpenSlice, due: Due): Promise<void> {
-    const { ledger, stops, delivery, hints, log } = this.#deps
+    const { ledger, stops, delivery, log } = this.#deps
     const { key, slice } = entry
     const { epoch } = slice
     if (due.end) {
@@ -158,6 +165,5 @@ class Watching {
     if (due.ask) await ledger.record(placeOf(slice), { kind: 'cancel', epoch, reason: due.ask })
     if (due.stopJob) stops.stop(entry)
     if (due.deliver) delivery.conclude(key)
-    if (!isResult(slice.state)) hints.set(key, 'agent', due.suspect ?? null)
   }
 }

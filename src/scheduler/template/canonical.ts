@@ -15,6 +15,18 @@ export function hashJob(job: NomadJob): string {
 /** Undefined for what JSON leaves out. */
 function toCanonical(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  // What every slice has is one object that nobody can change, see compile.ts.
+  if (!Object.isFrozen(value)) return toCanonicalTree(value)
+  const known = frozen.get(value)
+  if (known !== undefined) return known
+  const text = toCanonicalTree(value)
+  frozen.set(value, text)
+  return text
+}
+
+const frozen = new WeakMap<object, string>()
+
+function toCanonicalTree(value: object): string {
   if (Array.isArray(value)) return `[${value.map((each) => toCanonical(each) ?? 'null').join(',')}]`
   const object = value as Readonly<Record<string, unknown>>
   let text = ''

@@ -27,15 +27,37 @@ export function compileBlock(
   compiling: Compiling,
   own: WireObject = {},
 ): Render<WireObject> {
+  const { references } = compiling
+  const before = references.count
+  const render = compileContent(block, content, path, compiling, own)
+  return references.count === before ? once(render) : render
+}
+
+/** Thousands of slices start at once, and most of a job is the same in all of them. */
+function once(render: Render<WireObject>): Render<WireObject> {
+  let made: WireObject | null = null
+  return (scope) => (made ??= deepFreeze(render(scope)))
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
+}
+
+function compileContent(
+  block: HclBlock,
+  content: Content,
+  path: string,
+  compiling: Compiling,
+  own: WireObject,
+): Render<WireObject> {
   if (content === 'free') return compileFree(block.entries, path, compiling)
   if (typeof content === 'string') {
-    const fields = compileNamed(
-      block.entries,
-      content === 'texts' ? 'text' : 'texts',
-      path,
-      compiling,
-    )
-    return (scope) => toObject({}, fields, scope)
+    const kind = content === 'texts' ? 'text' : 'texts'
+    const fields = compileNamed(block.entries, kind, path, compiling)
+    // The names are free: `__proto__` is one.
+    return (scope) => Object.fromEntries(toEntries(fields, scope))
   }
   const fields = compileFields(block.entries, content, path, compiling)
   const base = { ...content.defaults, ...own }
@@ -46,13 +68,17 @@ export function compileBlock(
   }
 }
 
+function toEntries(fields: readonly Field[], scope: Scope): (readonly [string, unknown])[] {
+  return fields.map((field) => field(scope)).filter(([, value]) => value !== null)
+}
+
 function toObject(base: WireObject, fields: readonly Field[], scope: Scope): WireObject {
-  const written: (readonly [string, unknown])[] = []
+  const object: Record<string, unknown> = { ...base }
   for (const field of fields) {
-    const each = field(scope)
-    if (each[1] !== null) written.push(each)
+    const [wire, value] = field(scope)
+    if (value !== null) object[wire] = value
   }
-  return { ...base, ...Object.fromEntries(written) }
+  return object
 }
 
 function compileFields(
@@ -114,13 +140,13 @@ function compileAttribute(
   const place: Place = { line: attribute.line, path }
   compiling.lines.set(path, attribute.line)
   // Most of a job is the same for every slice: a number of nanoseconds is worked out of `30s` once.
-  let known: { from: TemplateValue; to: TemplateValue } | null = null
+  let known: { from: TemplateValue; field: readonly [string, TemplateValue] } | null = null
   return (scope) => {
     const from = render(scope)
-    if (known !== null && known.from === from) return [wire, known.to]
-    const to = convert(from, kind, place, scope)
-    known = typeof from === 'object' || to === null ? null : { from, to }
-    return [wire, to]
+    if (known !== null && known.from === from) return known.field
+    const field = [wire, convert(from, kind, place, scope)] as const
+    known = typeof from === 'object' || field[1] === null ? null : { from, field }
+    return field
   }
 }
 

@@ -61,7 +61,12 @@ function readLiteral(
   path: string,
   report: Compiling['report'],
 ): TemplateValue {
-  const compiling: Compiling = { variables: new Set(), lines: new Map(), report }
+  const compiling: Compiling = {
+    variables: new Set(),
+    references: { count: 0 },
+    lines: new Map(),
+    report,
+  }
   const inner = `${path}.${attribute.name}`
   const place: Place = { line: attribute.line, path: inner }
   if (hasInterpolation(attribute.value)) {
