@@ -125,8 +125,8 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
 }
 
 /** A filter of ids, which may be one of thousands of machines, is no reason to look at all of them. */
-function candidates(world: World, filters: Filters): Machine[] {
-  const byId = filters.find(({ Name }) => Name === 'instance-id')
+function candidates(world: World, wanted: Filters): Machine[] {
+  const byId = wanted.find(({ Name }) => Name === 'instance-id')
   if (byId === undefined || byId.Values.some((value) => /[*?]/.test(value))) {
     return [...world.machines.values()]
   }
