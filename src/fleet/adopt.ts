@@ -39,6 +39,7 @@ function adoptUnit(unit: UnitMemory, past: (atMs: number) => number, nowMs: numb
     stateSinceMs: past(unit.stateSinceMs),
     atRiskMs: orNull(unit.atRiskMs),
     endedMs: orNull(unit.endedMs),
+    goneMs: orNull(unit.goneMs),
     readyMs: orNull(unit.readyMs),
     idleSinceMs: orNull(unit.idleSinceMs),
     waitingSinceMs: orNull(unit.waitingSinceMs),

@@ -2,7 +2,7 @@
 import type { GaugeReading } from '../platform/index.ts'
 import type { Tick } from './controller.ts'
 import type { Beat } from './heartbeats.ts'
-import { UNIT_STATES } from './plan/ledger.ts'
+import { UNIT_STATES } from './plan/unit.ts'
 
 /** @param nowMs on the monotonic clock. */
 export function fleetGauges(

@@ -46,6 +46,8 @@ export interface UnitMemory {
   readonly isReported: boolean
   /** How its wait ended was told. */
   readonly hasDeparted: boolean
+  /** It was in the list before, and has not been since then. */
+  readonly goneMs: number | null
   /** The end of a machine that its group retains was asked for then. */
   readonly endedMs: number | null
 }
@@ -145,6 +147,7 @@ export function newUnit(nowMs: number): UnitMemory {
     completedHook: null,
     isReported: false,
     hasDeparted: false,
+    goneMs: null,
     endedMs: null,
   }
 }

@@ -27,3 +27,26 @@ t.test('a machine that was seen as it came is let go when it is idle', async (t)
 t.test('so is one that a new controller finds', async (t) => {
   t.same(look(SERVING, NOW).kinds, ['unprotect'])
 })
+
+t.test(
+  'a protection of ours stays ours when a list that lags leaves the machine out',
+  async (t) => {
+    const busy = aPool([{ state: 'busy' }])
+    const protects = plan(busy.view, aPolicy(), busy.memory, NOW)
+    t.match(protects.intents, [{ kind: 'protect', instanceIds: ['i-0'] }])
+    const later = (units: readonly UnitOptions[], afterMs: number, memory: PoolMemory) => {
+      const nowMs = NOW + afterMs
+      const { view } = aPool(units, { startedMs: nowMs, demand: { classes: [], atMs: nowMs } })
+      const decided = plan(view, aPolicy(), memory, nowMs)
+      return { memory: decided.memory, kinds: decided.intents.map(({ kind }) => kind) }
+    }
+    for (const [awayMs, kinds] of [
+      [MINUTE, ['unprotect']],
+      [3 * MINUTE, []],
+    ] as const) {
+      const first = later([], 1000, protects.memory)
+      const without = later([], awayMs, first.memory)
+      t.same(later([SERVING], awayMs + 1000, without.memory).kinds, kinds, `away for ${awayMs} ms`)
+    }
+  },
+)

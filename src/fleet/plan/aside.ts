@@ -3,7 +3,7 @@
  * longer than that should take. They are told. Pure.
  */
 import type { Draft } from './draft.ts'
-import { isBusy, type Unit } from './ledger.ts'
+import { isBusy, type Unit } from './unit.ts'
 import { atTime, counted, lasting } from './words.ts'
 
 /** It is ended when it is proven empty: a pin, or a proof that can not be had, is forgotten after an hour. */

@@ -5,7 +5,7 @@
 import type { AwsHook } from '../../platform/index.ts'
 import { formatDuration } from '../../model/index.ts'
 import { act, type Draft } from './draft.ts'
-import { note, type Unit } from './ledger.ts'
+import { note, type Unit } from './unit.ts'
 
 /** What is left when a person is told; and never less than the shortest timeout there is. */
 const MARGIN_SHARE = 0.05

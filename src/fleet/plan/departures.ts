@@ -1,6 +1,6 @@
 /** How waits of machines ended: with their slices, or before them. Pure. */
 import type { Draft } from './draft.ts'
-import { note, type Unit } from './ledger.ts'
+import { note, type Unit } from './unit.ts'
 
 /** Of a machine whose termination waited for us. */
 export type Departure =

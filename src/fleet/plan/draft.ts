@@ -2,7 +2,7 @@
 import type { AwsHook } from '../../platform/index.ts'
 import type { Intent } from '../intents.ts'
 import { subjectOf } from '../intents.ts'
-import type { Unit, UnitsByState } from './ledger.ts'
+import type { Unit, UnitsByState } from './unit.ts'
 import type { PoolMemory } from '../memory.ts'
 import type { PoolPolicy } from '../policy.ts'
 import type { PoolWhy } from '../ports.ts'

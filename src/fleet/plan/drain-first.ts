@@ -1,6 +1,6 @@
 /** The drain without which nothing can be proven of a node. Pure. */
 import { act, type Draft } from './draft.ts'
-import { note, type Unit } from './ledger.ts'
+import { note, type Unit } from './unit.ts'
 import { RENEW_MS } from '../lifecycle/drain.ts'
 import { lacksDrain } from '../proof.ts'
 import type { NodeView } from '../view.ts'

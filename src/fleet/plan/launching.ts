@@ -7,7 +7,7 @@
  */
 import type { AwsHook } from '../../platform/index.ts'
 import { act, toOpenHook, type Draft } from './draft.ts'
-import { note, type Unit } from './ledger.ts'
+import { note, type Unit } from './unit.ts'
 import { chooseLaunchHook } from '../lifecycle/hooks.ts'
 import type { PoolView } from '../view.ts'
 import { COMPLETION_SHOWS_MS } from './waiting.ts'

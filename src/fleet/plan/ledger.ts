@@ -1,58 +1,12 @@
 /** What each machine of a pool counts as. Pure. */
 import type { AwsGroup } from '../../platform/index.ts'
 import { TOLD } from '../drain-mark.ts'
-import type { VictimReason } from '../intents.ts'
 import { forgetFailures } from './launch-failures.ts'
-import type { Cordon, PoolMemory, UnitMemory } from '../memory.ts'
-import { newUnit } from '../memory.ts'
+import { newUnit, type PoolMemory, type UnitMemory } from '../memory.ts'
 import type { PoolPolicy } from '../policy.ts'
-import type { NodeView, PoolView, UnitView } from '../view.ts'
-
-export const UNIT_STATES = [
-  /** Asked for; not in any list yet. */
-  'requested',
-  'booting',
-  /** Its node should have been here long ago. */
-  'missing',
-  /** Its node was here, and is not ready any more. */
-  'unfit',
-  'idle',
-  'busy',
-  /** Made ineligible by us; can be taken back. */
-  'cordoned',
-  /** EC2 takes it back within two minutes: what runs there begins again elsewhere. */
-  'interrupted',
-  /** Made ineligible by somebody else: neither a place for slices nor ours to end. */
-  'held',
-  /** We have called for its end, and it does not show yet. */
-  'committing',
-  /** Its termination waits for us. */
-  'waiting',
-  'terminating',
-  /** Kept by its group after an abandoned hook: billed, and outside of the desired size. */
-  'retained',
-  'standby',
-  /** Prepared ahead in the group's warm pool. */
-  'warm',
-] as const
-export type UnitState = (typeof UNIT_STATES)[number]
-
-export interface Unit {
-  id: string
-  state: UnitState
-  view: UnitView
-  /** Changed by `note`. */
-  memory: UnitMemory
-  /** Why nobody may choose it as a victim; null when anybody may. */
-  pinned: string | null
-  isOutdated: boolean
-  isTooOld: boolean
-}
-
-export type UnitsByState = Readonly<Record<UnitState, readonly Unit[]>>
-
-/** How long a call that was accepted, or may have been, can take to show in the lists. */
-export const COMMIT_SHOWS_MS = 2 * 60_000
+import { COMMIT_SHOWS_MS, noteService, remember } from './remember.ts'
+import { isBusy, isTold, isWarm, type Unit, type UnitState } from './unit.ts'
+import type { PoolView, UnitView } from '../view.ts'
 
 /** What each counts as, and what is to be remembered of it, see `keepUnits`. */
 export function takeStock(
@@ -80,55 +34,6 @@ export function takeStock(
       isTooOld: ageMs > maxAgeMs,
     }
   })
-}
-
-/** Remembers something of a machine. */
-export function note(unit: Unit, change: Partial<UnitMemory>): void {
-  unit.memory = { ...unit.memory, ...change }
-}
-
-/** @returns what to remember of all, without the machines that left; the same object when nothing changed. */
-export function keepUnits(
-  before: PoolMemory['units'],
-  units: readonly Unit[],
-  nowMs: number,
-): PoolMemory['units'] {
-  const isSame = ({ id, memory }: Unit) => before.get(id) === memory
-  if (before.size === units.length && units.every(isSame)) return before
-  const kept = new Map<string, UnitMemory>()
-  for (const { id, memory } of units) kept.set(id, memory)
-  for (const [id, left] of before) {
-    // A list may lag: one that shows a machine again must not have it counted twice.
-    const isGoing = left.committedMs !== null && nowMs - left.committedMs < COMMIT_SHOWS_MS
-    if (isGoing && !kept.has(id)) kept.set(id, left)
-  }
-  return kept
-}
-
-export function groupByState(units: readonly Unit[]): UnitsByState {
-  const groups: Partial<Record<UnitState, Unit[]>> = {}
-  for (const state of UNIT_STATES) groups[state] = []
-  for (const unit of units) groups[unit.state]?.push(unit)
-  return groups as Record<UnitState, Unit[]>
-}
-
-/** Whose protection it has, and since when it is there. */
-function noteService(
-  { member }: UnitView,
-  known: UnitMemory,
-  { group }: PoolView,
-  nowMs: number,
-): UnitMemory {
-  const isInService = member.lifecycle === 'InService'
-  // What a group protects as it enters service, from its launch or from standby, is ours to release.
-  const isNewlyProtected = member.isProtected && !known.isInService && group?.protectsNew === true
-  const isProtectedByUs = known.isProtectedByUs || isNewlyProtected
-  // Only now does it boot for us, however long it has been prepared.
-  const isFirstSeen = known.state === 'warm' && !isWarm(member)
-  const isSame = known.isInService === isInService && known.isProtectedByUs === isProtectedByUs
-  if (isSame && !isFirstSeen) return known
-  const firstSeenMs = isFirstSeen ? nowMs : known.firstSeenMs
-  return { ...known, isInService, isProtectedByUs, firstSeenMs }
 }
 
 /** Of the group's own limit: what is left of it is for going in our order, and not all at once. */
@@ -162,101 +67,6 @@ function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: numbe
   }
   return isBusy(unit) ? 'busy' : 'idle'
 }
-
-function isTold(mark: NodeView['mark'], reason: string): boolean {
-  return mark?.by === 'lifecycle' && mark.reason === reason
-}
-
-function isWarm({ lifecycle }: UnitView['member']): boolean {
-  return lifecycle.startsWith('Warmed:')
-}
-
-/** A hint of EC2: it may run on for hours. */
-export function isAtRisk({ memory }: Pick<Unit, 'memory'>): boolean {
-  return memory.atRiskMs !== null
-}
-
-export function isBusy({ live, placed }: Pick<UnitView, 'live' | 'placed'>): boolean {
-  return live.length > 0 || placed.length > 0
-}
-
-/** @returns the same object when nothing changed: most machines are as they were. */
-function remember(state: UnitState, unit: UnitView, known: UnitMemory, nowMs: number): UnitMemory {
-  const { node, live } = unit
-  const isReady = node?.status === 'ready'
-  const isNews = known.state !== state
-  const isNewlyReady = isReady && known.readyMs === null && state !== 'warm'
-  const readyMs = isNewlyReady ? nowMs : known.readyMs
-  const emptySinceMs = live.length > 0 ? null : (known.emptySinceMs ?? nowMs)
-  const idleSinceMs = isBusy(unit) ? null : (known.idleSinceMs ?? (readyMs === null ? null : nowMs))
-  const isSilent = readyMs !== null && !isReady
-  const unfitSinceMs = isSilent ? (known.unfitSinceMs ?? nowMs) : null
-  const waitingSinceMs = known.waitingSinceMs ?? (state === 'waiting' ? nowMs : null)
-  const isGoing = state === 'committing' || state === 'waiting' || state === 'terminating'
-  const committedMs = isGoing ? known.committedMs : null
-  const isDecremented = isGoing && known.isDecremented
-  const isHinted = state === 'cordoned' && isTold(node?.mark ?? null, TOLD.atRisk)
-  const atRiskMs = known.atRiskMs ?? (isHinted ? nowMs : null)
-  const cordon = cordonOf(state, node, known.cordon, nowMs)
-  const voidMarkMs = node?.isEligible && node.mark !== null ? node.mark.sinceMs : known.voidMarkMs
-  if (
-    !isNews &&
-    known.readyMs === readyMs &&
-    known.emptySinceMs === emptySinceMs &&
-    known.idleSinceMs === idleSinceMs &&
-    known.unfitSinceMs === unfitSinceMs &&
-    known.waitingSinceMs === waitingSinceMs &&
-    known.committedMs === committedMs &&
-    known.isDecremented === isDecremented &&
-    known.atRiskMs === atRiskMs &&
-    known.cordon === cordon &&
-    known.voidMarkMs === voidMarkMs
-  ) {
-    return known
-  }
-  return {
-    ...known,
-    state,
-    stateSinceMs: isNews ? nowMs : known.stateSinceMs,
-    readyMs,
-    emptySinceMs,
-    idleSinceMs,
-    unfitSinceMs,
-    waitingSinceMs,
-    committedMs,
-    isDecremented,
-    atRiskMs,
-    cordon,
-    voidMarkMs,
-  }
-}
-
-function cordonOf(
-  state: UnitState,
-  node: NodeView | null,
-  known: Cordon | null,
-  nowMs: number,
-): Cordon | null {
-  if (state === 'cordoned') {
-    if (known !== null) return known.seenMs === null ? { ...known, seenMs: nowMs } : known
-    // Of the instance's daemon, or of a controller before us, whose store is lost.
-    const mark = node?.mark ?? null
-    return { reason: reasonOf(mark), askedMs: mark?.sinceMs ?? nowMs, seenMs: nowMs }
-  }
-  if (known === null || !node?.isEligible) return known
-  // Made eligible by somebody, or never made ineligible.
-  return known.seenMs !== null || nowMs - known.askedMs > CORDON_SHOWS_MS ? null : known
-}
-
-function reasonOf(mark: NodeView['mark']): VictimReason {
-  if (isTold(mark, TOLD.atRisk)) return 'at_risk'
-  return ROTATIONS.find((reason) => reason === mark?.reason) ?? 'idle'
-}
-
-const ROTATIONS = ['outdated', 'max_age', 'at_risk'] as const
-
-/** A call to Nomad shows with the next reading; one that failed is told, or found out by this. */
-const CORDON_SHOWS_MS = 15_000
 
 /** Enough for a quantile; machines change. */
 const BOOTS_KEPT = 40

@@ -5,7 +5,7 @@
  * Protection that somebody else has put is never taken off.
  */
 import { act, type Draft } from './draft.ts'
-import { isBusy, note, type Unit } from './ledger.ts'
+import { isBusy, note, type Unit } from './unit.ts'
 
 export function syncProtection(draft: Draft): void {
   const { view, policy, units } = draft

@@ -3,7 +3,7 @@
  * part of the group's size. They are ended when nothing runs on them any more. Pure.
  */
 import { act, type Draft } from './draft.ts'
-import { note } from './ledger.ts'
+import { note } from './unit.ts'
 import { drainForGood, proveUnitEmpty } from './waiting.ts'
 
 /** A list that lags still shows a machine whose end was asked for. */

@@ -1,7 +1,7 @@
 /** What the group has and will have, when its answers lag behind our calls. Pure. */
 import type { AwsGroup } from '../../platform/index.ts'
 import type { Sizes } from './draft.ts'
-import type { Unit } from './ledger.ts'
+import type { Unit } from './unit.ts'
 import type { PoolMemory } from '../memory.ts'
 import type { PoolPolicy } from '../policy.ts'
 

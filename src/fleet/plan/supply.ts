@@ -1,6 +1,7 @@
 /** What a pool has for slices, now and soon: looked at only where slices wait. Pure. */
 import type { Draft } from './draft.ts'
-import { bootQuantile, type Unit } from './ledger.ts'
+import { bootQuantile } from './ledger.ts'
+import type { Unit } from './unit.ts'
 import type { Bin } from './packing.ts'
 import type { Room } from '../ports.ts'
 

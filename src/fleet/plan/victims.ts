@@ -8,7 +8,7 @@ import type { Counts } from './counts.ts'
 import { act, type Draft } from './draft.ts'
 import { idleOff } from './idle.ts'
 import type { VictimReason } from '../intents.ts'
-import { isAtRisk, note, type Unit } from './ledger.ts'
+import { isAtRisk, note, type Unit } from './unit.ts'
 import type { Placement } from './scale-out.ts'
 import { counted, lasting } from './words.ts'
 

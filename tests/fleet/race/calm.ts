@@ -132,7 +132,10 @@ function inspect({ cluster }: Scene): void {
     if (lives && group !== null && !isMember) watch.violate(`${id} is leaked`)
   }
   for (const policy of cluster.policies) {
-    for (const { machine, isProtected, inServiceAt } of cluster.groupOf(policy).members.values()) {
+    for (const member of cluster.groupOf(policy).members.values()) {
+      const { machine, state, isProtected, inServiceAt } = member
+      // Of one that goes it says nothing any more.
+      if (state.value !== 'InService') continue
       // Its group may protect a new one until its node has come.
       const servedMs = aws.world.now - (inServiceAt ?? aws.world.now)
       if (isProtected && servedMs > 5 * MINUTE)
