@@ -1,6 +1,7 @@
-/** The fleet: one decision on a large pool, first beats of many hooks, an emptied node, calls in a quiet minute. */
+/** The fleet: one decision on a large pool, its hooks, calls in a quiet minute, and a whole day on a virtual clock. */
 import { plan } from '../src/fleet/plan/plan.ts'
 import type { Bench } from './harness/bench.ts'
+import { runDay } from './fleet/day.ts'
 import { beatLatencies, completionLatencies } from './fleet/hooks.ts'
 import { largePool } from './fleet/pool.ts'
 import { quietCallsPerMinute } from './fleet/quiet.ts'
@@ -15,6 +16,8 @@ const HOOKS = 100
 const BEAT_MS_MAX = 1000
 const COMPLETE_MS_MAX = 1500
 const CALLS_MAX = 30
+/** What a simulation may take, to be of use. */
+const DAY_S_MAX = 60
 
 export const fleet: Bench = {
   name: 'fleet',
@@ -22,7 +25,7 @@ export const fleet: Bench = {
   reach:
     `p99 of at most ${P99_MS_MAX} ms with ${SMALL} nodes and ${WAITING} slices, at most linear to ${LARGE} nodes; ` +
     `${HOOKS} first beats within ${BEAT_MS_MAX} ms, an emptied node completed within ${COMPLETE_MS_MAX} ms, ` +
-    `at most ${CALLS_MAX} calls in a quiet minute`,
+    `at most ${CALLS_MAX} calls in a quiet minute; a day of ${SMALL} nodes within ${DAY_S_MAX} s`,
   async run({ clock, interleave, note }) {
     const timed = (nodes: number) => {
       const { view, policy, memory, nowMs } = largePool(nodes, WAITING)
@@ -44,6 +47,15 @@ export const fleet: Bench = {
     note(`an emptied node was completed after ${completions.toFixed(0)} ms at worst`)
     const calls = await quietCallsPerMinute()
     note(`${calls.toFixed(1)} calls to AWS in a quiet minute of 20 groups with 500 nodes each`)
+    const before = process.cpuUsage()
+    const day = await runDay(clock, { nodes: SMALL })
+    const { user, system } = process.cpuUsage(before)
+    const cpuS = (user + system) / 1e6
+    const dayS = day.elapsedMs / 1000
+    note(
+      `a day took ${dayS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU: ${day.looks} looks, ${day.slices} slices on up to ${day.most} nodes, ` +
+        `${day.released} machines drained and let go, ${day.calls} calls to AWS`,
+    )
     const ratio = large.ratioTo(small)
     const missed: string[] = []
     if (small.p99 > P99_MS_MAX) missed.push(`p99 is ${small.p99.toFixed(1)} ms`)
@@ -51,6 +63,7 @@ export const fleet: Bench = {
     if (beats > BEAT_MS_MAX) missed.push(`the last first beat came after ${beats.toFixed(0)} ms`)
     if (completions > COMPLETE_MS_MAX) missed.push(`a completion took ${completions.toFixed(0)} ms`)
     if (calls > CALLS_MAX) missed.push(`${calls.toFixed(1)} calls in a quiet minute`)
+    if (dayS > DAY_S_MAX) missed.push(`a day took ${dayS.toFixed(1)} s`)
     return {
       ratio,
       missed,
@@ -61,6 +74,8 @@ export const fleet: Bench = {
         first_beats_ms: beats,
         complete_ms: completions,
         calls_per_minute: calls,
+        day_s: dayS,
+        day_cpu_s: cpuS,
       },
     }
   },

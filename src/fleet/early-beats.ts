@@ -30,12 +30,13 @@ export function hooksToBeatFor(
   const choice = chooseHook(hooks, undefined)
   if (choice.kind !== 'one') return []
   const { hook } = choice
-  return group.instances.flatMap(({ instanceId, lifecycle }) => {
+  const waiting = group.instances.filter(({ lifecycle }) => lifecycle === 'Terminating:Wait')
+  return waiting.flatMap(({ instanceId }) => {
     const known = memory?.units.get(instanceId)
     // A list that lags shows it once more.
     const isDone =
       known !== undefined && known.completedMs !== null && known.completedHook === hook.name
-    if (lifecycle !== 'Terminating:Wait' || isDone) return []
+    if (isDone) return []
     return [toOpenHook(group.name, hook, instanceId, known?.waitingSinceMs ?? nowMs)]
   })
 }

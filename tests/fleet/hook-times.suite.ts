@@ -127,10 +127,10 @@ t.test('F6: a hook that lapsed is beaten for no more; its slices run elsewhere',
 
 /** The slices of a machine end now, and are told as ended. */
 function endSlices({ queue, nomad }: Cluster, nodeId: string): void {
-  for (const { id, nodeId: on, allocation } of queue.slices.values()) {
-    if (on !== nodeId || allocation === null) continue
-    nomad.finish(allocation)
-    queue.slices.delete(id)
+  for (const slice of queue.slices.values()) {
+    if (slice.nodeId !== nodeId || slice.allocation === null) continue
+    nomad.finish(slice.allocation)
+    queue.drop(slice)
   }
 }
 

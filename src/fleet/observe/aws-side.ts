@@ -168,8 +168,12 @@ export class AwsReader {
     const ids = [...groups.values()].flatMap(({ instances }) =>
       instances.map(({ instanceId }) => instanceId),
     )
-    const listed = new Set(ids)
     const unknown = ids.filter((id) => !this.#facts.has(id))
+    // Some of those that are known are in no list any more.
+    if (this.#facts.size > ids.length - unknown.length) {
+      const listed = new Set(ids)
+      for (const id of this.#facts.keys()) if (!listed.has(id)) this.#facts.delete(id)
+    }
     if (unknown.length > 0 && nowMs - this.#factsAtMs >= FACTS_MS) {
       this.#factsAtMs = nowMs
       // What EC2 does not know yet is asked for again: "not found" is not "gone" for a fresh machine.
@@ -178,8 +182,7 @@ export class AwsReader {
       )
       for (const instance of found ?? []) this.#facts.set(instance.instanceId, instance)
     }
-    for (const id of this.#facts.keys()) if (!listed.has(id)) this.#facts.delete(id)
-    if (this.#facts.size === listed.size) this.#factsOf = groups
+    if (this.#facts.size === ids.length) this.#factsOf = groups
   }
 
   async #sweep(

@@ -24,10 +24,9 @@ export function matchNodes(
   nodes: readonly SeenNode[],
   facts: ReadonlyMap<string, AwsInstance>,
 ): { byInstance: Map<string, SeenNode[]>; unmatched: SeenNode[] } {
-  const byAddress = new Map<string, string>()
-  for (const { instanceId, privateIp } of facts.values()) {
-    if (privateIp !== null) byAddress.set(privateIp, instanceId)
-  }
+  // Most clusters tell of each node which machine it is.
+  const isTold = nodes.every(({ instanceId }) => instanceId !== null)
+  const byAddress = isTold ? new Map<string, string>() : groupByAddress(facts)
   const byInstance = new Map<string, SeenNode[]>()
   const unmatched: SeenNode[] = []
   for (const node of nodes) {
@@ -42,6 +41,14 @@ export function matchNodes(
     }
   }
   return { byInstance, unmatched }
+}
+
+function groupByAddress(facts: ReadonlyMap<string, AwsInstance>): Map<string, string> {
+  const byAddress = new Map<string, string>()
+  for (const { instanceId, privateIp } of facts.values()) {
+    if (privateIp !== null) byAddress.set(privateIp, instanceId)
+  }
+  return byAddress
 }
 
 /** The one that lives; of several the one that is ready. */
@@ -92,6 +99,7 @@ export function toPoolViews(sources: Sources, policies: readonly PoolPolicy[]): 
 /** Those in its warm pool were read before the group was: some may have come into service since. */
 function membersOf(group: AwsGroup | null, { warm }: AwsSide): AwsMember[] {
   if (group === null) return []
+  if (warm.length === 0) return group.instances
   const listed = new Set(group.instances.map(({ instanceId }) => instanceId))
   const beside = warm.filter(
     (each) => each.group === group.name && !listed.has(each.instanceId) && group.hasWarmPool,
@@ -101,15 +109,18 @@ function membersOf(group: AwsGroup | null, { warm }: AwsSide): AwsMember[] {
 
 /** On all nodes that are this machine: one of them may be left from before. */
 function liveOn(nodes: readonly SeenNode[], nomad: NomadSide | null): UnitView['live'] {
-  return nodes.flatMap(({ id }) => nomad?.live.get(id) ?? [])
+  const [node] = nodes
+  if (node === undefined || nomad === null) return []
+  if (nodes.length === 1) return nomad.live.get(node.id) ?? []
+  return nodes.flatMap(({ id }) => nomad.live.get(id) ?? [])
 }
 
 function groupByNode(placed: readonly PlacedSlice[]): Map<string, UnitView['placed']> {
   const byNode = new Map<string, UnitView['placed']>()
-  for (const { nodeId, need, remainingMs } of placed) {
-    const list = byNode.get(nodeId)
-    if (list === undefined) byNode.set(nodeId, [{ need, remainingMs }])
-    else list.push({ need, remainingMs })
+  for (const slice of placed) {
+    const list = byNode.get(slice.nodeId)
+    if (list === undefined) byNode.set(slice.nodeId, [slice])
+    else list.push(slice)
   }
   return byNode
 }
@@ -128,8 +139,9 @@ function toStrays(
   group: AwsGroup,
   byInstance: ReadonlyMap<string, SeenNode[]>,
 ): StrayView[] {
+  if (aws.swept === null || aws.swept.length === 0) return []
   const members = new Set(group.instances.map(({ instanceId }) => instanceId))
-  const strays = (aws.swept ?? []).filter(
+  const strays = aws.swept.filter(
     ({ instanceId, group: own }) => own === group.name && !members.has(instanceId),
   )
   return strays.map((instance) => {
@@ -144,8 +156,10 @@ function toDeadNodes(
   group: AwsGroup,
   byInstance: ReadonlyMap<string, SeenNode[]>,
 ): DeadNodeView[] {
+  const down = [...byInstance].filter(([, nodes]) => nodes.some(({ status }) => status === 'down'))
+  if (down.length === 0) return []
   const members = new Set(group.instances.map(({ instanceId }) => instanceId))
-  return [...byInstance].flatMap(([instanceId, nodes]) =>
+  return down.flatMap(([instanceId, nodes]) =>
     nodes
       .filter((node) => node.status === 'down' && (nomad?.live.get(node.id) ?? []).length === 0)
       .flatMap((node): DeadNodeView[] => {

@@ -89,7 +89,7 @@ export class NodeIdentities {
     await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, missing.length) }, work))
     // More than there are: some of them are gone.
     if (this.#known.size + this.#failed.size > nodes.length) this.#forgetOthers(nodes)
-    return nodes.map((node) => Object.assign(toView(node), this.#identityOf(node)))
+    return nodes.map((node) => toSeen(node, this.#identityOf(node)))
   }
 
   #forgetOthers(nodes: readonly NomadNode[]): void {
@@ -135,7 +135,7 @@ function toIdentity(node: NomadNode, attributes: Record<string, string>): Identi
   return { instanceId, address: address === '' ? null : address, isEc2 }
 }
 
-function toView(node: NomadNode): NodeView {
+function toSeen(node: NomadNode, { instanceId, address, isEc2 }: Identity): SeenNode {
   const { NodeResources: own, ReservedResources: reserved } = node
   return {
     id: node.ID,
@@ -147,5 +147,8 @@ function toView(node: NomadNode): NodeView {
       cpuMhz: (own?.Cpu?.CpuShares ?? 0) - (reserved?.Cpu?.CpuShares ?? 0),
       memoryMiB: (own?.Memory?.MemoryMB ?? 0) - (reserved?.Memory?.MemoryMB ?? 0),
     },
+    instanceId,
+    address,
+    isEc2,
   }
 }

@@ -6,7 +6,7 @@ import type { DeadNodeView, PoolView } from '../view.ts'
 import { AwsReader, type AwsSide, type OnGroup } from './aws-side.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'
 import { toPoolViews } from './look.ts'
-import { NodeIdentities, readNomad, type NomadSide } from './nomad-side.ts'
+import { NodeIdentities, readNomad, type NomadSide, type SeenNode } from './nomad-side.ts'
 
 export interface ObserverDeps {
   policies: readonly PoolPolicy[]
@@ -126,20 +126,28 @@ export class Observer {
     nowMs: number,
     signal: AbortSignal,
   ): Promise<Map<string, DeadNodeView['instance']>> {
-    const members = new Set<string>()
+    let listed = 0
     for (const group of groups.values()) {
-      for (const { instanceId } of group.instances) {
-        members.add(instanceId)
-        this.#groupOf.set(instanceId, group.name)
-      }
+      for (const { instanceId } of group.instances) this.#groupOf.set(instanceId, group.name)
+      listed += group.instances.length
     }
     const nodes = nomad?.nodes ?? []
+    const isDown = ({ status, instanceId }: SeenNode) => status === 'down' && instanceId !== null
+    // Nothing has left, and nothing is down.
+    if (this.#groupOf.size === listed && this.#gone.size === 0 && !nodes.some(isDown)) {
+      return new Map()
+    }
+    const members = new Set(
+      [...groups.values()].flatMap(({ instances }) =>
+        instances.map(({ instanceId }) => instanceId),
+      ),
+    )
     const named = new Set(nodes.flatMap(({ instanceId }) => instanceId ?? []))
     for (const [id, group] of this.#groupOf) {
       if (groups.has(group) && !members.has(id) && !named.has(id)) this.#groupOf.delete(id)
     }
     const dead = nodes
-      .filter(({ status, instanceId }) => status === 'down' && instanceId !== null)
+      .filter(isDown)
       .map(({ instanceId }) => instanceId ?? '')
       .filter((id) => !members.has(id) && groups.has(this.#groupOf.get(id) ?? ''))
     const stale = dead.filter((id) => nowMs - (this.#gone.get(id)?.atMs ?? -Infinity) >= GONE_MS)

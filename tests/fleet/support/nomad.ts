@@ -38,6 +38,10 @@ export class FakeNomad implements FleetNomad {
   #count = 0
   /** What has ended on nodes that are cut off: nobody can know yet. */
   readonly #untold = new Map<string, NomadAllocation['ClientStatus']>()
+  /** By node id, whatever became of them. */
+  readonly #onNode = new Map<string, Set<NomadAllocation>>()
+  /** By instance, the ids of all nodes that it has been, oldest first. */
+  readonly #idsOf = new Map<string, string[]>()
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -49,13 +53,15 @@ export class FakeNomad implements FleetNomad {
     const index = this.#next()
     const node = { ...aNode(this.#count, options), CreateIndex: index, ModifyIndex: index }
     this.nodes.set(node.ID, node)
+    const instance = node.Attributes?.['unique.platform.aws.instance-id']
+    if (instance !== undefined) {
+      this.#idsOf.set(instance, [...(this.#idsOf.get(instance) ?? []), node.ID])
+    }
     return node
   }
 
   nodeOf(instanceId: string): NomadNode | undefined {
-    const all = [...this.nodes.values()].filter(
-      ({ Attributes }) => Attributes?.['unique.platform.aws.instance-id'] === instanceId,
-    )
+    const all = (this.#idsOf.get(instanceId) ?? []).flatMap((id) => this.nodes.get(id) ?? [])
     return all.find(({ Status }) => Status === 'ready') ?? all.at(-1)
   }
 
@@ -66,6 +72,8 @@ export class FakeNomad implements FleetNomad {
     const shape = anAllocation(this.#count, node, job, options)
     const allocation = { ...shape, CreateIndex: index, ModifyIndex: index }
     this.allocations.set(allocation.ID, allocation)
+    const there = this.#onNode.get(node.ID) ?? new Set()
+    this.#onNode.set(node.ID, there.add(allocation))
     return allocation
   }
 
@@ -79,11 +87,13 @@ export class FakeNomad implements FleetNomad {
     allocation.ClientStatus = status
     allocation.ModifyIndex = this.#next()
     if (allocation.JobType !== 'sysbatch') this.#goOn(allocation.NodeID)
-    if (!this.keepsEnded && !isLive(allocation)) this.allocations.delete(id)
+    if (this.keepsEnded || isLive(allocation)) return
+    this.allocations.delete(id)
+    this.#onNode.get(allocation.NodeID)?.delete(allocation)
   }
 
   liveOn(nodeId: string): NomadAllocation[] {
-    return [...this.allocations.values()].filter((each) => each.NodeID === nodeId && isLive(each))
+    return this.#on(nodeId).filter(isLive)
   }
 
   /** The machine is gone: its node is down, what ran there is lost. */
@@ -129,8 +139,8 @@ export class FakeNomad implements FleetNomad {
 
   async *listNodes(): ReturnType<FleetNomad['listNodes']> {
     const all = () => [...this.nodes.values()]
-    const toStub = ({ Attributes: _left, ...stub }: NomadNode) => stub
-    yield* this.#pages('listNodes', all, toStub)
+    const toStub = (node: NomadNode): NomadNode => ({ ...node, Attributes: null })
+    yield* this.#pages('listNodes', all, (page) => page.map(toStub))
   }
 
   async readNode(id: string): Promise<NomadNode | null> {
@@ -144,15 +154,18 @@ export class FakeNomad implements FleetNomad {
     FleetNomad['listAllocations']
   > {
     const all = () => {
-      const every = this.#seen()
-      return filter === undefined ? every : every.filter(isLive)
+      const seen: NomadAllocation[] = []
+      for (const each of this.allocations.values()) {
+        if ((filter === undefined || isLive(each)) && this.#isSeen(each)) seen.push(each)
+      }
+      return seen
     }
-    yield* this.#pages('listAllocations', all, (each) => ({ ...each }))
+    yield* this.#pages('listAllocations', all, (page) => page)
   }
 
   async nodeAllocations(id: string): Promise<NomadAllocation[]> {
     await this.before('nodeAllocations')
-    return this.#seen().filter(({ NodeID }) => NodeID === id)
+    return this.#on(id).filter((each) => this.#isSeen(each))
   }
 
   async drainNode(
@@ -213,30 +226,34 @@ export class FakeNomad implements FleetNomad {
   async *#pages<Item extends { ID: string }, Told>(
     call: string,
     all: () => Item[],
-    tell: (item: Item) => Told,
+    tell: (page: Item[]) => Told[],
   ): AsyncGenerator<{ items: Told[]; index: number }> {
     for (let after: string | null = ''; after !== null;) {
       await this.before(call)
       const from: string = after
-      const rest = all().filter(({ ID }) => ID > from)
+      const rest = from === '' ? all() : all().filter(({ ID }) => ID > from)
       if (rest.length > this.pageSize) rest.sort((a, b) => (a.ID < b.ID ? -1 : 1))
       const page = rest.slice(0, this.pageSize)
       after = page.length < rest.length ? (page.at(-1)?.ID ?? null) : null
-      yield { items: page.map(tell), index: this.#index }
+      yield { items: tell(page), index: this.#index }
     }
   }
 
-  #seen(): NomadAllocation[] {
-    return [...this.allocations.values()].filter(({ Namespace }) => !this.hidden.has(Namespace))
+  #on(nodeId: string): NomadAllocation[] {
+    return [...(this.#onNode.get(nodeId) ?? [])]
+  }
+
+  #isSeen({ Namespace }: NomadAllocation): boolean {
+    return this.hidden.size === 0 || !this.hidden.has(Namespace)
   }
 
   /** With the drain of a node: those of system jobs end last, and not at all when they are to be ignored. */
   #goOn(nodeId: string): void {
     const node = this.nodes.get(nodeId)
     if (node?.DrainStrategy === null || node?.DrainStrategy === undefined) return
-    const [system = [], others = []] = [true, false].map((isSystem) =>
-      this.liveOn(nodeId).filter(({ JobType }) => (JobType === 'system') === isSystem),
-    )
+    const live = this.liveOn(nodeId)
+    const system = live.filter(({ JobType }) => JobType === 'system')
+    const others = live.filter(({ JobType }) => JobType !== 'system')
     if (others.length > 0) return
     const { IgnoreSystemJobs } = node.DrainStrategy
     node.DrainStrategy = null

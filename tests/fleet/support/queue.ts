@@ -1,11 +1,14 @@
 /** A scheduler with its queue, as far as the fleet feels it: slices are placed, run, report and end. */
 import type { Demand, DemandSource, Room } from '../../../src/fleet/index.ts'
+import type { NomadNode } from '../../../src/nomad/index.ts'
 import type { Clock } from '../../../src/platform/index.ts'
 import type { FakeNomad } from './nomad.ts'
 import { MEDIUM } from './views.ts'
 
 export interface Slice {
   id: string
+  /** Older ones have a lower one. */
+  number: number
   need: Room
   pool: string
   durationMs: number
@@ -47,7 +50,11 @@ export class Queue implements DemandSource {
   onNews: (text: string) => void = () => undefined
   readonly #nomad: FakeNomad
   readonly #clock: Clock
+  /** By node id: those that have their place there, and what is free beside them. */
+  readonly #onNode = new Map<string, Place>()
   #count = 0
+  /** Of the slices, those that have a place. */
+  #placed = 0
   #changed = Promise.withResolvers<void>()
 
   constructor(nomad: FakeNomad, clock: Clock) {
@@ -57,11 +64,11 @@ export class Queue implements DemandSource {
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator {
+    const ends = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
     while (!signal.aborted) {
       this.#changed = Promise.withResolvers()
-      const ends = new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
       await Promise.race([this.#changed.promise, ends])
       yield null
     }
@@ -78,6 +85,7 @@ export class Queue implements DemandSource {
       const id = `slice-${this.#count}`
       this.slices.set(id, {
         id,
+        number: this.#count,
         need,
         pool,
         places: 0,
@@ -94,91 +102,108 @@ export class Queue implements DemandSource {
 
   async read(): Promise<Demand> {
     if (this.isSilent) throw new Error('the scheduler does not answer')
-    const all = [...this.slices.values()]
-    const isPlaced = ({ nodeId, allocation }: Slice) =>
-      nodeId !== null && (allocation !== null || !this.hearsLate)
-    const waiting = all.filter((slice) => !isPlaced(slice))
+    const waiting: Slice[] = []
+    const placed: Demand['placed'] = []
     const nowMs = this.#clock.monotonic()
-    const byClass = Map.groupBy(
-      waiting,
-      ({ need, pool }) => `${pool} ${need.cpuMhz} ${need.memoryMiB}`,
-    )
-    return {
-      classes: [...byClass].map(([name, slices]) => ({
-        name,
-        pool: slices[0]?.pool ?? null,
-        standIns: this.standIns,
-        need: slices[0]?.need ?? MEDIUM,
-        waiting: slices.length,
-        oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
-      })),
-      placed: all
-        .filter(isPlaced)
-        .flatMap(({ id, nodeId, need, startedMs, durationMs }) =>
-          nodeId === null
-            ? []
-            : [{ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs }],
-        ),
+    for (const slice of this.slices.values()) {
+      const { id, nodeId, allocation, need, startedMs, durationMs } = slice
+      if (nodeId === null || (allocation === null && this.hearsLate)) waiting.push(slice)
+      else placed.push({ slice: id, nodeId, need, remainingMs: startedMs + durationMs - nowMs })
     }
+    const classes = [...Map.groupBy(waiting, keyOf)].map(([name, slices]) => ({
+      name,
+      pool: slices[0]?.pool ?? null,
+      standIns: this.standIns,
+      need: slices[0]?.need ?? MEDIUM,
+      waiting: slices.length,
+      oldestMs: Math.max(...slices.map(({ waitingSinceMs }) => nowMs - waitingSinceMs)),
+    }))
+    return { classes, placed }
   }
 
   /** The node is gone: its slices begin again. @returns those that ran. */
   lose(nodeId: string): Slice[] {
-    const lost = [...this.slices.values()].filter((slice) => slice.nodeId === nodeId)
+    const slices = this.#onNode.get(nodeId)?.slices ?? []
+    const lost = [...slices].sort((a, b) => a.number - b.number)
     for (const slice of lost) {
       slice.lost += 1
       this.onNews(`${slice.id} is lost with its node`)
-      Object.assign(slice, { nodeId: null, allocation: null })
+      this.#put(slice, null)
+      slice.allocation = null
     }
+    this.#onNode.delete(nodeId)
     return lost
   }
 
+  /** It is over for the scheduler, whatever runs of it. */
+  drop(slice: Slice): boolean {
+    this.#put(slice, null)
+    return this.slices.delete(slice.id)
+  }
+
+  #put(slice: Slice, node: NomadNode | null): void {
+    const before = this.#onNode.get(slice.nodeId ?? '')
+    if (before?.slices.delete(slice)) move(before, slice.need, 1)
+    if (slice.nodeId !== null) this.#placed -= 1
+    slice.nodeId = node?.ID ?? null
+    if (node === null) return
+    this.#placed += 1
+    const place = this.#placeOn(node)
+    place.slices.add(slice)
+    move(place, slice.need, -1)
+  }
+
+  #placeOn({ ID, NodeResources }: NomadNode): Place {
+    const known = this.#onNode.get(ID)
+    if (known !== undefined) return known
+    const cpuMhz = NodeResources?.Cpu?.CpuShares ?? 0
+    const memoryMiB = NodeResources?.Memory?.MemoryMB ?? 0
+    const place = { cpuMhz, memoryMiB, slices: new Set<Slice>() }
+    this.#onNode.set(ID, place)
+    return place
+  }
+
   #round(): void {
-    const waiting = [...this.slices.values()].filter(({ nodeId }) => nodeId === null)
-    if (waiting.length > 0) {
-      const rooms = this.#rooms()
-      for (const slice of waiting) this.#place(slice, rooms)
+    if (this.slices.size > this.#placed) {
+      const waiting = [...this.slices.values()].filter(({ nodeId }) => nodeId === null)
+      const nodes = [...this.#nomad.nodes.values()].filter(
+        ({ Status, SchedulingEligibility }) =>
+          Status === 'ready' && SchedulingEligibility === 'eligible',
+      )
+      // Rooms only become smaller within a round: what had none for one slice has none for the next like it.
+      const from = new Map<string, number>()
+      for (const slice of waiting) this.#place(slice, nodes, from)
     }
     this.#clock.after(ROUND_MS, () => this.#round())
   }
 
-  /** What is free on nodes that take slices, by node id. */
-  #rooms(): Map<string, Place> {
-    const rooms = new Map<string, Place>()
-    for (const node of this.#nomad.nodes.values()) {
-      if (node.Status !== 'ready' || node.SchedulingEligibility !== 'eligible') continue
-      const { Cpu, Memory } = node.NodeResources ?? {}
-      rooms.set(node.ID, {
-        cpuMhz: Cpu?.CpuShares ?? 0,
-        memoryMiB: Memory?.MemoryMB ?? 0,
-        nodeClass: node.NodeClass,
-      })
-    }
-    for (const { nodeId, need } of this.slices.values()) {
-      const room = rooms.get(nodeId ?? '')
-      if (room !== undefined) take(room, need)
-    }
-    return rooms
+  /** @param from by kind of slice: the first of the nodes that may have room for it. */
+  #place(slice: Slice, nodes: readonly NomadNode[], from: Map<string, number>): void {
+    const key = keyOf(slice)
+    const nodeClass = classOf(slice.pool)
+    let at = from.get(key) ?? 0
+    let node = nodes[at]
+    while (node !== undefined && !this.#hasRoom(node, nodeClass, slice.need)) node = nodes[++at]
+    from.set(key, at)
+    if (node === undefined) return
+    const { ID } = node
+    this.#put(slice, node)
+    slice.places += 1
+    const { places } = slice
+    this.#clock.after(this.writeMs(), () => this.#start(slice, ID, places))
   }
 
-  #place(slice: Slice, rooms: ReadonlyMap<string, Place>): void {
-    for (const [nodeId, room] of rooms) {
-      if (room.nodeClass !== classOf(slice.pool)) continue
-      if (room.cpuMhz < slice.need.cpuMhz || room.memoryMiB < slice.need.memoryMiB) continue
-      take(room, slice.need)
-      slice.nodeId = nodeId
-      slice.places += 1
-      const { places } = slice
-      this.#clock.after(this.writeMs(), () => this.#start(slice, nodeId, places))
-      return
-    }
+  #hasRoom(node: NomadNode, nodeClass: string, need: Room): boolean {
+    if (node.NodeClass !== nodeClass) return false
+    const { cpuMhz, memoryMiB } = this.#placeOn(node)
+    return cpuMhz >= need.cpuMhz && memoryMiB >= need.memoryMiB
   }
 
   #start(slice: Slice, nodeId: string, place: number): void {
     const node = this.#nomad.nodes.get(nodeId)
     if (slice.nodeId !== nodeId || slice.places !== place) return
     if (node === undefined || node.Status !== 'ready') {
-      slice.nodeId = null
+      this.#put(slice, null)
       return
     }
     const { ID } = this.#nomad.run(node, slice.id)
@@ -193,8 +218,7 @@ export class Queue implements DemandSource {
     this.onNews(`${slice.id} ends`)
     this.#nomad.finish(allocation)
     this.#clock.after(REPORT_MS, () => {
-      if (slice.allocation !== allocation || !this.slices.delete(slice.id)) return
-      this.done += 1
+      if (slice.allocation === allocation && this.drop(slice)) this.done += 1
     })
   }
 }
@@ -205,10 +229,15 @@ export function classOf(pool: string): string {
 }
 
 interface Place extends Room {
-  nodeClass: string
+  slices: Set<Slice>
 }
 
-function take(room: Room, need: Room): void {
-  room.cpuMhz -= need.cpuMhz
-  room.memoryMiB -= need.memoryMiB
+function move(place: Place, { cpuMhz, memoryMiB }: Room, sign: 1 | -1): void {
+  place.cpuMhz += sign * cpuMhz
+  place.memoryMiB += sign * memoryMiB
+}
+
+/** Slices with the same one want the same. */
+function keyOf({ pool, need }: Slice): string {
+  return `${pool} ${need.cpuMhz} ${need.memoryMiB}`
 }

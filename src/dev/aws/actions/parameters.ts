@@ -38,6 +38,8 @@ export type Filters = z.infer<typeof filters>
 
 /** `*` stands for any text and `?` for one character, as in all filters of EC2. */
 export function matches(pattern: string, value: string): boolean {
+  if (pattern === value) return true
+  if (!pattern.includes('*') && !pattern.includes('?')) return false
   const parts = pattern.replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
   return new RegExp(`^${parts.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's').test(value)
 }

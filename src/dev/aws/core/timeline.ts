@@ -1,32 +1,34 @@
 /** A value and what it was before: answers that lag behind the truth read the past. */
 
 export class Timeline<Value> {
-  readonly #entries: { at: number; value: Value }[]
+  /** The present one apart: nearly all questions are about it. */
+  #value: Value
+  #since: number
+  readonly #past: { at: number; value: Value }[] = []
 
   constructor(at: number, value: Value) {
-    this.#entries = [{ at, value }]
+    this.#value = value
+    this.#since = at
   }
 
   get value(): Value {
-    // The constructor puts the first one in, and none is ever taken out.
-    return (this.#entries.at(-1) as { value: Value }).value
+    return this.#value
   }
 
   /** When the present value came. */
   get since(): number {
-    return this.#entries.at(-1)?.at ?? 0
+    return this.#since
   }
 
   set(at: number, value: Value): void {
-    this.#entries.push({ at, value })
+    this.#past.push({ at: this.#since, value: this.#value })
+    this.#value = value
+    this.#since = at
   }
 
   /** @returns undefined before the first value. */
   asOf(at: number): Value | undefined {
-    for (let index = this.#entries.length - 1; index >= 0; index--) {
-      const entry = this.#entries[index]
-      if (entry !== undefined && entry.at <= at) return entry.value
-    }
-    return undefined
+    if (this.#since <= at) return this.#value
+    return this.#past.findLast((entry) => entry.at <= at)?.value
   }
 }

@@ -91,7 +91,7 @@ export const DESCRIBE_ACTIONS: Actions = {
         ({ id, startedAt }) =>
           (wanted?.has(id) ?? true) && startedAt >= since && startedAt <= until,
       )
-      const newestFirst = byKey(found, newestFirstKey)
+      const newestFirst = found.toSorted(byNewest)
       const { items, next } = page(newestFirst, newestFirstKey, {
         size: input.MaxRecords,
         token: input.NextToken,
@@ -131,7 +131,14 @@ function pickActivities(
     .flatMap(([, activities]) => activities)
 }
 
-/** Sorts by falling time, then by falling order within the group. */
+/** By falling time, then by falling order within the group. */
+function byNewest(a: Activity, b: Activity): number {
+  const byTime = b.startedAt - a.startedAt
+  if (byTime !== 0) return byTime
+  return a.group === b.group ? b.order - a.order : a.group < b.group ? -1 : 1
+}
+
+/** Sorts as well; made for few of them, since a busy group has thousands. */
 function newestFirstKey({ startedAt, order, group }: Activity): string {
   const falling = (value: number) => String(9e15 - value).padStart(16, '0')
   return `${falling(startedAt)}/${group}/${falling(order)}`

@@ -70,11 +70,13 @@ export function listMembers(
 ): SeenMember[] {
   const at = world.now - world.settings.lag[lag]
   const seen: SeenMember[] = []
-  for (const member of [...group.members.values(), ...group.departed.values()]) {
+  const see = (member: Member) => {
     const state = member.state.asOf(at)
-    if (state === undefined || state.endsWith('Terminated') || state === 'Detached') continue
+    if (state === undefined || state.endsWith('Terminated') || state === 'Detached') return
     if (which === 'all' || isWarm(state) === (which === 'pool')) seen.push({ member, state })
   }
+  for (const member of group.members.values()) see(member)
+  for (const member of group.departed.values()) see(member)
   return seen
 }
 
@@ -109,9 +111,9 @@ export function toInstanceDetails(seen: SeenMember) {
 /** An instance names the version that it has, not the one that its group follows. */
 function toMachineTemplate({ machine }: Member) {
   const { template } = machine
-  return template === null
-    ? undefined
-    : toTemplateView({ ...template, version: String(template.number) })
+  if (template === null) return undefined
+  const { id, name, number } = template
+  return { LaunchTemplateId: id, LaunchTemplateName: name, Version: String(number) }
 }
 
 export function toTemplateView(template: TemplateReference | null) {

@@ -10,7 +10,7 @@ import { byKey, page } from '../paging.ts'
 import { filters, flag, instanceId, integer, list, text } from '../parameters.ts'
 import type { Filters } from '../parameters.ts'
 import { Refusal } from '../refusal.ts'
-import { fitsFilters } from './filter.ts'
+import { toFilter } from './filter.ts'
 import { findMachines, isVisible } from './find.ts'
 import { toMachineView, toStateView } from './views.ts'
 
@@ -109,9 +109,10 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
   }
   const all =
     named === null
-      ? [...world.machines.values()].filter((machine) => isVisible(world, machine))
+      ? candidates(world, input.Filters ?? []).filter((machine) => isVisible(world, machine))
       : findMachines(world, named)
-  const found = all.filter((each) => keep(each) && fitsFilters(world, each, input.Filters ?? []))
+  const fits = toFilter(world, input.Filters ?? [])
+  const found = all.filter((each) => keep(each) && fits(each))
   return page(
     byKey(found, ({ id }) => id),
     ({ id }) => id,
@@ -121,6 +122,15 @@ function pick(world: World, input: Reading, keep: (machine: Machine) => boolean 
       fault: 'InvalidNextToken',
     },
   )
+}
+
+/** A filter of ids, which may be one of thousands of machines, is no reason to look at all of them. */
+function candidates(world: World, wanted: Filters): Machine[] {
+  const byId = wanted.find(({ Name }) => Name === 'instance-id')
+  if (byId === undefined || byId.Values.some((value) => /[*?]/.test(value))) {
+    return [...world.machines.values()]
+  }
+  return [...new Set(byId.Values)].flatMap((id) => world.machines.get(id) ?? [])
 }
 
 function refuseDryRun(isDryRun: boolean | undefined): void {
