@@ -117,12 +117,16 @@ export function noteUnits(
   ids: readonly string[],
   changeOf: (unit: UnitMemory) => Partial<UnitMemory>,
 ): void {
-  const units = new Map(memory.units)
+  let units: Map<string, UnitMemory> | null = null
   for (const id of ids) {
-    const known = units.get(id)
-    if (known !== undefined) units.set(id, { ...known, ...changeOf(known) })
+    const known = memory.units.get(id)
+    if (known === undefined) continue
+    const change = changeOf(known)
+    if (Object.keys(change).length === 0) continue
+    units ??= new Map(memory.units)
+    units.set(id, { ...known, ...change })
   }
-  memory.units = units
+  if (units !== null) memory.units = units
 }
 
 export function newUnit(nowMs: number): UnitMemory {
