@@ -6,13 +6,14 @@ import type { AwsGroup, AwsMember, Log } from '../platform/index.ts'
 import { isCaravanError } from '../model/index.ts'
 import { renewDrain } from './lifecycle/drain.ts'
 import { isLive } from './observe/nomad-side.ts'
-import type { FleetGroups, FleetNomad } from './ports.ts'
+import type { ActorNomad } from './bounded-nomad.ts'
+import type { FleetGroups } from './ports.ts'
 import { doubtOf, drainFactsOf } from './proof.ts'
 
 export interface ActorDeps {
   /** Of a pool. */
   awsOf: (pool: string) => FleetGroups
-  nomad: FleetNomad
+  nomad: ActorNomad
   /** The steady time. */
   now: () => number
   log: Log
@@ -204,7 +205,7 @@ async function endInGroup(
 
 /** The last proof before what can not be taken back. @returns null when it holds, or there is no node. */
 async function whyNotEmpty(
-  nomad: FleetNomad,
+  nomad: ActorNomad,
   nodeId: string | null,
   signal: AbortSignal,
 ): Promise<string | null> {

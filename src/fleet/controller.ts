@@ -6,11 +6,12 @@
  */
 import { CaravanError, isCaravanError } from '../model/index.ts'
 import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
-import { carryOut } from './actor.ts'
+import { carryOut, type ActorDeps } from './actor.ts'
 import { adoptMemory } from './adopt.ts'
+import { boundNomad } from './bounded-nomad.ts'
 import { beatEarly } from './early-beats.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
-import { isIrreversible, type Intent, type IntentKind } from './intents.ts'
+import { inParts, isIrreversible, type Intent } from './intents.ts'
 import { learn, type Outcome } from './learn.ts'
 import { emptyMemory, type PoolMemory } from './memory.ts'
 import { Observer } from './observe/observer.ts'
@@ -68,15 +69,6 @@ export interface Controller {
  */
 const LEASE_MS = 5000
 const RENEWALS_PER_LEASE = 3
-
-/** One after the other: what gives before what takes, and what is cordoned before what is ended. */
-const ORDER: readonly (readonly IntentKind[])[] = [
-  ['set_desired', 'uncordon'],
-  ['cordon', 'drain', 'protect'],
-  ['complete', 'abandon'],
-  ['terminate', 'end_retained', 'end_stray', 'purge', 'unprotect'],
-]
-const CALLS_MAX = 16
 
 export function createController(deps: ControllerDeps): Controller {
   return new OneController(deps)
@@ -234,16 +226,12 @@ class OneController implements Controller {
       return { id, fence: lease.fence, atMs: now(), intent }
     })
     this.#teller.commit(lease, [...this.#memory.values()], entries, [...plans.values()])
-    const next = ORDER.flatMap((kinds) => {
-      const fitting = intents.filter(({ kind }) => kinds.includes(kind))
-      return Array.from({ length: Math.ceil(fitting.length / CALLS_MAX) }, (_, at) =>
-        fitting.slice(at * CALLS_MAX, (at + 1) * CALLS_MAX),
-      )
-    })
+    const { nomad, clock } = this.#deps
+    const deps = { ...this.#deps, nomad: boundNomad(nomad, clock), awsOf: this.#awsOfPool }
     try {
-      for (const part of next) {
+      for (const part of inParts(intents)) {
         const ends = await Promise.allSettled(
-          part.map(async (intent) => done.push(await this.#carryOut(intent, stored, signal))),
+          part.map(async (intent) => done.push(await this.#carryOut(intent, deps, stored, signal))),
         )
         for (const end of ends) if (end.status === 'rejected') throw end.reason
       }
@@ -257,6 +245,7 @@ class OneController implements Controller {
 
   async #carryOut(
     intent: Intent,
+    deps: ActorDeps,
     stored: Map<Intent, string>,
     signal: AbortSignal,
   ): Promise<{ intent: Intent; outcome: Outcome }> {
@@ -264,7 +253,7 @@ class OneController implements Controller {
     this.#holdLease()
     const hook = intent.kind === 'complete' || intent.kind === 'abandon' ? intent : null
     if (hook !== null) this.#beats.ending(intent.pool, hook)
-    const outcome = await carryOut(intent, { ...this.#deps, awsOf: this.#awsOfPool }, signal)
+    const outcome = await carryOut(intent, deps, signal)
     if (hook !== null && outcome.kind === 'done') this.#beats.end(intent.pool, hook)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())

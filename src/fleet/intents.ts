@@ -91,6 +91,25 @@ export function isIrreversible({ kind }: Pick<Intent, 'kind'>): boolean {
   return IRREVERSIBLE.has(kind)
 }
 
+/** One after the other: what gives before what takes, and what is cordoned before what is ended. */
+const ORDER: readonly (readonly IntentKind[])[] = [
+  ['set_desired', 'uncordon'],
+  ['cordon', 'drain', 'protect'],
+  ['complete', 'abandon'],
+  ['terminate', 'end_retained', 'end_stray', 'purge', 'unprotect'],
+]
+const CALLS_MAX = 16
+
+/** Those of one part are carried out at the same time, and before the next part. */
+export function inParts(intents: readonly Intent[]): Intent[][] {
+  return ORDER.flatMap((kinds) => {
+    const fitting = intents.filter(({ kind }) => kinds.includes(kind))
+    return Array.from({ length: Math.ceil(fitting.length / CALLS_MAX) }, (_, at) =>
+      fitting.slice(at * CALLS_MAX, (at + 1) * CALLS_MAX),
+    )
+  })
+}
+
 /** The instance, node or group that it is about. */
 export function subjectOf(intent: Intent): string {
   if ('instanceId' in intent) return intent.instanceId
