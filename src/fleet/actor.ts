@@ -6,9 +6,13 @@ import type { AwsGroup, AwsMember, Log } from '../platform/index.ts'
 import { isCaravanError } from '../model/index.ts'
 import { renewDrain } from './lifecycle/drain.ts'
 import { isLive } from './observe/nomad-side.ts'
-import type { ActorNomad } from './bounded-nomad.ts'
-import type { FleetGroups } from './ports.ts'
+import type { FleetGroups, FleetNomad } from './ports.ts'
 import { doubtOf, drainFactsOf } from './proof.ts'
+
+export type ActorNomad = Pick<
+  FleetNomad,
+  'readNode' | 'nodeAllocations' | 'drainNode' | 'purgeNode'
+>
 
 export interface ActorDeps {
   /** Of a pool. */

@@ -6,9 +6,8 @@
  */
 import { CaravanError, isCaravanError } from '../model/index.ts'
 import type { Clock, Log, MetricSink, RandomSource, Timer } from '../platform/index.ts'
-import { carryOut, type ActorDeps } from './actor.ts'
 import { adoptMemory } from './adopt.ts'
-import { boundNomad } from './bounded-nomad.ts'
+import { beginChanges, type Act } from './changes.ts'
 import { beatEarly } from './early-beats.ts'
 import { createHeartbeats, type Beat, type Heartbeats } from './heartbeats.ts'
 import { inParts, isIrreversible, type Intent } from './intents.ts'
@@ -226,12 +225,11 @@ class OneController implements Controller {
       return { id, fence: lease.fence, atMs: now(), intent }
     })
     this.#teller.commit(lease, [...this.#memory.values()], entries, [...plans.values()])
-    const { nomad, clock } = this.#deps
-    const deps = { ...this.#deps, nomad: boundNomad(nomad, clock), awsOf: this.#awsOfPool }
+    const act = beginChanges({ ...this.#deps, awsOf: this.#awsOfPool }, signal)
     try {
       for (const part of inParts(intents)) {
         const ends = await Promise.allSettled(
-          part.map(async (intent) => done.push(await this.#carryOut(intent, deps, stored, signal))),
+          part.map(async (intent) => done.push(await this.#carryOut(intent, act, stored))),
         )
         for (const end of ends) if (end.status === 'rejected') throw end.reason
       }
@@ -245,15 +243,14 @@ class OneController implements Controller {
 
   async #carryOut(
     intent: Intent,
-    deps: ActorDeps,
+    act: Act,
     stored: Map<Intent, string>,
-    signal: AbortSignal,
   ): Promise<{ intent: Intent; outcome: Outcome }> {
     const { store, now } = this.#deps
     this.#holdLease()
     const hook = intent.kind === 'complete' || intent.kind === 'abandon' ? intent : null
     if (hook !== null) this.#beats.ending(intent.pool, hook)
-    const outcome = await carryOut(intent, deps, signal)
+    const outcome = await act(intent)
     if (hook !== null && outcome.kind === 'done') this.#beats.end(intent.pool, hook)
     const memory = this.#memory.get(intent.pool)
     if (memory !== undefined) learn(memory, intent, outcome, now())

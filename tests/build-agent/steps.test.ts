@@ -208,7 +208,7 @@ t.test('a background step may be silent only as long as it says itself', async (
         {
           command: 'trap "echo over > ~/over" TERM; sleep 60 & wait; exit 1',
           background: true,
-          no_output_timeout_ms: 100,
+          no_output_timeout_ms: 3000, // The shell has to come to its trap before.
         },
         'while [ ! -e ~/over ]; do sleep 0.05; done',
       ],

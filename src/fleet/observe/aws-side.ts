@@ -75,14 +75,19 @@ export class AwsReader {
   }
 
   /**
-   * @param onGroup told of each group and its hooks as soon as they are known.
+   * @param onGroup told of each group and its hooks as soon as they are known, and again when they are read anew.
    * @throws CaravanError when the groups themselves can not be read: nothing is known then.
    */
   async read(nowMs: number, signal: AbortSignal, onGroup: OnGroup): Promise<AwsSide> {
     const groups = await this.#readGroups(nowMs, signal)
+    const tell = (group: AwsGroup) => {
+      onGroup(group, this.#states.get(group.name)?.slow?.hooks ?? [])
+    }
+    // By the hooks of the look before: what follows may take as long as the shortest hook waits.
+    for (const group of groups.values()) tell(group)
     for (const group of groups.values()) {
       await this.#refresh(group, nowMs, signal)
-      onGroup(group, this.#states.get(group.name)?.slow?.hooks ?? [])
+      tell(group)
     }
     await this.#readFacts(groups, nowMs, signal)
     await this.#sweep(groups, nowMs, signal)
