@@ -238,6 +238,8 @@ export class Cluster {
       this.calls.push(call.action)
       this.watch.onCall(holder, call)
       const asHolder = () => {
+        // What is due by now, such as a scheduled action, is nobody's.
+        this.aws.catchUp()
         // The emulator does it, and tells of it, before it returns.
         this.watch.actor = holder
         try {
