@@ -27,7 +27,8 @@ export function hooksToBeatFor(
   memory: PoolMemory | undefined,
   nowMs: number,
 ): OpenHook[] {
-  const choice = chooseHook(hooks, undefined)
+  // A controller that has just taken over may be refused for longer than the shortest hook waits.
+  const choice = chooseHook(hooks.length > 0 ? hooks : (memory?.hooks ?? []), undefined)
   if (choice.kind !== 'one') return []
   const { hook } = choice
   const waiting = group.instances.filter(({ lifecycle }) => lifecycle === 'Terminating:Wait')

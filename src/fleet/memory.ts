@@ -4,6 +4,7 @@
  * All of it can be lost without harm: timers begin again, and a cordon is known by what the drain on the
  * node tells of itself.
  */
+import type { AwsHook } from '../platform/index.ts'
 import type { VictimReason } from './intents.ts'
 import type { LaunchFailure } from './plan/launch-failures.ts'
 
@@ -61,6 +62,8 @@ export interface Cordon {
 
 export interface PoolMemory {
   pool: string
+  /** Of the group, as they were read last; null before. They are for beating, when AWS does not tell them. */
+  hooks: readonly AwsHook[] | null
   /** By instance id. Never changed, only replaced. */
   units: ReadonlyMap<string, UnitMemory>
   /** What the group was last asked to have, and whether it has shown so since. */
@@ -83,6 +86,7 @@ export interface PoolMemory {
 export function emptyMemory(pool: string): PoolMemory {
   return {
     pool,
+    hooks: null,
     units: new Map(),
     asked: null,
     seenDesired: null,

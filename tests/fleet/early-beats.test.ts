@@ -24,3 +24,12 @@ t.test('what is completed is not, nor what another hook holds', async (t) => {
   const others = ['a', 'b'].map((name) => ({ ...HOOK, name }))
   t.same(toBeatFor({ state: 'waiting' }, others), [])
 })
+
+t.test('hooks that AWS does not tell are those that were known', async (t) => {
+  const { view, memory } = aPool([{ state: 'waiting' }])
+  if (view.group === null) throw new Error('there is a group')
+  const group = { ...view.group, instances: view.units.map(({ member }) => member) }
+  t.same(hooksToBeatFor(group, [], memory, NOW), [])
+  memory.hooks = [HOOK]
+  t.match(hooksToBeatFor(group, [], memory, NOW), [{ instanceId: 'i-0', hook: HOOK.name }])
+})

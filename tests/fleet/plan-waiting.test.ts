@@ -147,7 +147,9 @@ t.test('F10, F11: of several hooks ours is the one that says so', async (t) => {
   t.match(decide(aPool([unit], { hooks: [alike, other] })).alarms, [
     { key: 'hook', text: /must begin with "caravan"/ },
   ])
-  t.same(decide(aPool([unit], { hooks: null })).alarms, [], 'not known is not gone')
+  const unknown = decide(aPool([unit], { hooks: null }))
+  t.match(unknown.alarms, [{ key: 'hook', text: /the hooks of the group can not be read/ }])
+  t.same(unknown.hooks, [])
   t.match(decide(aPool([unit], { hooks: [] })).alarms, [
     { key: 'hook', text: /not there any more/ },
   ])
@@ -282,3 +284,17 @@ t.test('F32, F34, F35: a dead node is purged when its machine is gone for sure',
     t.same(decide(again, aPolicy(), NOW + 31_000).kinds, [], state)
   }
 })
+
+t.test(
+  'hooks that AWS does not tell a new controller are those that the last one knew',
+  async (t) => {
+    const pool = aPool([{ state: 'waiting', slices: 1 }])
+    const known = decide(pool)
+    const taken = { ...pool, memory: known.memory, view: { ...pool.view, hooks: null } }
+    const { hooks, alarms } = decide(taken)
+    t.match(hooks, [{ instanceId: 'i-0', hook: HOOK.name }])
+    t.same(alarms, [])
+    const gone = decide({ ...taken, view: { ...pool.view, hooks: [] } })
+    t.same(gone.memory.hooks, [], 'what is told counts')
+  },
+)

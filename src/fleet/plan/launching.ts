@@ -9,16 +9,16 @@ import type { AwsHook } from '../../platform/index.ts'
 import { act, toOpenHook, type Draft } from './draft.ts'
 import { note, type Unit } from './unit.ts'
 import { chooseLaunchHook } from '../lifecycle/hooks.ts'
-import type { PoolView } from '../view.ts'
+import type { PoolMemory } from '../memory.ts'
 import { COMPLETION_SHOWS_MS } from './waiting.ts'
 
 const LAUNCHING = 'Pending:Wait'
 
 export function handleLaunching(draft: Draft): void {
-  const { view, units, notes } = draft
+  const { memory, units, notes } = draft
   const launching = units.filter(isLaunching)
   if (launching.length === 0) return
-  const choice = chooseLaunchHook(view.hooks ?? [])
+  const choice = chooseLaunchHook(memory.hooks ?? [])
   if (choice.kind === 'several') {
     notes.push(`several launching hooks begin with "caravan": ${choice.names.join(', ')}`)
   }
@@ -48,7 +48,7 @@ function handle(draft: Draft, unit: Unit, hook: AwsHook): void {
  * @returns false when it does not wait for us.
  */
 export function abandonLaunch(draft: Draft, unit: Unit, reason: string): boolean {
-  const hook = launchHookOf(draft.view, unit)
+  const hook = launchHookOf(draft.memory, unit)
   if (hook === null) return false
   const { name: pool, group } = draft.policy
   const intent = { kind: 'abandon', pool, group, hook, instanceId: unit.id, to: 'replace' } as const
@@ -57,7 +57,7 @@ export function abandonLaunch(draft: Draft, unit: Unit, reason: string): boolean
   return true
 }
 
-function launchHookOf({ hooks }: PoolView, unit: Unit): string | null {
+function launchHookOf({ hooks }: PoolMemory, unit: Unit): string | null {
   if (!isLaunching(unit)) return null
   const choice = chooseLaunchHook(hooks ?? [])
   return choice.kind === 'one' ? choice.hook.name : null

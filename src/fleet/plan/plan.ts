@@ -59,6 +59,7 @@ export function survey(
   nowMs: number,
 ): Draft {
   const memory = copyMemory(remembered)
+  memory.hooks = view.hooks ?? memory.hooks
   const { group } = view
   const lists = { intents: [], hooks: [], alarms: [], actions: [] }
   if (group === null) {

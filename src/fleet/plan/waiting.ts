@@ -25,9 +25,11 @@ export function handleWaiting(draft: Draft): void {
   forgetCompletions(draft)
   const { waiting } = draft.byState
   if (waiting.length === 0) return
-  const { hooks } = draft.view
+  const { hooks } = draft.memory
   if (hooks === null) {
-    draft.notes.push('machines wait for a hook, and the hooks of the group are not known yet')
+    const text = 'machines wait for a hook, and the hooks of the group can not be read'
+    draft.notes.push(text)
+    draft.alarms.push({ key: 'hook', text, about: draft.policy.group })
     return
   }
   const choice = chooseHook(hooks, undefined)
