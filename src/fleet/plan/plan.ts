@@ -59,7 +59,6 @@ export function survey(
   nowMs: number,
 ): Draft {
   const memory = copyMemory(remembered)
-  memory.hooks = view.hooks ?? memory.hooks
   const { group } = view
   const lists = { intents: [], hooks: [], alarms: [], actions: [] }
   if (group === null) {
@@ -68,6 +67,7 @@ export function survey(
     const byState = groupByState([])
     return { view, policy, memory, nowMs, units: [], byState, sizes, notes: [], ...lists }
   }
+  memory.hooks = view.hooks ?? memory.hooks
   const foreign = noteDesired(group, memory, nowMs)
   const units = takeStock(view, policy, memory, nowMs)
   const sizes = findSizes(group, units, policy, memory, nowMs)
