@@ -250,7 +250,7 @@ export class Cluster {
       }
       return mortal.intercept(call, async () => {
         const answer = await (intercept === undefined ? asHolder() : intercept(call, asHolder))
-        if (answer !== 'cut') this.watch.onAnswer(call)
+        if (answer !== 'cut') this.watch.onAnswer(call, answer)
         return answer as Awaited<ReturnType<typeof next>>
       })
     }

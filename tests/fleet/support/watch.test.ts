@@ -89,9 +89,14 @@ t.test('a hook must not lapse, and its cap must be told before', async (t) => {
   t.same(as(null, cap), [])
 })
 
-t.test('nobody can beat for what AWS tells nobody of, as long as it is asked', async (t) => {
+t.test('nobody can beat for what AWS does not show, or does not take', async (t) => {
   const look = { service: 'autoscaling', action: 'DescribeAutoScalingGroups', input: {} } as const
-  const lapse = async ({ everyMs = 15_000, answersAt = -1 } = {}) => {
+  const input = { InstanceId: INSTANCE, LifecycleHookName: 'drain' }
+  const beat = { ...look, action: 'RecordLifecycleActionHeartbeat', input }
+  const list = (LifecycleState: string) => {
+    return { AutoScalingGroups: [{ Instances: [{ InstanceId: INSTANCE, LifecycleState }] }] }
+  }
+  const lapse = async ({ everyMs = 15_000, beats = false, shows = '' } = {}) => {
     const { watch, clock, as } = aWatch({ slices: 0 })
     const transition = 'autoscaling:EC2_INSTANCE_TERMINATING' as const
     const times = { token: 't', deadlineAt: 0, capAt: 0, transition }
@@ -99,13 +104,18 @@ t.test('nobody can beat for what AWS tells nobody of, as long as it is asked', a
     for (let ms = 0; ms < 60_000; ms += everyMs) {
       await clock.tick(everyMs)
       watch.onCall('one', look)
-      if (ms / everyMs === answersAt) watch.onAnswer(look)
+      if (shows !== '' && ms === 0) watch.onAnswer(look, list(shows))
+      if (beats) watch.onCall('one', beat)
     }
     return as(null, () => watch.onEvent(closed('timeout')))
   }
   t.same(await lapse(), [])
-  t.match(await lapse({ answersAt: 2 }), [/lapsed/], 'one answer came')
+  t.same(await lapse({ shows: 'InService' }), [], 'a list that lags shows nothing')
   t.match(await lapse({ everyMs: 30_000 }), [/lapsed/], 'it was asked twice only')
+  const shows = 'Terminating:Wait'
+  t.match(await lapse({ shows }), [/lapsed/], 'it was known, and nobody beat')
+  t.same(await lapse({ shows, beats: true }), [], 'all heartbeats were refused')
+  t.match(await lapse({ shows, beats: true, everyMs: 30_000 }), [/lapsed/], 'there were two')
 })
 
 t.test('sizes are kept within the bounds by us, whatever others do', async (t) => {

@@ -2,11 +2,10 @@
  * What must never happen to a cluster, and who did it: the difference between a slice that somebody else has
  * ended and one that we have is all that counts.
  */
-import type { AwsIntercept, WorldEvent } from '../../../src/dev/aws/index.ts'
+import type { WorldEvent } from '../../../src/dev/aws/index.ts'
 import type { Clock } from '../../../src/platform/index.ts'
 import type { FakeNomad } from './nomad.ts'
-
-type AwsCall = Parameters<AwsIntercept>[0]
+import { Refusals, type AwsAnswer, type AwsCall } from './refusals.ts'
 
 export interface Line {
   at: number
@@ -39,9 +38,7 @@ export class Watch {
   actor: string | null = null
   /** Until when a person is to blame for what runs on a machine. */
   readonly #excusedMs = new Map<string, number>()
-  readonly #looks = new Looks()
-  /** When the hook of an instance began to wait. */
-  readonly #openedMs = new Map<string, number>()
+  readonly #refusals = new Refusals()
   readonly #watched: Watched
 
   constructor(watched: Watched) {
@@ -58,8 +55,9 @@ export class Watch {
   }
 
   /** What a controller asks for, whatever becomes of it. */
-  onCall(actor: string, { action, input }: AwsCall): void {
-    if (action === LOOK) this.#looks.ask(this.#watched.clock.monotonic())
+  onCall(actor: string, call: AwsCall): void {
+    const { action, input } = call
+    this.#refusals.onCall(call, this.#watched.clock.monotonic())
     const ended = ENDINGS[action]?.(input) ?? []
     for (const instance of ended) {
       const running = this.#runningOn(instance)
@@ -69,16 +67,14 @@ export class Watch {
   }
 
   /** AWS has told a controller what it asked for. */
-  onAnswer({ action }: AwsCall): void {
-    if (action === LOOK) this.#looks.answer(this.#watched.clock.monotonic())
+  onAnswer(call: AwsCall, answer: AwsAnswer): void {
+    this.#refusals.onAnswer(call, answer, this.#watched.clock.monotonic())
   }
 
   onEvent(event: WorldEvent): void {
-    if (event.type === 'action-opened') {
-      this.#openedMs.set(`${event.instance} ${event.hook}`, this.#watched.clock.monotonic())
-    }
     if (event.type === 'desired') this.#judgeSize(event)
     if (event.type === 'action-closed') this.#judgeClosing(event)
+    this.#refusals.onEvent(event, this.#watched.clock.monotonic())
   }
 
   #judgeSize({ group, from, to }: Extract<WorldEvent, { type: 'desired' }>): void {
@@ -100,11 +96,10 @@ export class Watch {
     if (by === 'complete' && this.actor !== null && running > 0) {
       this.violate(`${this.actor} completed the hook of ${instance} while ${running} slices ran`)
     }
-    const openedMs = this.#openedMs.get(`${instance} ${hook}`) ?? -Infinity
     if (
       by === 'timeout' &&
       !this.#isTold(/^(?:machines wait for a hook|the group has several hooks)/) &&
-      !this.#looks.areRefused(openedMs, this.#watched.clock.monotonic())
+      !this.#refusals.explain(instance, hook, this.#watched.clock.monotonic())
     ) {
       this.violate(`the hook of ${instance} lapsed`)
     }
@@ -123,34 +118,6 @@ export class Watch {
     const node = this.#watched.nomad.nodeOf(instance)
     if (node === undefined || node.Status === 'down') return 0
     return this.#watched.nomad.liveOn(node.ID).length
-  }
-}
-
-/** What a wait is known from. */
-const LOOK = 'DescribeAutoScalingGroups'
-
-/** Whoever asks more rarely than this has not tried to know. */
-const LOOKS_APART_MS = 20_000
-const LOOKS_KEPT = 1000
-
-/** Of all controllers, at the groups: where AWS answers none of them, nobody can know of a wait. */
-class Looks {
-  #askedMs: number[] = []
-  #answeredMs = -Infinity
-
-  ask(atMs: number): void {
-    this.#askedMs = [...this.#askedMs.slice(-LOOKS_KEPT), atMs]
-  }
-
-  answer(atMs: number): void {
-    this.#answeredMs = atMs
-  }
-
-  /** Whether AWS was asked again and again from then to then, and never answered. */
-  areRefused(fromMs: number, toMs: number): boolean {
-    if (this.#answeredMs >= fromMs) return false
-    const times = [fromMs, ...this.#askedMs.filter((atMs) => atMs > fromMs), toMs]
-    return times.every((atMs, at) => atMs - (times[at - 1] ?? atMs) <= LOOKS_APART_MS)
   }
 }
 
