@@ -62,7 +62,7 @@ export interface Cordon {
 
 export interface PoolMemory {
   pool: string
-  /** Of the group, as they were read last; null before. They are for beating, when AWS does not tell them. */
+  /** Of the group, as they were read last, for when AWS does not tell them; null before. */
   hooks: readonly AwsHook[] | null
   /** By instance id. Never changed, only replaced. */
   units: ReadonlyMap<string, UnitMemory>

@@ -21,7 +21,7 @@ export type Render<T> = (scope: Scope) => T
 export interface Compiling {
   variables: ReadonlySet<string>
   /** How often variables were referred to so far: what refers to none is the same for every slice. */
-  references: { count: number }
+  references: number
   /** Gets the line of every block and attribute by its dotted path. */
   lines: Map<string, number>
   report: (place: Place, message: string) => void
@@ -64,7 +64,7 @@ function compileLeaf(leaf: HclLeaf, path: string, compiling: Compiling): Render<
   if (!checkParts(leaf, path, compiling)) return () => null
   if (typeof value !== 'string' || leaf.interpolations.length === 0) return () => value
   const parts = splitText(value)
-  if (parts.some(({ kind }) => kind === 'variable')) compiling.references.count += 1
+  if (parts.some(({ kind }) => kind === 'variable')) compiling.references += 1
   if (parts.some((part, at) => part.kind === 'runtime' && startsWithBrace(parts[at + 1]))) {
     compiling.report(
       place,

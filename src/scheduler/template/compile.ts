@@ -27,10 +27,9 @@ export function compileBlock(
   compiling: Compiling,
   own: WireObject = {},
 ): Render<WireObject> {
-  const { references } = compiling
-  const before = references.count
+  const before = compiling.references
   const render = compileContent(block, content, path, compiling, own)
-  return references.count === before ? once(render) : render
+  return compiling.references === before ? once(render) : render
 }
 
 /** Thousands of slices start at once, and most of a job is the same in all of them. */

@@ -63,7 +63,7 @@ function readLiteral(
 ): TemplateValue {
   const compiling: Compiling = {
     variables: new Set(),
-    references: { count: 0 },
+    references: 0,
     lines: new Map(),
     report,
   }

@@ -38,7 +38,7 @@ export async function loadTemplate(text: string, file: string): Promise<JobTempl
   const path = `job.${label}`
   const lines = new Map([[path, job?.line ?? 1]])
   const names = new Set(variables.map((variable) => variable.name))
-  const compiling: Compiling = { variables: names, references: { count: 0 }, lines, report }
+  const compiling: Compiling = { variables: names, references: 0, lines, report }
   const render: Render<WireObject> = job
     ? compileBlock(job, jobSchema, path, compiling, { ID: label, Name: label })
     : () => ({})

@@ -15,7 +15,7 @@ interface Wait {
   openedMs: number
   /** When an answer first showed it; null before. */
   shownMs: number | null
-  /** When a heartbeat was asked for since then. */
+  /** When heartbeats were asked for. */
   beatsMs: number[]
 }
 
@@ -62,7 +62,7 @@ export class Refusals {
     const wait = this.#waits.get(keyOf(instance, hook))
     if (wait === undefined) return false
     const { openedMs, shownMs, beatsMs } = wait
-    // A heartbeat that was taken would have moved the end.
+    // Of a longer hook the last heartbeat that was taken is long ago: whoever beat no more since is blamed.
     if (shownMs !== null) return isOften([shownMs, ...beatsMs.filter((ms) => ms > shownMs), nowMs])
     return isOften([openedMs, ...this.#looksMs.filter((ms) => ms > openedMs), nowMs])
   }
