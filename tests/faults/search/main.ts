@@ -38,7 +38,7 @@ await Promise.all(Array.from({ length: Number(values.jobs) }, work))
 const seconds = Math.round((performance.now() - began) / 1000)
 say(`${count} seeds from ${first} in ${seconds} s: ${count - bad.length} clean`)
 if (bad.length > 0) say(`violated by: ${bad.sort((a, b) => a - b).join(', ')}`)
-// Pipes of programs that were killed may be left, and Node.js can spin on them for ever as it cleans up.
+// Nothing that a killed program left open keeps the search from its end.
 process.stdout.write('', () => process.exit(bad.length > 0 ? 1 : 0))
 
 function report({

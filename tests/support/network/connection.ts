@@ -61,8 +61,10 @@ export class Connection {
   reset(): void {
     for (const socket of [this.#near, this.#far]) {
       if (socket.destroyed) continue
-      // Unix sockets know no reset.
-      if (socket.remoteFamily === undefined) socket.destroy()
+      // Unix sockets know no reset. One whose end is on its way refuses it, is never closed, and Node.js 26 then
+      // waits for it in a busy loop when the process is to end.
+      const isEnding = socket.writableEnded && !socket.writableFinished
+      if (socket.remoteFamily === undefined || isEnding) socket.destroy()
       else socket.resetAndDestroy()
     }
     this.#end()

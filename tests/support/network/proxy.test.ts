@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { Connection } from './connection.ts'
 import { type Proxy, startProxy } from './proxy.ts'
 
 /** A server that answers with what it was asked, and a proxy before it. */
@@ -97,4 +98,20 @@ t.test('a closed proxy leaves no connection open', async (t) => {
   await proxy.close()
   await closed
   t.equal(proxy.connectionCount, 0)
+})
+
+t.test('a connection that is cut while its end is on its way is closed all the same', async (t) => {
+  const { proxy } = await start(t)
+  const weather = { isBlackhole: false, delayMs: 0, armed: [] }
+  const front = createNetServer({ allowHalfOpen: true })
+  await once(front.listen(0, '127.0.0.1'), 'listening')
+  const client = connect((front.address() as AddressInfo).port, '127.0.0.1').resume()
+  const [near] = (await once(front, 'connection')) as [Socket]
+  const connection = new Connection(near, proxy.url, weather)
+  near.end()
+  connection.reset()
+  await once(near, 'close', { signal: AbortSignal.timeout(5000) })
+  t.ok(near.destroyed)
+  client.destroy()
+  front.close()
 })
