@@ -113,10 +113,10 @@ t.test('F6: a hook that lapsed is beaten for no more; its slices run elsewhere',
     intercept: refusing(rules),
   })
   rules[BEAT].times = Infinity
-  const instance = endByHand(cluster)
+  endByHand(cluster)
   await cluster.until('it lapses', () => closings(cluster).length > 0)
   t.same(closings(cluster), ['timeout'])
-  t.match(cluster.violations, [`the hook of ${instance} lapsed`], 'no beat came through')
+  t.same(cluster.violations, [], 'who asks all the time and is refused is not to blame')
   rules[BEAT].times = 0
   const before = count(cluster, BEAT)
   await cluster.pass(MINUTE)
