@@ -136,9 +136,10 @@ function inspect({ cluster }: Scene): void {
       const { machine, state, isProtected, inServiceAt } = member
       // Of one that goes it says nothing any more.
       if (state.value !== 'InService') continue
-      // Its group may protect a new one until its node has come.
+      // Its group may protect a new one until its node has come, or is given up.
+      const mayMs = cluster.nomad.nodeOf(machine.id) === undefined ? 25 * MINUTE : 5 * MINUTE
       const servedMs = aws.world.now - (inServiceAt ?? aws.world.now)
-      if (isProtected && servedMs > 5 * MINUTE)
+      if (isProtected && servedMs > mayMs)
         watch.violate(`${machine.id} is still protected, and nothing runs on it`)
     }
   }

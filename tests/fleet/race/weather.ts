@@ -71,14 +71,14 @@ export class Weather {
   async #read<Answer>(read: () => Promise<Answer>, signal?: AbortSignal): Promise<Answer> {
     await this.#reach(signal)
     const answer = await read()
-    await this.#travel()
+    await this.#travel(signal)
     return answer
   }
 
   async #write<Answer>(write: () => Promise<Answer>, signal?: AbortSignal): Promise<Answer> {
     await this.#reach(signal)
     const answer = await write()
-    await this.#travel()
+    await this.#travel(signal)
     if (this.#dice.chance(this.rate / 4)) {
       throw new CaravanError('NOMAD_UNKNOWN_OUTCOME', 'the answer of Nomad is lost, by chance')
     }
@@ -87,7 +87,7 @@ export class Weather {
 
   /** @throws Error when Nomad is not reached, or not in time. */
   async #reach(signal: AbortSignal | undefined): Promise<void> {
-    await this.#travel()
+    await this.#travel(signal)
     const { silentUntilMs, hangs } = this.nomad
     const leftMs = silentUntilMs - this.#clock.monotonic()
     if (leftMs > 0 && hangs) {
@@ -98,7 +98,9 @@ export class Weather {
     }
   }
 
-  async #travel(): Promise<void> {
-    if (this.slowMs > 0) await sleep(this.#clock, this.#dice.number() ** 2 * this.slowMs)
+  /** @throws what the signal says, when it comes first: the client of Nomad waits no longer either. */
+  async #travel(signal?: AbortSignal): Promise<void> {
+    if (this.slowMs > 0) await sleep(this.#clock, this.#dice.number() ** 2 * this.slowMs, signal)
+    signal?.throwIfAborted()
   }
 }
