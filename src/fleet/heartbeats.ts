@@ -205,10 +205,12 @@ class Wheel implements Heartbeats {
         this.#isOver(armed)
         return
       }
+      // A look may have found a shorter one while the beat was under way.
+      const heldMs = Math.min(timeoutMs, armed.hook.timeoutMs)
       armed.lastMs = sentMs
-      armed.expiresMs = sentMs + timeoutMs
+      armed.expiresMs = sentMs + heldMs
       armed.failures = 0
-      this.#schedule(armed, this.#restOf(timeoutMs))
+      this.#schedule(armed, this.#restOf(heldMs))
     } catch (cause) {
       if (this.#stopping.signal.aborted) return
       armed.failures += 1

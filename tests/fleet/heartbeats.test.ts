@@ -93,6 +93,22 @@ t.test('a timeout that was shortened just before a beat brings the next one forw
   )
 })
 
+t.test('F3: a look that finds a shorter timeout while a beat is under way is heard', async (t) => {
+  const beat = Promise.withResolvers<'done'>()
+  const { clock, beats, heartbeats } = wheel(t, {
+    timeoutMs: 600_000,
+    answer: () => (beats.length === 1 ? beat.promise : Promise.resolve('done')),
+  })
+  heartbeats.set('linux', [hook('i-1', 600_000)])
+  await clock.tick(1000)
+  heartbeats.set('linux', [hook('i-1', 60_000)])
+  beat.resolve('done')
+  await clock.tick(0)
+  t.match(heartbeats.list(), [{ expiresMs: 60_000 }])
+  await clock.tick(20_000)
+  t.equal(beats.length, 2)
+})
+
 t.test('F7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
   let failures = 6
   const { clock, beats, heartbeats } = wheel(t, {
