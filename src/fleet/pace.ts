@@ -2,13 +2,13 @@
  * Looks become rarer while AWS throttles. A bucket that is empty is not filled by asking, and whoever takes
  * every token for looking has none left for doing something.
  */
-import { awsProblemOf } from '../platform/index.ts'
+import { awsProblemOf, type Clock } from '../platform/index.ts'
 import type { FleetGroups } from './ports.ts'
 
 export interface Pace {
   /** The same calls; those that AWS throttles are noted. */
   watch(aws: FleetGroups): FleetGroups
-  /** How long to rest at least, after a tick. */
+  /** How long to rest at least, after a tick: it counts from when the groups were read, or should have been. */
   restMs(): number
 }
 
@@ -19,8 +19,9 @@ const MOST_MS = 15_000
 const UP = 2
 const DOWN = 0.8
 
-export function createPace(): Pace {
+export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
   let restMs = 0
+  let readMs = -Infinity
   let isThrottled = false
   const note =
     <Args extends unknown[], Answer>(call: (...args: Args) => Promise<Answer>) =>
@@ -31,10 +32,13 @@ export function createPace(): Pace {
       })
       return answer
     }
+  const noteRead = () => {
+    readMs = clock.monotonic()
+  }
   return {
     watch: (aws) => ({
       region: aws.region,
-      readGroups: note(aws.readGroups),
+      readGroups: note((...args) => aws.readGroups(...args).finally(noteRead)),
       readMembers: note(aws.readMembers),
       readHooks: note(aws.readHooks),
       readActivities: note(aws.readActivities),
@@ -53,7 +57,8 @@ export function createPace(): Pace {
       if (isThrottled) restMs = Math.min(MOST_MS, Math.max(LEAST_MS, restMs * UP))
       else restMs = restMs * DOWN < LEAST_MS ? 0 : restMs * DOWN
       isThrottled = false
-      return restMs
+      // A look that has waited for Nomad since has asked AWS for nothing meanwhile.
+      return Math.max(0, restMs - (clock.monotonic() - readMs))
     },
   }
 }

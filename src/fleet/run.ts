@@ -60,7 +60,7 @@ export function startFleet(
   const stopping = new AbortController()
   let rest = new AbortController()
   const wake = () => rest.abort(WOKEN)
-  const pace = createPace()
+  const pace = createPace(clock)
   const watched = new Map<string, FleetGroups>()
   const awsOf = (region: string): FleetGroups => {
     const known = watched.get(region) ?? pace.watch(deps.awsOf(region))

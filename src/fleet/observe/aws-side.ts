@@ -1,13 +1,12 @@
 /** What AWS shows of the pools of one region, asked for as seldom as each of it changes. */
-import {
-  awsProblemOf,
-  type AwsActivity,
-  type AwsGroup,
-  type AwsHook,
-  type AwsInstance,
-  type AwsMember,
-  type AwsTemplate,
-  type Log,
+import type {
+  AwsActivity,
+  AwsGroup,
+  AwsHook,
+  AwsInstance,
+  AwsMember,
+  AwsTemplate,
+  Log,
 } from '../../platform/index.ts'
 import type { FleetGroups } from '../ports.ts'
 
@@ -113,7 +112,7 @@ export class AwsReader {
     if (this.#groups !== null && isFresh && [...this.#groups.values()].every(isSettled)) {
       return this.#groups
     }
-    const read = await this.#askTwice(() => this.#aws.readGroups(this.#names, { signal }), signal)
+    const read = await this.#aws.readGroups(this.#names, { signal })
     this.#groups = new Map(read.map((group) => [group.name, group]))
     this.#groupsAtMs = nowMs
     return this.#groups
@@ -227,20 +226,6 @@ export class AwsReader {
     this.#warm = members.filter(isWarm)
     const inGroups = new Set(members.map(({ instanceId }) => instanceId))
     return instances.filter(({ instanceId }) => !inGroups.has(instanceId))
-  }
-
-  /**
-   * The next look may begin only when Nomad has answered this one, or after its ten seconds: a third of the
-   * shortest hook. Who was told to ask more slowly does not ask again.
-   */
-  async #askTwice<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    try {
-      return await ask()
-    } catch (cause) {
-      if (signal.aborted || awsProblemOf(cause) !== 'unreachable') throw cause
-      this.#log.warn('AWS is asked once more', { region: this.#aws.region, cause })
-      return ask()
-    }
   }
 
   /** What is not needed for a decision may fail: it is asked for again. */

@@ -1,5 +1,5 @@
 /** One look at everything: who is asked, in which order, and what may fail without harm. */
-import { deadline, type Clock, type Log } from '../../platform/index.ts'
+import { awsProblemOf, deadline, sleep, type Clock, type Log } from '../../platform/index.ts'
 import type { PoolPolicy } from '../policy.ts'
 import type { Demand, DemandSource, FleetGroups, FleetNomad, Orders } from '../ports.ts'
 import type { DeadNodeView, PoolView } from '../view.ts'
@@ -30,8 +30,13 @@ export interface Look {
 const NOMAD_MS = 10_000
 const DEMAND_MS = 3000
 const AWS_MS = 30_000
+/** Before AWS is asked again within a look, and when it has throttled the last time. */
+const AGAIN_MS = { failed: 500, throttled: 3000 }
 /** Between two questions about the same machine that is in no list any more. */
 const GONE_MS = 20_000
+
+/** Made once: an abort without a reason makes one with a stack each time. */
+const ANSWERED = new Error('all others have answered')
 
 export class Observer {
   readonly #deps: ObserverDeps
@@ -82,12 +87,16 @@ export class Observer {
       }
     }
     const parts = { identities: this.#identities, deadlines: this.#deadlines }
-    const [nomad, demand, ...sides] = await Promise.all([
+    const answered = new AbortController()
+    const others = Promise.all([
       orNull('Nomad', NOMAD_MS, (inner) => readNomad(this.#deps.nomad, parts, inner)),
       orNull('demand', DEMAND_MS, (inner) => this.#deps.demand.read(inner)),
-      ...this.#readers.map(({ reader, aws }) =>
-        orNull(`Auto Scaling in ${aws.region}`, AWS_MS, (inner) =>
-          reader.read(startedMs, inner, onGroup),
+    ]).finally(() => answered.abort(ANSWERED))
+    const [[nomad, demand], ...sides] = await Promise.all([
+      others,
+      ...this.#readers.map(({ reader, aws: { region } }) =>
+        orNull(`Auto Scaling in ${region}`, AWS_MS, (inner) =>
+          this.#untilRead(() => reader.read(startedMs, inner, onGroup), inner, answered.signal),
         ),
       ),
     ])
@@ -106,6 +115,29 @@ export class Observer {
       }
     }
     return { views, faults }
+  }
+
+  /**
+   * Machines that wait must be seen soon, and the next look begins only when this one has everything: that is
+   * ten seconds when Nomad hangs, of the thirty that the shortest hook waits. So AWS is asked again meanwhile.
+   */
+  async #untilRead<T>(
+    read: () => Promise<T>,
+    signal: AbortSignal,
+    answered: AbortSignal,
+  ): Promise<T> {
+    for (;;) {
+      try {
+        return await read()
+      } catch (cause) {
+        const problem = awsProblemOf(cause)
+        if (signal.aborted || (problem !== 'unreachable' && problem !== 'throttled')) throw cause
+        const restMs = problem === 'throttled' ? AGAIN_MS.throttled : AGAIN_MS.failed
+        await sleep(this.#deps.clock, restMs, AbortSignal.any([signal, answered]))
+        if (signal.aborted || answered.aborted) throw cause
+        this.#deps.log.warn('AWS is asked once more', { cause })
+      }
+    }
   }
 
   /** Something was changed in AWS: the next look asks again. */
