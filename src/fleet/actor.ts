@@ -124,7 +124,7 @@ async function protect(
 
 /** Everything that must hold is read once more: between the plan and now somebody may have acted. */
 async function terminate(
-  { pool, group: name, instanceId, nodeId, decrement }: Of<'terminate'>,
+  { pool, group: name, instanceId, nodeId, decrement, sizeAfter }: Of<'terminate'>,
   { awsOf, nomad }: ActorDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -135,6 +135,10 @@ async function terminate(
   if (group.suspended.includes('Terminate')) return refused('terminating is suspended')
   if (decrement && group.desired <= group.min) {
     return refused(`the group is at its minimum of ${group.min}`)
+  }
+  // The pool's own minimum AWS does not know.
+  if (decrement && group.desired <= sizeAfter) {
+    return refused(`the size is ${group.desired} already: somebody else has changed it`)
   }
   if (await aws.isRefreshing(name, { signal })) return refused('the group is being refreshed')
   const busy = await whyNotEmpty(nomad, nodeId, signal)

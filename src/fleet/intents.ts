@@ -36,6 +36,8 @@ export type Intent =
       /** Its node, which is proven empty once more before the call; null when it never had one. */
       nodeId: string | null
       decrement: boolean
+      /** What is left of the group's size when it goes: less would mean that somebody else takes away as well. */
+      sizeAfter: number
       reason: VictimReason
     }
   | {

@@ -47,6 +47,8 @@ function start(unit: UnitOptions, over: Partial<AwsGroup> = {}) {
 }
 
 const about = { pool: 'linux', group: 'clients', instanceId: 'i-0' }
+const decrement = { decrement: true, sizeAfter: 0 }
+const terminate = { kind: 'terminate', ...about, ...decrement, reason: 'idle' } as const
 
 t.test('F20: what runs unseen holds up the call that would end it', async (t) => {
   const member = { lifecycle: 'Terminating:Retained' }
@@ -56,11 +58,7 @@ t.test('F20: what runs unseen holds up the call that would end it', async (t) =>
       (nodeId) => ({ kind: 'complete', ...about, hook: 'drain', nodeId, reason: '' }),
       'CONTINUE i-0',
     ],
-    [
-      { state: 'cordoned' },
-      (nodeId) => ({ kind: 'terminate', ...about, nodeId, decrement: true, reason: 'idle' }),
-      'terminate i-0 true',
-    ],
+    [{ state: 'cordoned' }, (nodeId) => ({ ...terminate, nodeId }), 'terminate i-0 true'],
     [
       { state: 'waiting', member },
       (nodeId) => ({ kind: 'end_retained', ...about, nodeId }),
@@ -102,4 +100,14 @@ t.test('F13: a launch is given up only while it waits', async (t) => {
   const waiting = start({ member: { lifecycle: 'Pending:Wait' } })
   t.match(await waiting.act(intent), { kind: 'done' })
   t.same(waiting.calls, ['ABANDON i-0'])
+})
+
+t.test('F41: who finds the size taken down by somebody else takes nothing more', async (t) => {
+  const tryAt = async (desired: number, more: { decrement?: boolean } = {}) => {
+    const { act, calls } = start({ state: 'booting' }, { desired, min: 0 })
+    return { ...(await act({ ...terminate, nodeId: null, sizeAfter: 2, ...more })), calls }
+  }
+  t.match(await tryAt(3), { kind: 'done', calls: ['terminate i-0 true'] })
+  t.match(await tryAt(2), { kind: 'refused', text: /^the size is 2 already/, calls: [] })
+  t.match(await tryAt(2, { decrement: false }), { kind: 'done', calls: ['terminate i-0 false'] })
 })

@@ -116,10 +116,10 @@ function commit(draft: Draft, counts: Counts, unit: Unit, reason: VictimReason):
   note(unit, { committedMs: draft.nowMs, isDecremented: decrement })
   const { name: pool } = draft.policy
   const nodeId = unit.view.node?.id ?? null
-  const { id: instanceId } = unit
+  const about = { pool, group: group.name, instanceId: unit.id, nodeId }
   act(
     draft,
-    { kind: 'terminate', pool, group: group.name, instanceId, nodeId, decrement, reason },
+    { kind: 'terminate', ...about, decrement, sizeAfter: counts.size, reason },
     `${reasonText(draft, unit, reason)}${decrement ? '' : '; another one comes in its place'}`,
   )
 }

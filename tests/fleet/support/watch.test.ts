@@ -127,3 +127,21 @@ t.test('sizes are kept within the bounds by us, whatever others do', async (t) =
   t.same(as('one', resize(0, 1)), [], 'or too small')
   t.same(as(null, resize(2, 0)), [])
 })
+
+t.test('nobody can know of a size that was changed since it was told', async (t) => {
+  const { watch, as } = aWatch()
+  const look = { service: 'autoscaling', action: 'DescribeAutoScalingGroups', input: {} } as const
+  const tell = (DesiredCapacity: number) =>
+    watch.onAnswer(look, {
+      AutoScalingGroups: [{ AutoScalingGroupName: GROUP, DesiredCapacity, Instances: [] }],
+    })
+  const resize = (from: number, to: number) => () => watch.onEvent(resized(from, to))
+  tell(3)
+  t.same(as('one', resize(2, 1)), [], 'it was 3')
+  t.match(as('one', resize(2, 1)), [/from 2 to 1/], 'its own change it knows')
+  tell(3)
+  t.same(as('one', resize(3, 2)), [])
+  t.match(as('one', resize(2, 1)), [/from 2 to 1/])
+  tell(2)
+  t.match(as('one', resize(2, 1)), [/from 2 to 1/])
+})

@@ -39,6 +39,8 @@ export class Watch {
   /** Until when a person is to blame for what runs on a machine. */
   readonly #excusedMs = new Map<string, number>()
   readonly #refusals = new Refusals()
+  /** Sizes of groups as controllers were told them last, and have changed them since. */
+  readonly #toldSizes = new Map<string, number>()
   readonly #watched: Watched
 
   constructor(watched: Watched) {
@@ -69,6 +71,11 @@ export class Watch {
   /** AWS has told a controller what it asked for. */
   onAnswer(call: AwsCall, answer: AwsAnswer): void {
     this.#refusals.onAnswer(call, answer, this.#watched.clock.monotonic())
+    if (call.action !== 'DescribeAutoScalingGroups') return
+    const { AutoScalingGroups: groups = [] } = answer as Groups
+    for (const { AutoScalingGroupName: name, DesiredCapacity: size } of groups) {
+      if (name !== undefined && size !== undefined) this.#toldSizes.set(name, size)
+    }
   }
 
   onEvent(event: WorldEvent): void {
@@ -79,6 +86,10 @@ export class Watch {
 
   #judgeSize({ group, from, to }: Extract<WorldEvent, { type: 'desired' }>): void {
     if (this.actor === null) return
+    const told = this.#toldSizes.get(group)
+    if (told !== undefined) this.#toldSizes.set(group, told + to - from)
+    // Between the last answer and the call somebody else has taken away, too: nobody can know.
+    if (told !== undefined && to < from && told > from) return
     const { min, max } = this.#watched.boundsOf(group)
     if (to > from ? to > max : to < min) {
       this.violate(
@@ -119,6 +130,10 @@ export class Watch {
     if (node === undefined || node.Status === 'down') return 0
     return this.#watched.nomad.liveOn(node.ID).length
   }
+}
+
+interface Groups {
+  AutoScalingGroups?: { AutoScalingGroupName?: string; DesiredCapacity?: number }[]
 }
 
 /** Calls that end machines, and which. */
