@@ -32,7 +32,8 @@ t.test('F92: floors by a wall clock, at both edges of summer time', async (t) =>
 
 t.test('F70: machines go in our order before the group ends them for their age', async (t) => {
   const decide = (group: Partial<AwsGroup>, ageMs: number, maxAgeMs: number | null = null) => {
-    const { view, memory } = aPool([{}, {}, {}], { group })
+    const seen = { memory: { firstSeenMs: NOW - ageMs, readyMs: NOW - ageMs + 1 } }
+    const { view, memory } = aPool([seen, seen, seen], { group })
     for (const unit of view.units) Object.assign(unit, { launchedMs: NOW - ageMs })
     const policy = aPolicy({ min: 3, maxAgeMs, budget: { count: 1 } })
     return plan(view, policy, memory, NOW)

@@ -23,7 +23,7 @@ export function takeStock(
     const state = stateOf(unit, known, nowMs, launchMs)
     const own = remember(state, unit, known, nowMs)
     if (known.readyMs === null && own.readyMs !== null) noteBoot(memory, own, nowMs)
-    const ageMs = nowMs - (unit.launchedMs ?? own.firstSeenMs)
+    const ageMs = nowMs - bornMs(unit, own, maxAgeMs)
     return {
       id,
       state,
@@ -43,6 +43,17 @@ const LIFETIME_SHARE = 0.9
 export function maxAgeOf({ maxAgeMs }: PoolPolicy, group: AwsGroup | null): number {
   const lifetimeMs = group?.maxLifetimeMs ?? Infinity
   return Math.min(maxAgeMs ?? Infinity, lifetimeMs * LIFETIME_SHARE)
+}
+
+/**
+ * Its launch, by the clock of AWS. One that was too old already when we saw it boot is counted from then on: our
+ * clock is off, or it has been kept warm, and what would come in its place would be no younger.
+ */
+function bornMs({ launchedMs }: UnitView, own: UnitMemory, maxAgeMs: number): number {
+  const { firstSeenMs, readyMs } = own
+  if (launchedMs === null) return firstSeenMs
+  const wasSeenToBoot = readyMs === null || readyMs > firstSeenMs
+  return wasSeenToBoot && firstSeenMs - launchedMs > maxAgeMs ? firstSeenMs : launchedMs
 }
 
 function stateOf(unit: UnitView, own: UnitMemory, nowMs: number, launchMs: number): UnitState {
