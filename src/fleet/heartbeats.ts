@@ -59,7 +59,9 @@ export interface Beat {
 const BEATS_PER_TIMEOUT = 3
 /** A machine that is slow in between still has half of the share. */
 const JITTER = 0.15
-/** After a failure; a hook of 30 s, the shortest there is, still has several tries left. */
+/** Of all timeouts that Auto Scaling takes. */
+const SHORTEST_MS = 30_000
+/** After a failure; the shortest timeout still has several tries left. */
 const RETRY = { baseMs: 500, maxMs: 5000 }
 /** Calls at the same time: a hundred first beats take three rounds. */
 const CALLS_MAX = 40
@@ -261,7 +263,10 @@ class Wheel implements Heartbeats {
     this.#schedule(armed, Math.max(0, lastMs + this.#restOf(hook.timeoutMs) - nowMs))
   }
 
-  /** As it is now, shared by all that beat for the group at the time; the known one when it can not be read. */
+  /**
+   * As it is now, shared by all that beat for the group at the time. One that can not be read may have become
+   * the shortest there is.
+   */
   async #readTimeout(pool: string, hook: OpenHook): Promise<number> {
     const { clock, awsOf, log } = this.#deps
     const key = `${pool} ${hook.group}`
@@ -277,7 +282,7 @@ class Wheel implements Heartbeats {
       return (await known.read).get(hook.hook) ?? hook.timeoutMs
     } catch (cause) {
       log.debug('the hooks could not be read before a heartbeat', { group: hook.group, cause })
-      return hook.timeoutMs
+      return Math.min(hook.timeoutMs, SHORTEST_MS)
     }
   }
 }

@@ -20,14 +20,17 @@ function wheel(
 ) {
   const clock = new TestClock()
   const beats: { instanceId: string; atMs: number }[] = []
-  const state = { timeoutMs: over.timeoutMs ?? 30_000, gone: 0 }
+  const state = { timeoutMs: over.timeoutMs ?? 30_000, gone: 0, isDeaf: false }
   const deps: HeartbeatDeps = {
     awsOf: () => ({
       async heartbeat({ instanceId }) {
         beats.push({ instanceId, atMs: clock.monotonic() })
         return over.answer === undefined ? 'done' : over.answer()
       },
-      readHooks: async () => [{ ...HOOK, timeoutMs: state.timeoutMs }],
+      async readHooks() {
+        if (state.isDeaf) throw new Error('Throttling')
+        return [{ ...HOOK, timeoutMs: state.timeoutMs }]
+      },
     }),
     clock,
     random: { number: () => 0.5 },
@@ -107,6 +110,17 @@ t.test('F3: a look that finds a shorter timeout while a beat is under way is hea
   t.match(heartbeats.list(), [{ expiresMs: 60_000 }])
   await clock.tick(20_000)
   t.equal(beats.length, 2)
+})
+
+t.test('F3: a timeout that can not be read is taken for the shortest until it can', async (t) => {
+  const { clock, beats, heartbeats, state } = wheel(t, { timeoutMs: 600_000 })
+  state.isDeaf = true
+  heartbeats.set('linux', [hook('i-1', 600_000)])
+  await clock.tick(30_000)
+  t.equal(beats.length, 4)
+  state.isDeaf = false
+  await clock.tick(210_000)
+  t.equal(beats.length, 6, 'one soon, the next after a third of ten minutes')
 })
 
 t.test('F7: a beat that fails is repeated soon, and for as long as it takes', async (t) => {
