@@ -25,8 +25,10 @@ export type HclResult =
  *
  * @param file its name, for the problems.
  */
-export async function parseHcl(text: string, file: string): Promise<HclResult> {
+export async function parseHcl(source: string, file: string): Promise<HclResult> {
   const parse = await loadParser()
+  // Half a surrogate pair has no UTF-8: the parser replaces it, so our own reading must too.
+  const text = source.toWellFormed()
   const { entries, faults } = scanHcl(text)
   // What our own reading refuses, the parser need not try: deep nesting would end its stack.
   const tree = faults.length > 0 ? null : parse(text)
@@ -95,7 +97,7 @@ function attachValue(value: HclValue, worth: unknown, file: string): void {
     for (const entry of value.entries) {
       // What a key with an expression in it will be called is not known here.
       if (entry.interpolations.length > 0 || entry.specials.length > 0) continue
-      attachValue(entry.value, memberOf(worth, entry.key), file)
+      attachValue(entry.value, memberOf(worth, entry.key) ?? equalMemberOf(worth, entry.key), file)
     }
   } else if (worth === null || ['string', 'number', 'boolean'].includes(typeof worth)) {
     value.value = worth as HclLeaf['value']
@@ -110,4 +112,11 @@ function attachValue(value: HclValue, worth: unknown, file: string): void {
 function memberOf(parent: unknown, key: string | number): unknown {
   if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return undefined
   return (parent as Record<string | number, unknown>)[key]
+}
+
+/** The parser composes characters by an older Unicode than Node.js, and leaves newer ones as they are. */
+function equalMemberOf(parent: unknown, key: string): unknown {
+  if (typeof parent !== 'object' || parent === null) return undefined
+  const equal = Object.keys(parent).find((other) => other.normalize('NFC') === key)
+  return equal === undefined ? undefined : memberOf(parent, equal)
 }

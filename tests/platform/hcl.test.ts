@@ -128,16 +128,6 @@ END
   t.equal(heredoc.kind === 'leaf' && heredoc.value, 'one\ntwo ${attr.x}\n')
 })
 
-t.test('a label is what was written, a key is composed: so does the parser', async (t) => {
-  const labelled = await parseHcl('job "e\u0301\uF9B5" {\n  x = 1\n}\n', 'a.hcl')
-  t.match(labelled, {
-    ok: true,
-    entries: [{ labels: ['e\u0301\uF9B5'], entries: [{ value: { value: 1 } }] }],
-  })
-  const keyed = await parseHcl('m = { "e\u0301" = 1 }\n', 'a.hcl')
-  t.match(keyed, { entries: [{ value: { entries: [{ key: '\u00e9', value: { value: 1 } }] } }] })
-})
-
 t.test('a syntax error is named with its line and a hint', async (t) => {
   const cases: [text: string, problem: string][] = [
     ['a = 1\nb = \nc = 2\n', 'a.hcl:2: expected a value'],
