@@ -1,19 +1,12 @@
 /** Hooks on the real clock: AWS is the emulator in this process, Nomad a table. */
-import { AwsEmulator, createInProcessClient } from '../../src/dev/aws/index.ts'
+import { AwsEmulator } from '../../src/dev/aws/index.ts'
 import { createSteadyTime, openFleetStore, startFleet } from '../../src/fleet/index.ts'
-import {
-  createAws,
-  noMetrics,
-  silentLog,
-  sleep,
-  systemRandom,
-  type Clock,
-} from '../../src/platform/index.ts'
+import { noMetrics, silentLog, sleep, systemRandom, type Clock } from '../../src/platform/index.ts'
 import { FakeNomad } from '../../tests/fleet/support/nomad.ts'
 import { NO_DEMAND } from '../../tests/fleet/support/queue.ts'
+import { regionOf } from '../../tests/fleet/support/region.ts'
 import { aPolicy } from '../../tests/fleet/support/views.ts'
 
-type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
 const DEADLINE_MS = 30_000
 
 /** Nodes that run a slice each, in a group whose hook holds them. */
@@ -38,15 +31,7 @@ async function aFleet(clock: Clock, size: number) {
     HeartbeatTimeout: 30,
     LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
   })
-  const client = (service: 'autoscaling' | 'ec2') => createInProcessClient(aws, service) as unknown
-  const region = createAws({
-    region: 'us-east-1',
-    clock,
-    clients: {
-      autoScaling: client('autoscaling') as Clients['autoScaling'],
-      ec2: client('ec2') as Clients['ec2'],
-    },
-  })
+  const region = regionOf(aws, clock)
   const store = await openFleetStore(':memory:')
   const fleet = startFleet({
     policies: [aPolicy({ max: size })],

@@ -279,7 +279,7 @@ t.test('working directories are relative to the job, and ~ is the home of the sl
   const { server, agent } = await runToEnd(
     t,
     aTask({
-      working_directory: '~/work',
+      working_directory: '~/code',
       steps: [
         'pwd; mkdir sub; mkdir ~/other',
         { command: 'pwd', working_directory: 'sub' },
@@ -289,10 +289,10 @@ t.test('working directories are relative to the job, and ~ is the home of the sl
     }),
   )
   const home = `${agent.allocation.taskDir}/home`
-  t.equal(server.output(0).toString(), `${home}/work\n`)
-  t.equal(server.output(1).toString(), `${home}/work/sub\n`)
+  t.equal(server.output(0).toString(), `${home}/code\n`)
+  t.equal(server.output(1).toString(), `${home}/code/sub\n`)
   t.equal(server.output(2).toString(), `${home}/other\n`)
-  t.equal(server.output(3).toString(), `${home} ${home}/work\n`)
+  t.equal(server.output(3).toString(), `${home} ${home}/code\n`)
 })
 
 function states(server: { finished(step: number): { state: string } | undefined }, count: number) {

@@ -1,12 +1,6 @@
 /** Many groups, many machines: lists in pages and parts, and few calls. On a virtual clock. */
 import t from 'tap'
-import { AwsEmulator, createInProcessClient } from '../../src/dev/aws/index.ts'
-import { createSteadyTime } from '../../src/fleet/index.ts'
-import { Observer } from '../../src/fleet/observe/observer.ts'
-import { createAws, silentLog, TestClock } from '../../src/platform/index.ts'
-import { seeded } from './support/cluster.ts'
-import { FakeNomad } from './support/nomad.ts'
-import { NO_DEMAND } from './support/queue.ts'
+import { observed } from './support/observed.ts'
 import {
   closings,
   endByHand,
@@ -43,50 +37,12 @@ t.test('F49: sixty machines are protected, though one of them is on its way out'
   t.equal(lost(cluster), 0)
 })
 
-type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
-
 t.test('F57: a hundred and twenty pools are looked at with two calls', async (t) => {
-  const clock = new TestClock()
-  const emulator = new AwsEmulator({ clock, random: seeded(1), rate: null })
-  t.teardown(() => emulator.close())
   const policies = Array.from({ length: 120 }, (_, at) =>
     aPolicy({ name: `pool-${at}`, group: `group-${at}` }),
   )
-  for (const { group } of policies) {
-    emulator.call('autoscaling', 'CreateAutoScalingGroup', {
-      AutoScalingGroupName: group,
-      LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-      MinSize: 0,
-      MaxSize: 5,
-      AvailabilityZones: ['a'],
-    })
-  }
   const seen: SeenCall[] = []
-  const client = (service: 'autoscaling' | 'ec2') =>
-    createInProcessClient(emulator, service, recording(seen)) as unknown
-  const aws = createAws({
-    region: 'us-east-1',
-    clock,
-    clients: {
-      autoScaling: client('autoscaling') as Clients['autoScaling'],
-      ec2: client('ec2') as Clients['ec2'],
-    },
-  })
-  const observer = new Observer({
-    policies,
-    awsOf: () => aws,
-    nomad: new FakeNomad(clock),
-    demand: NO_DEMAND,
-    clock,
-    now: createSteadyTime(clock),
-    log: silentLog,
-  })
-  const look = () =>
-    observer.look(
-      { pins: new Map(), sizes: new Map() },
-      new AbortController().signal,
-      () => undefined,
-    )
+  const { observer, look } = observed(t, policies, recording(seen))
   const { views, faults } = await look()
   t.same(faults, [])
   t.equal([...views.values()].filter(({ group }) => group !== null).length, 120)

@@ -1,63 +1,26 @@
 /** A look of which a part fails, or takes its time. On a virtual clock. */
 import t, { type Test } from 'tap'
-import { AwsEmulator, createInProcessClient, Refusal } from '../../src/dev/aws/index.ts'
-import { createSteadyTime } from '../../src/fleet/index.ts'
-import { Observer } from '../../src/fleet/observe/observer.ts'
-import { createAws, silentLog, sleep, TestClock } from '../../src/platform/index.ts'
-import { FakeNomad } from './support/nomad.ts'
-import { NO_DEMAND } from './support/queue.ts'
-import { seeded } from './support/seeded.ts'
+import { Refusal } from '../../src/dev/aws/index.ts'
+import { sleep } from '../../src/platform/index.ts'
+import { observed } from './support/observed.ts'
 import { aPolicy } from './support/views.ts'
-
-type Clients = NonNullable<Parameters<typeof createAws>[0]['clients']>
 
 /** One look, whose readings of the groups are refused with these codes first. @returns when what came, in ms. */
 async function lookOnce(t: Test, { refusals, nomadMs }: { refusals: string[]; nomadMs: number }) {
-  const clock = new TestClock()
-  const emulator = new AwsEmulator({ clock, random: seeded(1), rate: null })
-  t.teardown(() => emulator.close())
-  const policy = aPolicy()
-  emulator.call('autoscaling', 'CreateAutoScalingGroup', {
-    AutoScalingGroupName: policy.group,
-    LaunchTemplate: { LaunchTemplateName: 'client', Version: '1' },
-    MinSize: 0,
-    MaxSize: 5,
-    AvailabilityZones: ['a'],
+  const readMs: number[] = []
+  const { clock, nomad, look } = observed(t, [aPolicy()], async ({ action }, next) => {
+    if (action !== 'DescribeAutoScalingGroups') return next()
+    readMs.push(clock.monotonic() - begunMs)
+    const code = refusals.shift()
+    if (code !== undefined) throw new Refusal(code, 'by order of the test')
+    return next()
   })
   const begunMs = clock.monotonic()
-  const readMs: number[] = []
-  const client = (service: 'autoscaling' | 'ec2') =>
-    createInProcessClient(emulator, service, async ({ action }, next) => {
-      if (action !== 'DescribeAutoScalingGroups') return next()
-      readMs.push(clock.monotonic() - begunMs)
-      const code = refusals.shift()
-      if (code !== undefined) throw new Refusal(code, 'by order of the test')
-      return next()
-    }) as unknown
-  const clients = {
-    autoScaling: client('autoscaling') as Clients['autoScaling'],
-    ec2: client('ec2') as Clients['ec2'],
-  }
-  const nomad = new FakeNomad(clock)
   nomad.before = async (call) => {
     if (call === 'listNodes') await sleep(clock, nomadMs)
   }
-  const observer = new Observer({
-    policies: [policy],
-    awsOf: () => createAws({ region: 'us-east-1', clock, clients }),
-    nomad,
-    demand: NO_DEMAND,
-    clock,
-    now: createSteadyTime(clock),
-    log: silentLog,
-  })
   const toldMs: number[] = []
-  const orders = { pins: new Map(), sizes: new Map() }
-  const looking = observer.look(
-    orders,
-    new AbortController().signal,
-    () => void toldMs.push(clock.monotonic() - begunMs),
-  )
+  const looking = look(() => void toldMs.push(clock.monotonic() - begunMs))
   await clock.tick(9000)
   return { ...(await looking), readMs, toldMs }
 }

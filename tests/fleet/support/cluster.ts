@@ -2,12 +2,7 @@
  * A whole cluster on one virtual clock: the AWS emulator, Nomad, a scheduler's queue, and controllers that can
  * be killed. It watches over what must never happen.
  */
-import {
-  AwsEmulator,
-  createInProcessClient,
-  type AwsIntercept,
-  type WorldEvent,
-} from '../../../src/dev/aws/index.ts'
+import { AwsEmulator, type AwsIntercept, type WorldEvent } from '../../../src/dev/aws/index.ts'
 import {
   createSteadyTime,
   openFleetStore,
@@ -16,11 +11,12 @@ import {
   type FleetStore,
   type PoolPolicy,
 } from '../../../src/fleet/index.ts'
-import { createAws, createLog, TestClock, type RandomSource } from '../../../src/platform/index.ts'
+import { createLog, TestClock, type RandomSource } from '../../../src/platform/index.ts'
 import type { ClusterOptions, PoolSetup } from './cluster-options.ts'
 import { Mortal, type Skew } from './mortal.ts'
 import { FakeNomad } from './nomad.ts'
 import { classOf, Queue } from './queue.ts'
+import { regionOf } from './region.ts'
 import { seeded } from './seeded.ts'
 import { aPolicy } from './views.ts'
 import { Watch, type Line } from './watch.ts'
@@ -32,9 +28,6 @@ export interface Running {
   mortal: Mortal
   fleet: FleetLoop
 }
-
-type Client = NonNullable<NonNullable<Parameters<typeof createAws>[0]['clients']>['ec2']>
-type GroupClient = NonNullable<Parameters<typeof createAws>[0]['clients']>['autoScaling']
 
 const FIRST = { pool: 'linux', group: 'clients' } as const
 
@@ -128,14 +121,7 @@ export class Cluster {
     const mortal = new Mortal(skew)
     const clock = mortal.clock(this.clock)
     const { nomadOf = (nomad) => nomad, log, logLevel = 'debug', times } = this.#options
-    const around = this.#around(mortal, holder)
-    const client = (service: 'autoscaling' | 'ec2') =>
-      createInProcessClient(this.aws, service, around) as unknown
-    const aws = createAws({
-      region: 'us-east-1',
-      clock,
-      clients: { autoScaling: client('autoscaling') as GroupClient, ec2: client('ec2') as Client },
-    })
+    const aws = regionOf(this.aws, clock, this.#around(mortal, holder))
     const deps: Parameters<typeof startFleet>[0] = {
       policies: this.policies,
       awsOf: () => aws,

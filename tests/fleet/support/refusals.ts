@@ -7,6 +7,19 @@ import type { AwsIntercept, WorldEvent } from '../../../src/dev/aws/index.ts'
 export type AwsCall = Parameters<AwsIntercept>[0]
 export type AwsAnswer = Awaited<ReturnType<AwsIntercept>>
 
+/** What the judges look at of a group in an answer. */
+export interface ShownGroup {
+  AutoScalingGroupName?: string
+  DesiredCapacity?: number
+  Instances?: { InstanceId?: string; LifecycleState?: string }[]
+}
+
+/** @returns none where something else was asked for. */
+export function groupsIn({ action }: AwsCall, answer: AwsAnswer): readonly ShownGroup[] {
+  if (action !== 'DescribeAutoScalingGroups') return []
+  return (answer as { AutoScalingGroups?: ShownGroup[] }).AutoScalingGroups ?? []
+}
+
 /** Whoever asks more rarely than this has not tried. */
 const APART_MS = 20_000
 const KEPT = 1000
@@ -45,13 +58,13 @@ export class Refusals {
     }
   }
 
-  onAnswer({ action }: AwsCall, answer: AwsAnswer, nowMs: number): void {
-    if (action !== 'DescribeAutoScalingGroups' || this.#waits.size === 0) return
-    const { AutoScalingGroups: groups } = answer as Groups
-    const waiting = groups?.flatMap(({ Instances = [] }) =>
+  /** Groups that a controller was shown. */
+  onGroups(groups: readonly ShownGroup[], nowMs: number): void {
+    if (this.#waits.size === 0) return
+    const waiting = groups.flatMap(({ Instances = [] }) =>
       Instances.filter(({ LifecycleState: state }) => state?.endsWith(':Wait')),
     )
-    const shown = new Set(waiting?.map(({ InstanceId }) => InstanceId))
+    const shown = new Set(waiting.map(({ InstanceId }) => InstanceId))
     for (const [key, wait] of this.#waits) {
       if (wait.shownMs === null && shown.has(key.split(' ')[0])) wait.shownMs = nowMs
     }
@@ -66,10 +79,6 @@ export class Refusals {
     if (shownMs !== null) return isOften([shownMs, ...beatsMs.filter((ms) => ms > shownMs), nowMs])
     return isOften([openedMs, ...this.#looksMs.filter((ms) => ms > openedMs), nowMs])
   }
-}
-
-interface Groups {
-  AutoScalingGroups?: { Instances?: { InstanceId?: string; LifecycleState?: string }[] }[]
 }
 
 const keyOf = (instance: string, hook: string) => `${instance} ${hook}`

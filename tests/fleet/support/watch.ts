@@ -5,7 +5,7 @@
 import type { WorldEvent } from '../../../src/dev/aws/index.ts'
 import type { Clock } from '../../../src/platform/index.ts'
 import type { FakeNomad } from './nomad.ts'
-import { Refusals, type AwsAnswer, type AwsCall } from './refusals.ts'
+import { groupsIn, Refusals, type AwsAnswer, type AwsCall } from './refusals.ts'
 
 export interface Line {
   at: number
@@ -70,9 +70,8 @@ export class Watch {
 
   /** AWS has told a controller what it asked for. */
   onAnswer(call: AwsCall, answer: AwsAnswer): void {
-    this.#refusals.onAnswer(call, answer, this.#watched.clock.monotonic())
-    if (call.action !== 'DescribeAutoScalingGroups') return
-    const { AutoScalingGroups: groups = [] } = answer as Groups
+    const groups = groupsIn(call, answer)
+    this.#refusals.onGroups(groups, this.#watched.clock.monotonic())
     for (const { AutoScalingGroupName: name, DesiredCapacity: size } of groups) {
       if (name !== undefined && size !== undefined) this.#toldSizes.set(name, size)
     }
@@ -130,10 +129,6 @@ export class Watch {
     if (node === undefined || node.Status === 'down') return 0
     return this.#watched.nomad.liveOn(node.ID).length
   }
-}
-
-interface Groups {
-  AutoScalingGroups?: { AutoScalingGroupName?: string; DesiredCapacity?: number }[]
 }
 
 /** Calls that end machines, and which. */
