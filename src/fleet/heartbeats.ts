@@ -12,6 +12,7 @@ import {
   type RandomSource,
   type Timer,
 } from '../platform/index.ts'
+import { SHORTEST_TIMEOUT_MS } from './lifecycle/hooks.ts'
 import type { OpenHook } from './plan/draft.ts'
 import type { FleetGroups } from './ports.ts'
 
@@ -59,8 +60,6 @@ export interface Beat {
 const BEATS_PER_TIMEOUT = 3
 /** A machine that is slow in between still has half of the share. */
 const JITTER = 0.15
-/** Of all timeouts that Auto Scaling takes. */
-const SHORTEST_MS = 30_000
 /** After a failure; the shortest timeout still has several tries left. */
 const RETRY = { baseMs: 500, maxMs: 5000 }
 /** Calls at the same time: a hundred first beats take three rounds. */
@@ -282,7 +281,7 @@ class Wheel implements Heartbeats {
       return (await known.read).get(hook.hook) ?? hook.timeoutMs
     } catch (cause) {
       log.debug('the hooks could not be read before a heartbeat', { group: hook.group, cause })
-      return Math.min(hook.timeoutMs, SHORTEST_MS)
+      return Math.min(hook.timeoutMs, SHORTEST_TIMEOUT_MS)
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Heartbeats for one instance, on a timer of their own: whatever else hangs, these go on.
  *
- * The hook is read again before each beat, since somebody may make its time shorter meanwhile; what can
- * not be read is taken as it was.
+ * The hook is read again before each beat, since somebody may make its time shorter meanwhile; one that
+ * can not be read is taken for the shortest there is.
  */
 import {
   backoffMs,
@@ -18,6 +18,7 @@ import {
   chooseHook,
   chooseLaunchHook,
   mayHaveAction,
+  SHORTEST_TIMEOUT_MS,
   type Transition,
 } from './hooks.ts'
 
@@ -102,11 +103,12 @@ function createBeat({ aws, clock, random }: BeatDeps, leaving: Leaving, news: Be
   const readHook = async (name: string, signal: AbortSignal): Promise<AwsHook> => {
     try {
       hook = pickHook(name, await aws.readHooks(name, { signal }), leaving)
+      return hook
     } catch (cause) {
       if (hook === null || signal.aborted) throw cause
       news.trouble(cause)
+      return { ...hook, timeoutMs: Math.min(hook.timeoutMs, SHORTEST_TIMEOUT_MS) }
     }
-    return hook
   }
 
   const end = (lifecycle: string | null): number => {

@@ -48,6 +48,9 @@ function oneOf(fitting: readonly AwsHook[]): HookChoice {
 const BEATS_PER_TIMEOUT = 3
 const BEAT_MIN_MS = 1000
 
+/** Of all timeouts that Auto Scaling takes: what one that could not be read may have become. */
+export const SHORTEST_TIMEOUT_MS = 30_000
+
 export function beatEveryMs({ timeoutMs }: Pick<AwsHook, 'timeoutMs'>): number {
   return Math.max(BEAT_MIN_MS, timeoutMs / BEATS_PER_TIMEOUT)
 }

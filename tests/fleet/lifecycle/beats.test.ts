@@ -78,7 +78,26 @@ t.test('F7: a throttled call is tried again, well before the time is over', asyn
   group.faults = { readHooks: [throttled()] }
   const before = group.beats.length
   await clock.tick(10_000)
-  t.ok(group.beats.length > before, 'the hook is taken as it was when it can not be read')
+  t.ok(group.beats.length > before, 'a hook that can not be read has a name all the same')
+  abort.abort()
+  await clock.tick(0)
+  await beating
+})
+
+t.test('F7: a timeout that can not be read may have become the shortest there is', async (t) => {
+  const { clock, group, abort, begin } = start()
+  group.hooks = [aHook({ timeoutMs: 300_000 })]
+  group.faults = { readHooks: [] }
+  const beating = begin()
+  await clock.tick(1000)
+  group.faults = { readHooks: Array.from({ length: 3 }, throttled) }
+  await clock.tick(300_000)
+  const gaps = group.beats.slice(1).map((ms, at) => ms - (group.beats[at] ?? 0))
+  t.same(
+    gaps.map((ms) => ms <= 10_000),
+    [false, true, true, true, false],
+    gaps.join(' '),
+  )
   abort.abort()
   await clock.tick(0)
   await beating
