@@ -1,7 +1,7 @@
 /** The fleet: one decision on a large pool, its hooks, calls in a quiet minute, and a whole day on a virtual clock. */
 import { plan } from '../src/fleet/plan/plan.ts'
 import type { Bench } from './harness/bench.ts'
-import { runDay } from './fleet/day.ts'
+import { runDayAlone } from './fleet/day-process.ts'
 import { beatLatencies, completionLatencies } from './fleet/hooks.ts'
 import { largePool } from './fleet/pool.ts'
 import { quietCallsPerMinute } from './fleet/quiet.ts'
@@ -47,13 +47,10 @@ export const fleet: Bench = {
     note(`an emptied node was completed after ${completions.toFixed(0)} ms at worst`)
     const calls = await quietCallsPerMinute()
     note(`${calls.toFixed(1)} calls to AWS in a quiet minute of 20 groups with 500 nodes each`)
-    const before = process.cpuUsage()
-    const day = await runDay(clock, { nodes: SMALL })
-    const { user, system } = process.cpuUsage(before)
-    const cpuS = (user + system) / 1e6
+    const day = await runDayAlone(SMALL)
     const dayS = day.elapsedMs / 1000
     note(
-      `a day took ${dayS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU: ${day.looks} looks, ${day.slices} slices on up to ${day.most} nodes, ` +
+      `a day took ${dayS.toFixed(1)} s, ${day.cpuS.toFixed(1)} s of CPU: ${day.looks} looks, ${day.slices} slices on up to ${day.most} nodes, ` +
         `${day.released} machines drained and let go, ${day.calls} calls to AWS`,
     )
     const ratio = large.ratioTo(small)
@@ -75,7 +72,7 @@ export const fleet: Bench = {
         complete_ms: completions,
         calls_per_minute: calls,
         day_s: dayS,
-        day_cpu_s: cpuS,
+        day_cpu_s: day.cpuS,
       },
     }
   },

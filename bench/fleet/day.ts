@@ -31,7 +31,7 @@ interface DayOptions {
   hours?: number
 }
 
-interface Day {
+export interface Day {
   /** By the clock that was given. */
   elapsedMs: number
   looks: number
