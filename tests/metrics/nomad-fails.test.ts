@@ -172,9 +172,11 @@ t.test('D12: a cluster without a leader', async (t) => {
 
 t.test('D13: too many connections, and never more than one of ours', async (t) => {
   const nomad = await startNomad(t, {
-    '/v1/jobs': { status: 429, text: 'Too Many Requests', headers: { 'retry-after': '25' } },
+    '/v1/jobs': { status: 429, text: 'Too Many Requests', headers: { 'retry-after': '60' } },
   })
-  const reporting = await startReporting(t, ['server'], { address: nomad.address })
+  // Polls so often that a slow machine does not make the pause seem over.
+  const options = { address: nomad.address, intervalMs: 1000 }
+  const reporting = await startReporting(t, ['server'], options)
   await reporting.sink.next(3)
   t.equal(nomad.asked.filter((path) => path === '/v1/jobs').length, 1, 'waits as it was told')
   nomad.answers['/v1/jobs'] = { json: [] }
