@@ -2,7 +2,7 @@
  * Who drains a node, why and since when, kept in Nomad beside the drain: what a controller that lost its
  * store, a person with `nomad node status`, and the commands for hook scripts all can read.
  *
- * A mark counts as long as the node is ineligible.
+ * A mark counts as long as the node is ineligible by that drain.
  */
 import type { NomadNode } from '../nomad/index.ts'
 
@@ -11,6 +11,8 @@ export interface DrainMark {
   by: 'controller' | 'command' | 'lifecycle'
   reason: string
   sinceMs: number
+  /** Somebody else had taken the node out before: it stays out when the drain is taken back. */
+  wasOut?: boolean
 }
 
 /** What the daemon of an instance tells as the reason; the controller goes by it. */
@@ -22,22 +24,42 @@ export const TOLD = {
   atRisk: 'EC2 recommends to replace the machine',
 } as const
 
-const KEYS = { by: 'caravan_by', reason: 'caravan_reason', since: 'caravan_since' } as const
+const KEYS = {
+  by: 'caravan_by',
+  reason: 'caravan_reason',
+  since: 'caravan_since',
+  wasOut: 'caravan_was_out',
+} as const
 
 /** For the `Meta` of a drain. */
-export function toDrainMeta({ by, reason, sinceMs }: DrainMark): Record<string, string> {
+export function toDrainMeta({ by, reason, sinceMs, wasOut }: DrainMark): Record<string, string> {
   return {
     [KEYS.by]: by,
     [KEYS.reason]: reason,
     [KEYS.since]: new Date(sinceMs).toISOString(),
+    ...(wasOut === true ? { [KEYS.wasOut]: 'true' } : {}),
   }
 }
 
 export function readDrainMark(
-  node: Pick<NomadNode, 'LastDrain' | 'SchedulingEligibility'>,
+  node: Pick<NomadNode, 'LastDrain' | 'SchedulingEligibility' | 'Events'>,
 ): DrainMark | null {
-  return node.SchedulingEligibility === 'eligible' ? null : lastDrainMark(node)
+  const isOut = node.SchedulingEligibility === 'ineligible'
+  return isOut && !isTakenOutSince(node) ? lastDrainMark(node) : null
 }
+
+/**
+ * Whether somebody has taken the node out after that drain, which had been taken back then: Nomad keeps the
+ * mark of a drain that is complete. By the order of events, since a drain's time has whole seconds only.
+ */
+function isTakenOutSince({ Events }: Pick<NomadNode, 'Events'>): boolean {
+  const last = Events?.findLast(
+    ({ Message, Subsystem }) => Message === MARKED_OUT || Subsystem === 'Drain',
+  )
+  return last?.Message === MARKED_OUT
+}
+
+const MARKED_OUT = 'Node marked as ineligible for scheduling'
 
 /** The mark of the last drain, also when the node is eligible again. */
 export function lastDrainMark({ LastDrain }: Pick<NomadNode, 'LastDrain'>): DrainMark | null {
@@ -50,5 +72,6 @@ export function lastDrainMark({ LastDrain }: Pick<NomadNode, 'LastDrain'>): Drai
     by,
     reason: meta?.[KEYS.reason] ?? '',
     sinceMs: Number.isFinite(sinceMs) ? sinceMs : 0,
+    ...(meta?.[KEYS.wasOut] === 'true' ? { wasOut: true } : {}),
   }
 }

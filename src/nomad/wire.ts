@@ -215,8 +215,15 @@ export interface NomadNode {
   Attributes?: Record<string, string> | null
   NodeResources?: NodeResources | null
   ReservedResources?: NodeResources | null
+  /** The last ten, in order; not in lists. */
+  Events?: NodeEvent[] | null
   CreateIndex: number
   ModifyIndex: number
+}
+
+export interface NodeEvent {
+  Message: string
+  Subsystem: string
 }
 
 export interface NomadEvent {

@@ -211,7 +211,9 @@ async function giveBack(
         reason: 'the instance is back in service',
         sinceMs: clock.now(),
       }
-      await undrain(nomad, node.ID, { markEligible: true, mark })
+      const markEligible = found.wasOut !== true
+      await undrain(nomad, node.ID, { markEligible, mark })
+      if (!markEligible) return
       return tell.event({ type: 'undrain', node_id: node.ID })
     } catch (cause) {
       tell.trouble('nomad', cause)

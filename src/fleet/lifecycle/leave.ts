@@ -6,7 +6,7 @@
  */
 import type { NomadAllocation, NomadClient, NomadNode } from '../../nomad/index.ts'
 import { backoffMs, sleep, type AwsRegion, type Clock } from '../../platform/index.ts'
-import { readDrainMark, TOLD } from '../drain-mark.ts'
+import { readDrainMark, TOLD, type DrainMark } from '../drain-mark.ts'
 import { keepBeating, type Leaving } from './beats.ts'
 import { completeAtLast } from './complete.ts'
 import { AT_ONCE_MS, drain, isDrained } from './drain.ts'
@@ -190,17 +190,24 @@ async function drainOnce(
 ): Promise<void> {
   const leaves = isUrgent ? 'the machine is taken away' : TOLD.leaves
   const reason = isSpot ? TOLD.interrupted : leaves
+  const before = readDrainMark(node)
   const wish = {
     stopAfterMs: isUrgent ? AT_ONCE_MS : null,
     // What measures the node measures it to its end.
     ignoreSystemJobs: true,
-    mark: { by: 'lifecycle' as const, reason, sinceMs },
+    mark: { by: 'lifecycle' as const, reason, sinceMs, wasOut: wasTakenOut(node, before) },
   }
-  const told = readDrainMark(node)?.reason
+  const told = before?.reason
   // The controller goes by what is told there.
   const isNews = told === TOLD.atRisk || (isSpot && told !== TOLD.interrupted)
   // One that is over may be of long ago: whether it speaks of now can not be told.
   if (node.DrainStrategy && isDrained(node, wish) && !isNews) return
   await drain(nomad, node.ID, wish)
   tell.drain(node.ID)
+}
+
+/** By a person. What the controller had taken out for a while it takes up again by itself. */
+function wasTakenOut(node: NomadNode, mark: DrainMark | null): boolean {
+  if (node.SchedulingEligibility === 'eligible') return false
+  return mark === null || mark.by === 'command' || mark.wasOut === true
 }

@@ -81,3 +81,60 @@ t.test('F28: a node that somebody else took out stays out when its instance serv
   t.equal((await readNode(machine.nodeId))?.SchedulingEligibility, 'ineligible')
   t.notOk(machine.events.some(({ type }) => type === 'undrain'))
 })
+
+t.test('F28: a node that a person had taken out stays out when its instance is back', async (t) => {
+  let drains = 0
+  const machine = await startInstance(t, {
+    intercept(call, next) {
+      if (call.method !== 'GET' && /\/drain(\?|$)/.test(call.url)) drains += 1
+      return next()
+    },
+  })
+  const isOut = async () =>
+    (await machine.nomad.readNode(machine.nodeId))?.SchedulingEligibility === 'ineligible'
+  await machine.nomad.setEligibility(machine.nodeId, 'ineligible')
+  machine.metadata.target = 'Standby'
+  machine.startDaemon()
+  await machine.until('empty')
+  t.equal(drains, 1, 'it is drained')
+  machine.metadata.target = 'InService'
+  await eventually(() => drains === 2, 'the drain is taken back')
+  t.ok(await isOut())
+  await machine.nomad.setEligibility(machine.nodeId, 'eligible')
+  machine.events.length = 0
+  machine.metadata.target = 'Standby'
+  await machine.until('empty')
+  machine.metadata.target = 'InService'
+  await machine.until('undrain')
+  t.notOk(await isOut(), 'and comes back when nobody had')
+})
+
+t.test('F28: a daemon that starts anew does not give back what a person took out', async (t) => {
+  let reads = 0
+  const machine = await startInstance(t, {
+    intercept(call, next) {
+      if (call.method === 'GET' && call.url.startsWith('/v1/node/')) reads += 1
+      return next()
+    },
+  })
+  machine.metadata.target = 'Standby'
+  const first = machine.startDaemon()
+  await machine.until('empty')
+  machine.metadata.target = 'InService'
+  await machine.until('undrain')
+  first.abort.abort()
+  await first.done
+  await machine.nomad.setEligibility(machine.nodeId, 'ineligible')
+  machine.events.length = 0
+  reads = 0
+  const second = machine.startDaemon()
+  await eventually(() => reads > 0, 'the node is read')
+  second.abort.abort()
+  await second.done
+  t.same(
+    machine.events.filter(({ type }) => type === 'undrain'),
+    [],
+  )
+  const node = await machine.nomad.readNode(machine.nodeId)
+  t.equal(node?.SchedulingEligibility, 'ineligible')
+})
